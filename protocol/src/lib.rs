@@ -1,0 +1,1 @@
+//! The words that `batt` and `batt-fleet` both speak.
