@@ -1,0 +1,112 @@
+//! The shapes of machine output. Tests and other tools rely on them; fields are only ever added.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{ExitCode, HostClass, Outcome, RunId, Service};
+
+/// How one service of a run ended, and what it left.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceReport {
+    /// The service.
+    pub service: Service,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The folder of the published backup, where there is one.
+    pub path: Option<String>,
+    /// The bytes of its archives.
+    pub bytes: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// Why it did not succeed, with what to do about it.
+    pub reason: Option<String>,
+    /// What a person should know although it succeeded.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// `batt ... --format json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// The id of the run.
+    pub run: RunId,
+    /// The exit code of the whole.
+    pub exit: ExitCode,
+    /// Every service that was asked for, in order.
+    pub services: Vec<ServiceReport>,
+}
+
+/// One host of a fleet run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HostReport {
+    /// Its name in the inventory.
+    pub host: String,
+    /// How it ended.
+    pub class: HostClass,
+    /// Why, when it is not `ok`.
+    pub reason: Option<String>,
+    /// How long it took, from the first attempt to connect.
+    pub seconds: f64,
+    /// Its services; those that are known, when the host was lost.
+    pub services: Vec<ServiceReport>,
+}
+
+/// `batt-fleet run --format json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FleetReport {
+    /// The id of the run.
+    pub run: RunId,
+    /// The exit code of the whole.
+    pub exit: ExitCode,
+    /// How many hosts ended in each class.
+    pub totals: BTreeMap<HostClass, usize>,
+    /// Every selected host, in the inventory's order.
+    pub hosts: Vec<HostReport>,
+}
+
+/// One line of `runs --format json` of both programs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// The id of the run.
+    pub run: RunId,
+    /// When it started.
+    pub started: DateTime<Utc>,
+    /// Its exit code; none while it is not known.
+    pub exit: Option<ExitCode>,
+    /// How many services, or hosts, ended in which way.
+    pub totals: BTreeMap<String, usize>,
+}
+
+/// One line of `batt backups --format json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackupReport {
+    /// `{run}.{service}`.
+    pub id: String,
+    /// The service.
+    pub service: Service,
+    /// Its folder.
+    pub path: String,
+    /// When its run started.
+    pub time: DateTime<Utc>,
+    /// The bytes of its archives.
+    pub bytes: u64,
+    /// When it was last read whole and found good.
+    pub verified: Option<DateTime<Utc>>,
+    /// When it was last restored for rehearsal.
+    pub drilled: Option<DateTime<Utc>>,
+}
+
+/// One line of `batt verify --format json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifiedBackup {
+    /// `{run}.{service}`; none when the manifest cannot be read.
+    pub id: Option<String>,
+    /// Its folder.
+    pub path: String,
+    /// Whether everything in it is as its manifest says.
+    pub verified: bool,
+    /// What is not, when it is not.
+    pub reason: Option<String>,
+}
