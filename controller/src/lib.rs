@@ -1,4 +1,12 @@
 //! `batt-fleet`: runs `batt` on many hosts at once, over SSH.
+//!
+//! Facts flow one way: a host task speaks to a host and emits events, `dispatch` applies them to the state, writes the
+//! journal and hands them to readers, which show them. Imports: event <- state <- report; transport <- session <- push
+//! <- host task; dispatch sees host task, state and the readers' trait.
+
+mod event;
+mod host;
+mod state;
 
 use std::process::ExitCode;
 
