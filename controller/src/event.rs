@@ -1,6 +1,8 @@
 //! What happened in a run of the fleet, in the past tense. Facts only: the run's journal is these events, a JSON line
 //! each, and every reader (state, log files, history, JSON, bars, summary) sees the same stream.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +56,9 @@ pub(crate) enum FleetEventKind {
     RunEnded {
         /// The exit code of the whole.
         exit: ExitCode,
+        /// How many hosts ended in each class.
+        #[serde(default)]
+        totals: BTreeMap<HostClass, usize>,
     },
 
     /// The host's turn came.

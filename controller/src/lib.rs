@@ -4,9 +4,16 @@
 //! journal and hands them to readers, which show them. Imports: event <- state <- report; transport <- session <- push
 //! <- host task; dispatch sees host task, state and the readers' trait.
 
+mod clock;
 mod event;
 mod host;
+mod journal;
+mod log_files;
+mod reader;
+mod shell;
 mod state;
+mod state_folder;
+mod trouble;
 
 use std::process::ExitCode;
 

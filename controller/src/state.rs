@@ -153,7 +153,7 @@ impl FleetState {
             Kind::ReaderFailed { reader, reason } => {
                 self.lost_readers.push((reader.clone(), reason.clone()));
             }
-            Kind::RunEnded { exit } => self.exit = Some(*exit),
+            Kind::RunEnded { exit, .. } => self.exit = Some(*exit),
             Kind::Unknown => {}
             _ => return Err(IllegalEvent("an event of a host that names none".to_owned())),
         }

@@ -356,6 +356,7 @@ fn nothing_happens_to_hosts_and_runs_that_have_ended() {
             host: None,
             event: Kind::RunEnded {
                 exit: ExitCode::STOPPED,
+                totals: BTreeMap::new(),
             },
         })
         .unwrap();
