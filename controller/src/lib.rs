@@ -15,6 +15,13 @@ mod state;
 mod state_folder;
 mod trouble;
 
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the commands that use it stand elsewhere"
+)]
+mod transport;
+
 use std::process::ExitCode;
 
 /// Runs `batt-fleet` with the arguments of this process.
