@@ -4,12 +4,16 @@
 //! journal and hands them to readers, which show them. Imports: event <- state <- report; transport <- session <- push
 //! <- host task; dispatch sees host task, state and the readers' trait.
 
+mod bundle;
 mod clock;
 mod event;
+#[cfg(test)]
+mod fake_agent;
 mod host;
 mod journal;
 mod log_files;
 mod reader;
+mod session;
 mod shell;
 mod state;
 mod state_folder;
