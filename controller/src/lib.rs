@@ -4,27 +4,35 @@
 //! journal and hands them to readers, which show them. Imports: event <- state <- report; transport <- session <- push
 //! <- host task; dispatch sees host task, state and the readers' trait.
 
+mod agent_binary;
 mod bundle;
 mod clock;
+mod dispatch;
 mod event;
 #[cfg(test)]
 mod fake_agent;
+mod follow;
 mod host;
+mod host_ids;
+mod host_task;
+mod install;
 mod journal;
 mod log_files;
+mod push;
 mod reader;
+mod reporter;
 mod session;
 mod shell;
 mod state;
 mod state_folder;
-mod trouble;
-
+mod stop;
 #[allow(
     dead_code,
     unused_imports,
     reason = "the commands that use it stand elsewhere"
 )]
 mod transport;
+mod trouble;
 
 use std::process::ExitCode;
 

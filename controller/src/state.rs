@@ -14,7 +14,7 @@ use batt_protocol::{
     Tally,
 };
 
-use crate::event::{FleetEvent, FleetEventKind as Kind, Interruption, Verb};
+use crate::event::{FleetEvent, FleetEventKind as Kind, Installed, Interruption, Verb};
 use crate::host::Host;
 
 pub(crate) use self::host_state::{
@@ -83,8 +83,10 @@ pub(crate) struct HostFacts {
     pub(crate) warnings: Vec<String>,
     /// How long each phase took, in order, as far as it is known: its name and when it began.
     pub(crate) phases: Vec<(crate::event::Phase, DateTime<Utc>)>,
-    /// Keys that it showed: fingerprint, key, standing.
-    pub(crate) keys: Vec<(String, String, String)>,
+    /// Keys that it showed: the fingerprint, and the key as the inventory takes it.
+    pub(crate) keys: Vec<(String, String)>,
+    /// What an installation of the agent did.
+    pub(crate) installed: Option<Installed>,
 }
 
 impl FleetState {
@@ -324,13 +326,10 @@ impl HostRecord {
                 facts.agent_version = Some(version.clone());
                 facts.host_id = Some(host_id.clone());
             }
-            Kind::KeyShown {
-                fingerprint,
-                key,
-                standing,
-            } => facts
-                .keys
-                .push((fingerprint.clone(), key.clone(), standing.clone())),
+            Kind::KeyShown { fingerprint, key } => {
+                facts.keys.push((fingerprint.clone(), key.clone()));
+            }
+            Kind::AgentInstalled { installed } => facts.installed = Some(*installed),
             Kind::Compared { changes } => facts.changes = Some(changes.clone()),
             Kind::Pushed {
                 added,

@@ -272,6 +272,7 @@ impl Running {
             }
             // The order is repeated on a new connection, in case the first one got lost; a run id executes once.
             Kind::OrderSent => {}
+            Kind::Compared { .. } if !self.accepted => {}
             Kind::LogReceived { service, .. } => {
                 run.progress(service)?;
             }
