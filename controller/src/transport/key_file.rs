@@ -103,14 +103,34 @@ fn read(path: &Path) -> Result<Content, Unusable> {
             false => Content::Open(Arc::new(key)),
         });
     }
+    match old_encryption(&text) {
+        Some(true) => {
+            return Ok(Content::Encrypted {
+                text: text.into(),
+                public: None,
+            });
+        }
+        Some(false) => {
+            return Err(bad(format!(
+                "is encrypted in a way that is too old: `ssh-keygen -p -f {}` renews it",
+                path.display()
+            )));
+        }
+        None => {}
+    }
     match decode_secret_key(&text, None) {
         Ok(key) => Ok(Content::Open(Arc::new(key))),
-        Err(russh::keys::Error::KeyIsEncrypted) => Ok(Content::Encrypted {
-            text: text.into(),
-            public: None,
-        }),
         Err(error) => Err(bad(format!("holds no private key that can be used: {error}"))),
     }
+}
+
+/// Whether a file in an older format (PKCS #8, or PEM as of OpenSSL) is encrypted, and whether we can open it then.
+fn old_encryption(text: &str) -> Option<bool> {
+    if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
+        return Some(true);
+    }
+    let cipher = text.lines().find_map(|line| line.strip_prefix("DEK-Info: "))?;
+    Some(cipher.starts_with("AES-128-CBC,"))
 }
 
 async fn unlock(
