@@ -61,6 +61,36 @@ async fn output_after_the_exit_status_is_not_lost() {
 }
 
 #[tokio::test]
+async fn a_slow_reader_slows_the_host_down() {
+    let server = Sshd::start();
+    let written = server.file("written");
+    let command = format!("head -c 50000000 /dev/zero; touch {}", written.display());
+    let mut connection = contract::connect(&plain_transport(), &server.target()).await;
+    let mut channel = connection.exec(&command).await.unwrap();
+    let first = channel.stdout.recv().await.unwrap();
+    // Time enough for the rest to come, if anything took it.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!written.exists(), "all was taken though nobody read");
+    let rest = contract::read(&mut channel).await;
+    assert_eq!(first.len() + rest.len(), 50_000_000);
+    assert!(written.exists());
+}
+
+#[tokio::test]
+async fn a_channel_that_is_dropped_ends_its_flood() {
+    let server = Sshd::start();
+    let mut connection = contract::connect(&plain_transport(), &server.target()).await;
+    let mut channel = connection.exec("echo $$; exec yes").await.unwrap();
+    let text = String::from_utf8(channel.stdout.recv().await.unwrap().to_vec()).unwrap();
+    let process = std::path::Path::new("/proc").join(text.lines().next().unwrap());
+    assert!(process.exists());
+    drop(channel);
+    eventually("the command is gone", || !process.exists()).await;
+    let mut channel = connection.exec("exit 4").await.unwrap();
+    assert_eq!(channel.ending().await, Ending::Exited(4));
+}
+
+#[tokio::test]
 async fn a_refused_port() {
     let failure = contract::fails(
         &plain_transport(),
