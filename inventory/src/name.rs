@@ -1,6 +1,7 @@
 //! Names that are parsed once: hosts, groups and services. What has one of these types is safe as a file name,
 //! as an argument and on a terminal.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -212,6 +213,13 @@ macro_rules! shown_as_text {
         impl fmt::Display for $name {
             fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.pad(&self.0)
+            }
+        }
+
+        /// Maps keyed by the name answer to text: the derived hash and order are those of the text.
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
             }
         }
 
