@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InventoryError {
     file: String,
-    spot: Option<Spot>,
+    spot: Option<Box<Spot>>,
     message: String,
     hint: String,
 }
@@ -39,7 +39,7 @@ impl InventoryError {
     ) -> Self {
         Self {
             file: file.into(),
-            spot,
+            spot: spot.map(Box::new),
             message: message.into(),
             hint: hint.into(),
         }

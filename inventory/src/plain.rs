@@ -37,7 +37,7 @@ fn read_entry(
         Some((user, address)) => (Some(settings::user(user).map_err(unfit)?), address),
     };
     let (name, port) = split_port(address);
-    let port = port.map(|port| parse_port(port)).transpose().map_err(unfit)?;
+    let port = port.map(parse_port).transpose().map_err(unfit)?;
     let hosts = if name.contains(':') && !name.contains('[') {
         vec![list.take_name(draft, name, place)?]
     } else {

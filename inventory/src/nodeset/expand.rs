@@ -5,7 +5,7 @@ use std::fmt;
 use crate::text::quoted;
 
 /// How many names one range may make.
-pub(crate) const MOST_NAMES: usize = 100_000;
+const MOST_NAMES: usize = 100_000;
 
 /// A range that cannot be expanded.
 #[derive(Debug, Clone, PartialEq, Eq)]

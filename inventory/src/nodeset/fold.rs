@@ -91,7 +91,7 @@ fn merge(all: Vec<Folded>, dimension: usize) -> Vec<Folded> {
     // Equal sets must look equal when the next dimension compares them.
     for folded in &mut merged {
         if let Some(numbers) = folded.numbers.get_mut(dimension) {
-            numbers.sort_by(|a, b| (value(a), a.len()).cmp(&(value(b), b.len())));
+            numbers.sort_by_key(|digits| (value(digits), digits.len()));
         }
     }
     merged

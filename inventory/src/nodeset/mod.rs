@@ -5,5 +5,3 @@ mod fold;
 
 pub use expand::{RangeError, expand};
 pub use fold::fold;
-
-pub(crate) use expand::MOST_NAMES;
