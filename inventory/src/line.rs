@@ -77,7 +77,9 @@ pub(crate) fn split_port(text: &str) -> (&str, Option<&str>) {
         };
     }
     match text.rfind(':') {
-        Some(colon) if !text[colon..].contains(']') => (&text[..colon], Some(&text[colon + 1..])),
+        Some(colon) if text[..colon].matches('[').count() == text[..colon].matches(']').count() => {
+            (&text[..colon], Some(&text[colon + 1..]))
+        }
         _ => (text, None),
     }
 }
@@ -119,5 +121,6 @@ mod tests {
         assert_eq!(split_port("[::1]"), ("::1", None));
         assert_eq!(split_port("fe80::1"), ("fe80::1", None));
         assert_eq!(split_port("db1:"), ("db1", Some("")));
+        assert_eq!(split_port("db[1:2"), ("db[1:2", None));
     }
 }

@@ -100,10 +100,7 @@ fn file_of(path: &Path) -> Result<PathBuf, InventoryError> {
     Err(error(
         path,
         format!("the folder holds no `{IN_FOLDER}`"),
-        format!(
-            "make one, or name the file: `-i {}/FILE`",
-            visible(&path.display().to_string())
-        ),
+        "make one there, or name the file itself",
     ))
 }
 

@@ -85,7 +85,12 @@ fn check_labels(text: &str) -> Result<(), NameError> {
         .find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'))
     {
         let bad = quoted(bad.encode_utf8(&mut [0; 4]));
-        return refuse(format!("the host name {what} holds {bad}"), HOST_HINT);
+        let hint = if text.contains('@') {
+            "a login does not belong to the name; it goes into `user`"
+        } else {
+            HOST_HINT
+        };
+        return refuse(format!("the host name {what} holds {bad}"), hint);
     }
     for label in text.split('.') {
         if label.is_empty() {

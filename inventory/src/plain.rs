@@ -72,7 +72,13 @@ fn blank_outside_brackets(text: &str) -> Option<usize> {
 
 /// Reads the digits of a port.
 pub(crate) fn parse_port(text: &str) -> Result<u16, Unfit> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if text.is_empty() {
+        return Err(Unfit::new(
+            "a port is missing",
+            "a port is a number from 1 to 65535",
+        ));
+    }
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse() {
         Ok(number) if digits => settings::port(number),
         _ => Err(Unfit::new(

@@ -99,7 +99,10 @@ impl Settings {
             TextKey::Address => {
                 let address = check_address(text).map_err(|error| {
                     Unfit::new(
-                        error.message.replace("host name", "address"),
+                        error
+                            .message
+                            .replace("a host name", "an address")
+                            .replace("host name", "address"),
                         "write a name or an IP address; a port goes into `port`",
                     )
                 })?;
@@ -157,8 +160,13 @@ pub(crate) fn user(text: &str) -> Result<String, Unfit> {
     if good {
         return Ok(text.to_owned());
     }
+    let message = if text.is_empty() {
+        "a user name is empty".to_owned()
+    } else {
+        format!("{} is no user name", quoted(text))
+    };
     Err(Unfit::new(
-        format!("{} is no user name", quoted(text)),
+        message,
         "a user name has no blanks, does not start with `-` and is at most 256 bytes long",
     ))
 }
@@ -176,8 +184,13 @@ fn become_method(text: &str) -> Result<Become, Unfit> {
 
 fn identity(text: &str) -> Result<String, Unfit> {
     if text.is_empty() || text.chars().any(char::is_control) {
+        let message = if text.is_empty() {
+            "`identity` is empty".to_owned()
+        } else {
+            format!("{} is no path of a key file", quoted(text))
+        };
         return Err(Unfit::new(
-            format!("{} is no path of a key file", quoted(text)),
+            message,
             "write the private key's path, like `identity = \"~/.ssh/batt_ed25519\"`",
         ));
     }

@@ -79,19 +79,10 @@ pub(crate) fn unknown(entry: &Entry<'_>, owner: &Owner<'_>, known: &[&str]) -> P
     };
     let hint = suggest::hint(entry.key, known.iter().copied(), || match owner {
         // `[hosts.pg1.example.net]` is TOML's way to nest tables, and a way to get here.
-        Owner::Host(name) if entry.is_table() => {
-            format!(
-                "a name with dots is written in quotes: `[hosts.\"{}.{}\"]`",
-                visible(name),
-                visible(entry.key)
-            )
-        }
-        Owner::Group(name) if entry.is_table() => {
-            format!(
-                "a name with dots is written in quotes: `[groups.\"{}.{}\"]`",
-                visible(name),
-                visible(entry.key)
-            )
+        Owner::Host(name) if entry.is_table() => in_quotes("hosts", name, entry),
+        Owner::Group(name) if entry.is_table() => in_quotes("groups", name, entry),
+        Owner::File if SETTING_KEYS.contains(&entry.key) => {
+            "what holds for every host belongs into `[defaults]`".to_owned()
         }
         Owner::File => format!("the tables of an inventory are {}", listed(known)),
         _ => format!(
@@ -100,6 +91,14 @@ pub(crate) fn unknown(entry: &Entry<'_>, owner: &Owner<'_>, known: &[&str]) -> P
         ),
     });
     Problem::new(entry.place(), message, hint)
+}
+
+fn in_quotes(kind: &str, name: &str, entry: &Entry<'_>) -> String {
+    format!(
+        "a name with dots is written in quotes: `[{kind}.\"{}.{}\"]`",
+        visible(name),
+        visible(&entry.dotted())
+    )
 }
 
 /// Reads a key that defaults, groups and hosts have in common. Returns false when it is none of these.

@@ -18,10 +18,17 @@ pub(crate) fn read(source: &Source, draft: &mut Draft) -> Result<(), Problem> {
     let table = match toml::de::DeTable::parse(source.text()) {
         Ok(table) => table,
         Err(error) => {
-            let place = source.place(error.span().unwrap_or_default());
+            let span = error.span().unwrap_or_default();
+            let mut message = error.message().to_owned();
+            if message == "duplicate key" {
+                message = format!(
+                    "{message} {}",
+                    quoted(source.text().get(span.clone()).unwrap_or_default())
+                );
+            }
             return Err(Problem::new(
-                place,
-                error.message().to_owned(),
+                source.place(span),
+                message,
                 toml_hint(error.message()),
             ));
         }

@@ -66,6 +66,21 @@ impl<'a> Entry<'a> {
         self.value.get_ref().is_table()
     }
 
+    /// Returns the key with the keys of the tables that stand alone in it, `example.net` of `[hosts.pg1.example.net]`.
+    pub(crate) fn dotted(&self) -> String {
+        let mut dotted = self.key.to_owned();
+        let mut value = self.value.get_ref();
+        while let DeValue::Table(table) = value
+            && let (1, Some((key, inner))) = (table.len(), table.iter().next())
+            && inner.get_ref().is_table()
+        {
+            dotted.push('.');
+            dotted.push_str(key.get_ref());
+            value = inner.get_ref();
+        }
+        dotted
+    }
+
     /// Returns the value as a table; `wanted` says what it must be.
     pub(crate) fn table(&self, wanted: &str) -> Result<Table<'a>, Problem> {
         match self.value.get_ref() {
