@@ -1,7 +1,7 @@
 //! What the files say, united but not yet judged as a whole: hosts and groups in the order they were first named.
 //! Readers of formats fill it; the tree checks it and hosts are made from both.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::name::{GroupName, HostName};
 use crate::nodeset::expand;
@@ -40,6 +40,7 @@ pub(crate) struct GroupDraft {
     pub(crate) defined: bool,
     pub(crate) hosts: Vec<HostIndex>,
     pub(crate) children: Vec<Placed<GroupName>>,
+    child_names: HashSet<GroupName>,
     pub(crate) settings: Settings,
 }
 
@@ -75,6 +76,7 @@ impl Draft {
             defined: false,
             hosts: Vec::new(),
             children: Vec::new(),
+            child_names: HashSet::new(),
             settings: Settings::default(),
         });
         index
@@ -95,6 +97,17 @@ impl Draft {
     pub(crate) fn host(&mut self, text: &str, place: Place) -> Result<HostIndex, Problem> {
         let name = HostName::parse(text).map_err(|error| Problem::new(place, error.message, error.hint))?;
         let folded = name.as_str().to_ascii_lowercase();
+        if matches!(folded.as_str(), "all" | "ungrouped" | "and" | "or" | "not") {
+            let message = format!(
+                "{} has a meaning of its own in patterns and cannot name a host",
+                quoted(text)
+            );
+            return Err(Problem::new(
+                place,
+                message,
+                "choose another name; `address` says where the host is reached",
+            ));
+        }
         if let Some(index) = self.host_index.get(&folded) {
             let known = &self.hosts[*index].name;
             if *known == name {
@@ -127,6 +140,15 @@ impl Draft {
             settings: Settings::default(),
         });
         Ok(index)
+    }
+}
+
+impl GroupDraft {
+    /// Takes a child in; one that another source has named already stays as it is.
+    pub(crate) fn add_child(&mut self, child: Placed<GroupName>) {
+        if self.child_names.insert(child.value.clone()) {
+            self.children.push(child);
+        }
     }
 }
 

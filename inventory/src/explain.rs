@@ -7,7 +7,7 @@ use crate::host::{self, DEFAULT_AGENT_HOME, DEFAULT_AGENT_PATH, DEFAULT_PORT, Le
 use crate::inventory::Inventory;
 use crate::settings::{Become, Settings};
 use crate::source::{Place, Placed};
-use crate::text::{is_secret_name, visible};
+use crate::text::visible;
 
 /// A value that holds for a host, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,11 +87,7 @@ impl Inventory {
                 values.insert(key, (value, self.origin(&level.to_string(), place)));
             }
             for (key, value) in &settings.vars {
-                let shown = if is_secret_name(key) {
-                    "***".to_owned()
-                } else {
-                    value.value.to_string()
-                };
+                let shown = value.value.masked(key).to_string();
                 variables.insert(key, (shown, self.origin(&level.to_string(), value.place)));
             }
         }

@@ -44,7 +44,7 @@ pub struct Host {
     /// The services to back up: those of its groups in their order, then its own; when neither names any, those of
     /// the defaults; empty leaves it to what the host has enabled.
     pub services: Vec<String>,
-    /// Variables; ask [`is_secret_name`](crate::is_secret_name) before showing one.
+    /// Variables; show them by [`Value::masked`].
     pub vars: BTreeMap<String, Value>,
     /// All its groups, also those it inherits, in inventory order.
     pub groups: Vec<GroupName>,

@@ -9,7 +9,7 @@ use crate::ansible;
 use crate::error::{Excerpt, InventoryError, Spot};
 use crate::inventory::{Format, Inventory};
 use crate::line::Line;
-use crate::text::visible;
+use crate::text::{may_hold_secret, visible};
 
 /// How large one inventory file may be, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -153,7 +153,7 @@ fn not_utf8(path: &Path, bytes: &[u8], valid: usize) -> InventoryError {
         .unwrap_or(after.len());
     let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
     let text = String::from_utf8_lossy(&bytes[start..valid + length]);
-    let excerpt = (!crate::is_secret_name(&text)).then(|| Excerpt::new(&text, column - 1, 1));
+    let excerpt = (!may_hold_secret(&text)).then(|| Excerpt::new(&text, column - 1, 1));
     InventoryError::new(
         visible(&path.display().to_string()),
         Some(Spot {

@@ -11,6 +11,17 @@ use crate::suggest;
 use crate::text::quoted;
 
 /// What a person asks for. All of it empty means all hosts.
+///
+/// A pattern is written in one of three forms; every term of it must match something, and one that mixes forms is
+/// refused:
+///
+/// - Ansible's, `db:&prod:!db03` or `db,&prod,!db03`: unions first, then `&`, then `!`; `group[0]`, `group[1:3]`;
+/// - ClusterShell's, `(@web,@db)!@canary`, `web[01-99/2]^@old`: from left to right, with parentheses;
+/// - words, `db and prod and not db03`, `env=prod or rack!=r3`: `not` before `and` before `or`, with parentheses.
+///   `key!=value` also matches hosts that do not have the variable.
+///
+/// A bare term is a host, a group, a range of them or a glob (`*`, `?`); `@name` is always a group, and
+/// `@source:name` one of a [`GroupSource`]; `all` is every host, `ungrouped` those in no group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Names of groups; their hosts are united. None: all hosts.

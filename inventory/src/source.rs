@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Excerpt, InventoryError, Spot};
-use crate::text::{is_secret_name, visible};
+use crate::text::{may_hold_secret, visible};
 
 /// One inventory file in memory.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl Source {
         );
         let rest = text.chars().count().saturating_sub(column - 1);
         // Reports end up in logs and tickets; a line with a password does not.
-        let excerpt = (!is_secret_name(text)).then(|| Excerpt::new(text, column - 1, width.min(rest)));
+        let excerpt = (!may_hold_secret(text)).then(|| Excerpt::new(text, column - 1, width.min(rest)));
         InventoryError::new(
             self.name(),
             Some(Spot {

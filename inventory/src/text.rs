@@ -55,15 +55,29 @@ pub(crate) fn listed<S: AsRef<str>>(items: &[S]) -> String {
 
 /// Tells whether a variable of this name holds something that must not be shown: a password, a secret, a token.
 ///
-/// Whoever prints or serialises `vars` asks this first.
+/// [`Value::masked`](crate::Value::masked) asks this for whoever prints or serialises `vars`.
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["pass", "secret", "token"].iter().any(|word| name.contains(word))
 }
 
+/// Tells whether a line of an inventory may hold a secret: one of its words names one, whatever follows it.
+///
+/// Stricter about words than [`is_secret_name`], as hosts may well be called `compass1`.
+pub(crate) fn may_hold_secret(line: &str) -> bool {
+    line.to_ascii_lowercase()
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .any(|word| {
+            ["password", "passwd", "passphrase", "secret", "token"]
+                .iter()
+                .any(|part| word.contains(part))
+                || word.split('_').any(|part| matches!(part, "pass" | "pw"))
+        })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{is_secret_name, listed, quoted};
+    use super::{is_secret_name, listed, may_hold_secret, quoted};
 
     #[test]
     fn foreign_text_is_escaped_and_clipped() {
@@ -78,6 +92,22 @@ mod tests {
         assert_eq!(listed(&["a"]), "`a`");
         assert_eq!(listed(&["a", "b"]), "`a` and `b`");
         assert_eq!(listed(&["a", "b", "c"]), "`a`, `b` and `c`");
+    }
+
+    #[test]
+    fn lines_with_secrets_are_known_by_their_words() {
+        for line in [
+            "db1 ansible_password hunter2",
+            "MYSQL_PASS=x",
+            "pass: x",
+            "vars = { \"api-token\" = 1 }",
+            "db_pw=x",
+        ] {
+            assert!(may_hold_secret(line), "{line}");
+        }
+        for line in ["hosts = [\"compass1\"]", "passenger-db", "bypass=1"] {
+            assert!(!may_hold_secret(line), "{line}");
+        }
     }
 
     #[test]

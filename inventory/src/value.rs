@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::ser::{Serialize, Serializer};
 
+use crate::text::is_secret_name;
+
 /// The value of a variable.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -23,6 +25,23 @@ pub enum Value {
 }
 
 impl Value {
+    /// Returns the value as it may be shown: `***` in place of what [`is_secret_name`] tells to be a secret, by the
+    /// variable's name or by that of a key within.
+    #[must_use]
+    pub fn masked(&self, name: &str) -> Self {
+        match self {
+            _ if is_secret_name(name) => Self::Text("***".to_owned()),
+            Self::List(values) => Self::List(values.iter().map(|value| value.masked("")).collect()),
+            Self::Table(values) => Self::Table(
+                values
+                    .iter()
+                    .map(|(key, value)| (key.clone(), value.masked(key)))
+                    .collect(),
+            ),
+            other => other.clone(),
+        }
+    }
+
     /// Tells whether a pattern's `key=text` means this value: equal as text, or one member of a list that is.
     pub(crate) fn is(&self, text: &str) -> bool {
         match self {
@@ -107,6 +126,23 @@ mod tests {
         assert_eq!(list.to_string(), r#"["a\"b", 3, 1.0]"#);
         let table = Value::Table([("on".to_owned(), Value::Boolean(true))].into());
         assert_eq!(table.to_string(), "{ on = true }");
+    }
+
+    #[test]
+    fn secrets_are_masked_wherever_they_lie() {
+        let inner = Value::Table(
+            [
+                ("password".to_owned(), Value::Integer(1)),
+                ("user".to_owned(), Value::Integer(2)),
+            ]
+            .into(),
+        );
+        let outer = Value::List(vec![inner]);
+        assert_eq!(
+            outer.masked("db").to_string(),
+            "[{ password = \"***\", user = 2 }]"
+        );
+        assert_eq!(outer.masked("db_secret").to_string(), "***");
     }
 
     #[test]

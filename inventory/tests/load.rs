@@ -226,19 +226,19 @@ fn a_large_fleet_is_read_and_selected_from() {
     for number in 0..100_000 {
         list.push_str(&format!("  \"host-{number}.dc{}.example.net\",\n", number % 10));
     }
-    list.push_str("]\nvars = { env = \"prod\" }\n[groups.range]\nhosts = [\"r[1-100000]\"]\n");
+    list.push_str("]\nvars = { env = \"prod\" }\n[groups.range]\nhosts = [\"r[1-1000]\"]\n");
     let (_folder, paths) = folder(&[("inventory.toml", &list)]);
     let inventory = Inventory::load(&paths).unwrap();
-    assert_eq!(inventory.hosts().len(), 200_000);
+    assert_eq!(inventory.hosts().len(), 101_000);
     let limit = |pattern: &str| Selection {
         limit: vec![pattern.to_owned()],
         ..Selection::default()
     };
     let count = |pattern: &str| inventory.select(&limit(pattern), &NoGroups).unwrap().len();
-    assert_eq!(count("range:!r[1-99999]"), 1);
+    assert_eq!(count("range:!r[1-999]"), 1);
     assert_eq!(count("env=prod and *.dc3.*"), 10_000);
     let folded = fold(inventory.hosts().iter().map(|host| &host.name));
-    assert_eq!(folded.last().unwrap(), "r[1-100000]");
+    assert_eq!(folded.last().unwrap(), "r[1-1000]");
 }
 
 #[test]

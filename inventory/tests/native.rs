@@ -142,6 +142,26 @@ fn a_child_wins_over_its_parent_wherever_they_stand() {
 }
 
 #[test]
+fn a_later_group_wins_also_over_one_that_has_a_parent() {
+    let text = "
+[groups.db]
+hosts = [\"x\"]
+user = \"db\"
+port = 1
+[groups.prod]
+children = [\"db\"]
+port = 2
+[groups.later]
+hosts = [\"x\"]
+user = \"later\"
+";
+    let inventory = parse(text);
+    let x = host(&inventory, "x");
+    assert_eq!((x.user.as_deref(), x.port), (Some("later"), 1));
+    assert_eq!(groups(x), ["db", "prod", "later"]);
+}
+
+#[test]
 fn services_of_several_groups_are_united_in_order() {
     let text = "
 [defaults]

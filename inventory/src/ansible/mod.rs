@@ -178,7 +178,7 @@ fn read_child(
     }
     let child = GroupName::parse(line.text).map_err(|e| Problem::new(place, e.message, e.hint))?;
     match group {
-        Some(group) => draft.groups[group].children.push(Placed { value: child, place }),
+        Some(group) => draft.groups[group].add_child(Placed { value: child, place }),
         // Of `all` every group is a child; Ansible lets this line define it.
         None => {
             let group = draft.group(&child, place);

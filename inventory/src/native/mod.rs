@@ -122,7 +122,7 @@ fn read_group(source: &Source, section: &Entry<'_>, draft: &mut Draft) -> Result
                         );
                         return Err(problem(message, "remove one of them"));
                     }
-                    draft.groups[group].children.push(Placed {
+                    draft.groups[group].add_child(Placed {
                         value: child,
                         place: item.place,
                     });
