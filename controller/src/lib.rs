@@ -7,22 +7,26 @@
 mod agent_binary;
 mod bundle;
 mod clock;
+mod descriptors;
 mod dispatch;
 mod event;
 #[cfg(test)]
 mod fake_agent;
 mod follow;
+mod history;
 mod host;
 mod host_ids;
 mod host_task;
 mod install;
 mod journal;
 mod log_files;
+mod passphrase;
 mod push;
 mod reader;
 mod reporter;
 mod session;
 mod shell;
+mod signals;
 mod state;
 mod state_folder;
 mod stop;
