@@ -23,6 +23,8 @@ mod log_files;
 mod passphrase;
 mod push;
 mod reader;
+#[allow(dead_code, reason = "the commands that use it stand elsewhere")]
+mod report;
 mod reporter;
 mod session;
 mod shell;
