@@ -111,7 +111,7 @@ impl Fleet {
             cancel,
             clock,
         };
-        dispatch.write(&[plan.clone()], Durability::Now).await;
+        dispatch.write(std::slice::from_ref(&plan), Durability::Now).await;
         dispatch.read(&plan).await;
 
         let end = deadline.map(|deadline| Instant::now() + deadline);

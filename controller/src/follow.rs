@@ -76,7 +76,7 @@ pub(crate) async fn run(
     };
     tokio::select! {
         biased;
-        result = following.to_the_end(verified.into_session(), line) => result,
+        result = following.until_it_ends(verified.into_session(), line) => result,
         reason = unconfirmed => Err(not_confirmed(reason)),
     }
 }
@@ -92,7 +92,7 @@ struct Following<'a> {
 }
 
 impl Following<'_> {
-    async fn to_the_end(&mut self, session: Session, line: &mut impl Reconnect) -> Result<(), Trouble> {
+    async fn until_it_ends(&mut self, session: Session, line: &mut impl Reconnect) -> Result<(), Trouble> {
         let mut breaks = 0;
         let mut session = Ok(session);
         let mut attempt = 0;

@@ -63,20 +63,6 @@ pub(crate) fn read(state_folder: &StateFolder, run: &RunId) -> Result<PastRun, E
     }
 }
 
-/// Returns the lines of a run's journal as they are, without a last one that was not finished.
-///
-/// # Errors
-/// A journal that cannot be read.
-pub(crate) fn lines(state_folder: &StateFolder, run: &RunId) -> io::Result<Vec<u8>> {
-    let mut content = std::fs::read(state_folder.run(run).join(journal::NAME))?;
-    let end = content
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |place| place + 1);
-    content.truncate(end);
-    Ok(content)
-}
-
 /// Returns what `runs` shows of a run. One that ended says all in its last line; another one is read whole.
 ///
 /// # Errors
@@ -241,8 +227,6 @@ mod tests {
             let summary = summary(&place.state, &run).unwrap();
             assert_eq!(summary.exit, None, "nobody knows");
             assert_eq!(summary.totals.len(), totals);
-            let text = String::from_utf8(lines(&place.state, &run).unwrap()).unwrap();
-            assert_eq!(text.lines().count(), count);
         }
     }
 

@@ -17,9 +17,7 @@ use batt_protocol::{
 use crate::event::{FleetEvent, FleetEventKind as Kind, Installed, Interruption, Verb};
 use crate::host::Host;
 
-pub(crate) use self::host_state::{
-    Connecting, Ended, HostState, IllegalEvent, Running, ServiceProgress, Standing,
-};
+pub(crate) use self::host_state::{HostState, IllegalEvent, Running, Standing};
 pub(crate) use self::log_tail::LogTail;
 
 /// The most warnings kept of one host.
@@ -34,7 +32,6 @@ pub(crate) struct FleetState {
     active: BTreeSet<usize>,
     ended: usize,
     cancel: Option<Interruption>,
-    lost_readers: Vec<(String, String)>,
     exit: Option<ExitCode>,
 }
 
@@ -131,7 +128,6 @@ impl FleetState {
             active: BTreeSet::new(),
             ended: 0,
             cancel: None,
-            lost_readers: Vec::new(),
             exit: None,
         })
     }
@@ -152,11 +148,8 @@ impl FleetState {
         }
         match &event.event {
             Kind::CancelRequested { by } => self.cancel = self.cancel.or(Some(*by)),
-            Kind::ReaderFailed { reader, reason } => {
-                self.lost_readers.push((reader.clone(), reason.clone()));
-            }
             Kind::RunEnded { exit, .. } => self.exit = Some(*exit),
-            Kind::Unknown => {}
+            Kind::ReaderFailed { .. } | Kind::Unknown => {}
             _ => return Err(IllegalEvent("an event of a host that names none".to_owned())),
         }
         Ok(())
@@ -235,11 +228,6 @@ impl FleetState {
     /// Returns who asked for the end of the run.
     pub(crate) fn cancel(&self) -> Option<Interruption> {
         self.cancel
-    }
-
-    /// Returns the readers that failed, each with why.
-    pub(crate) fn lost_readers(&self) -> &[(String, String)] {
-        &self.lost_readers
     }
 
     /// Returns how many hosts ended in each class.

@@ -260,11 +260,12 @@ impl Running {
         match kind {
             Kind::Accepted { .. } => run.accepted = true,
             Kind::ConnectionLost { attempt, .. } => run.reconnecting = Some((*attempt, Phase::Resolve)),
-            Kind::PhaseEntered { phase } => match &mut run.reconnecting {
-                Some((_, now)) => *now = *phase,
-                // The phase of the run itself.
-                None => {}
-            },
+            Kind::PhaseEntered { phase } => {
+                // Without a connection that is being mended, it is the phase of the run itself.
+                if let Some((_, now)) = &mut run.reconnecting {
+                    *now = *phase;
+                }
+            }
             Kind::Greeted { .. } => {
                 if run.reconnecting.take().is_none() {
                     return illegal("the agent greeted twice");
