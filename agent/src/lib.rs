@@ -1,5 +1,8 @@
 //! `batt`: backs up all the things on one host.
 
+#[allow(dead_code, unused_imports)] // until the run and the command line call it
+mod archive;
+
 use std::process::ExitCode;
 
 /// Runs `batt` with the arguments of this process.
