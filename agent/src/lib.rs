@@ -2,6 +2,8 @@
 
 #[allow(dead_code, unused_imports)] // until the run and the command line call it
 mod archive;
+#[allow(dead_code, unused_imports)] // until the run and the command line call it
+mod ledger;
 
 use std::process::ExitCode;
 
