@@ -4,6 +4,10 @@
 mod archive;
 #[allow(dead_code, unused_imports)] // until the run and the command line call it
 mod ledger;
+#[allow(dead_code, unused_imports)] // until the run and the command line call it
+mod record;
+#[allow(dead_code, unused_imports)] // until the run and the command line call it
+mod store;
 
 use std::process::ExitCode;
 
