@@ -9,8 +9,10 @@ mod read;
 
 pub(crate) use append::append;
 pub(crate) use entry::{Entry, FactKey, InvalidFact, StoreEnded, VALUE_LIMIT};
-pub(crate) use environment::{EnvironmentError, ScriptEnvironment, folder_name};
-pub(crate) use read::{Failure, Ledger};
+pub(crate) use environment::ScriptEnvironment;
+#[cfg(test)]
+pub(crate) use read::Failure;
+pub(crate) use read::Ledger;
 
 /// The name of the file in the staging folder.
 pub(crate) const FILE_NAME: &str = "record.jsonl";

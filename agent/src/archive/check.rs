@@ -36,6 +36,7 @@ impl CheckFacts {
     }
 
     /// Returns the value of a fact.
+    #[cfg(test)]
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }

@@ -95,6 +95,7 @@ impl FactKey {
     }
 
     /// Returns the key as text.
+    #[cfg(test)]
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

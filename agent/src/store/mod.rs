@@ -15,7 +15,6 @@ use crate::archive::Kind;
 use crate::ledger::{Entry, ScriptEnvironment, StoreEnded, append};
 use dump::Dump;
 pub(crate) use error::StoreError;
-pub(crate) use name::InvalidName;
 use target::Target;
 
 /// What a script asks for.
