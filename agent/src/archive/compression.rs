@@ -56,8 +56,8 @@ impl Compression {
         }
     }
 
-    /// Returns what the first bytes of a file say.
-    pub(super) fn of_content(head: &[u8]) -> Option<Compression> {
+    /// Returns what the first bytes of a file say, whose name says `named`.
+    pub(super) fn of_content(head: &[u8], named: Option<Compression>) -> Option<Compression> {
         // bzip2: the level, then the mark of a block or of the end; `BZh` alone could begin a text.
         let bzip2 = |rest: &[u8]| {
             matches!(rest, [b'1'..=b'9', mark @ ..]
@@ -65,8 +65,9 @@ impl Compression {
         };
         match head {
             [0x1f, 0x8b, 8, ..] => Some(Compression::Gzip),
-            // Frames of content, and frames to skip, as some parallel compressors begin with.
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Compression::Zstd),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Compression::Zstd),
+            // A frame to skip, as some parallel compressors begin with. LZ4 has the same.
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => named.filter(|named| *named == Compression::Zstd),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Compression::Xz),
             [b'B', b'Z', b'h', rest @ ..] if bzip2(rest) => Some(Compression::Bzip2),
             _ => None,
@@ -146,8 +147,22 @@ mod tests {
 
     #[test]
     fn a_text_that_begins_as_bzip2_does_is_a_text() {
-        assert_eq!(Compression::of_content(b"BZh9 is how bzip2 begins"), None);
-        assert_eq!(Compression::of_content(b"BZh91AY&SY"), Some(Compression::Bzip2));
-        assert_eq!(Compression::of_content(b""), None);
+        assert_eq!(Compression::of_content(b"BZh9 is how bzip2 begins", None), None);
+        assert_eq!(
+            Compression::of_content(b"BZh91AY&SY", None),
+            Some(Compression::Bzip2)
+        );
+        assert_eq!(Compression::of_content(b"", None), None);
+    }
+
+    #[test]
+    fn a_frame_to_skip_is_of_zstd_when_the_name_says_so() {
+        let head = [0x50, 0x2a, 0x4d, 0x18, 0, 0];
+        assert_eq!(
+            Compression::of_content(&head, Some(Compression::Zstd)),
+            Some(Compression::Zstd)
+        );
+        assert_eq!(Compression::of_content(&head, None), None);
+        assert_eq!(Compression::of_content(&head, Some(Compression::Gzip)), None);
     }
 }

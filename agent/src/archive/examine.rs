@@ -46,7 +46,7 @@ pub(crate) fn examine(file: File, name: &str, kind: Option<Kind>) -> Result<Exam
         return Err(Damage::Empty);
     }
     let (named, inside) = Compression::of_name(name);
-    let found = Compression::of_content(head.get_ref());
+    let found = Compression::of_content(head.get_ref(), named);
     if let Some(named) = named.filter(|named| found != Some(*named)) {
         return Err(Damage::NotCompressed { named, found });
     }

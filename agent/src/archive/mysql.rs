@@ -13,11 +13,11 @@ pub(super) struct MysqlCheck {
 
 impl MysqlCheck {
     /// Returns the line with which the dump program names itself. MariaDB puts a line before it that switches the
-    /// client to its sandbox mode.
+    /// client to its sandbox mode; a warning may stand there, too.
     fn program(&self) -> Option<String> {
         self.ends
             .first_lines()
-            .take(2)
+            .take(5)
             .find(|line| line.starts_with(b"-- MariaDB dump ") || line.starts_with(b"-- MySQL dump "))
             .map(|line| String::from_utf8_lossy(&line[3..]).trim().to_owned())
     }

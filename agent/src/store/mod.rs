@@ -1,6 +1,7 @@
 //! `batt store [--check KIND] NAME -- COMMAND [ARG...]`: runs a dump command and streams its output compressed and
 //! hashed into the backup. No shell, no pipe that hides an exit code: what began and did not end well is in the ledger.
 
+mod archive_file;
 mod dump;
 mod error;
 mod name;

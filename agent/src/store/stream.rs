@@ -1,8 +1,9 @@
 //! The way of a stream into its file, in bounded memory: one thread reads the pipe, compresses (zstd has two more
-//! threads of its own) and writes; another hashes what was read and checks that it is complete.
+//! threads of its own) and writes; another hashes what was read and checks that it is complete; a third waits for the
+//! disk.
 //!
 //! ```text
-//! command ── pipe ── read ──┬── zstd (2 workers) ── SHA-256 ── file
+//! command ── pipe ── read ──┬── zstd (2 workers) ── SHA-256 ── file ── disk
 //!                           └── channel ── SHA-256, check
 //! ```
 
@@ -15,7 +16,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use zstd::stream::write::Encoder;
+use zstd::zstd_safe::CParameter;
 
+use super::archive_file::ArchiveFile;
 use crate::archive::{CheckFacts, Digest, StreamCheck};
 
 /// As much as a pipe hands over at once when it is as large as we ask for.
@@ -25,6 +28,8 @@ const CHUNKS_AHEAD: usize = 4;
 /// What zstd takes by default, and where its speed is that of disks.
 const LEVEL: i32 = 3;
 const WORKERS: u32 = 2;
+/// What a worker compresses at once: half of zstd's choice, for half of its memory.
+const PART: u32 = 4 << 20;
 /// zstd keeps back megabytes until they fill a part for a worker. A slow stream shall be seen to grow by those who
 /// watch the file for a stall, so what came is written out when the file has not grown for this long.
 const GROWTH: Duration = Duration::from_secs(30);
@@ -64,12 +69,12 @@ pub(super) fn write(
             .map_err(|_| io::Error::other("the thread that hashes has died"));
         let (archive, raw_bytes) = written?;
         let (raw_sha256, verdict) = hashed?;
-        archive.file.sync_all()?;
+        let (bytes, sha256) = archive.finish()?;
         Ok(Streamed {
             raw_bytes,
             raw_sha256,
-            bytes: archive.bytes,
-            sha256: archive.digest.hex(),
+            bytes,
+            sha256,
             verdict,
         })
     })
@@ -101,15 +106,11 @@ struct Chunk {
 }
 
 /// Compresses the stream into the file and gives every chunk away for hashing.
-fn compress(mut stream: impl Read, file: File, chunks: SyncSender<Chunk>) -> io::Result<(Archive, u64)> {
-    let archive = Archive {
-        file,
-        digest: Digest::default(),
-        bytes: 0,
-    };
-    let mut encoder = Encoder::new(archive, LEVEL)?;
+fn compress(mut stream: impl Read, file: File, chunks: SyncSender<Chunk>) -> io::Result<(ArchiveFile, u64)> {
+    let mut encoder = Encoder::new(ArchiveFile::new(file)?, LEVEL)?;
     encoder.include_checksum(true)?;
     encoder.multithread(WORKERS)?;
+    encoder.set_parameter(CParameter::JobSize(PART))?;
     let mut buffers = Buffers::default();
     let mut growth = Growth {
         bytes: 0,
@@ -132,7 +133,7 @@ fn compress(mut stream: impl Read, file: File, chunks: SyncSender<Chunk>) -> io:
             .send(chunk)
             .map_err(|_| io::Error::other("the thread that hashes has died"))?;
         encoder.write_all(&buffer[..length])?;
-        if growth.stalls(encoder.get_ref().bytes, Instant::now()) {
+        if growth.stalls(encoder.get_ref().bytes(), Instant::now()) {
             encoder.flush()?;
         }
         buffers.put_back(buffer);
@@ -178,26 +179,6 @@ impl Growth {
             *self = Growth { bytes, since: now };
         }
         stalls
-    }
-}
-
-/// The file, hashed as it is written.
-struct Archive {
-    file: File,
-    digest: Digest,
-    bytes: u64,
-}
-
-impl Write for Archive {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let length = self.file.write(bytes)?;
-        self.digest.update(&bytes[..length]);
-        self.bytes += length as u64;
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -311,15 +292,11 @@ mod tests {
     /// Counts the bytes that reached the file when the stream had handed over its first piece.
     #[test]
     fn flushing_brings_what_came_into_the_file() {
-        let archive = Archive {
-            file: tempfile::tempfile().unwrap(),
-            digest: Digest::default(),
-            bytes: 0,
-        };
+        let archive = ArchiveFile::new(tempfile::tempfile().unwrap()).unwrap();
         let mut encoder = Encoder::new(archive, LEVEL).unwrap();
         encoder.multithread(WORKERS).unwrap();
         encoder.write_all(&noise(1000)).unwrap();
         encoder.flush().unwrap();
-        assert!(encoder.get_ref().bytes > 500);
+        assert!(encoder.get_ref().bytes() > 500);
     }
 }

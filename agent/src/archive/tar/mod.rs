@@ -179,7 +179,10 @@ mod tests {
                 .iter()
                 .rposition(|byte| *byte != 0)
                 .map_or(0, |last| last / 512 * 512 + 512);
-            let cuts = (0..archive.len()).filter(|cut| cut % 512 < 2 || cut % 512 == 511);
+            // The long archives are mostly one file.
+            let step = 1 + archive.len() / 512 / 50;
+            let cuts = (0..archive.len()).filter(|cut| cut / 512 % step == 0);
+            let cuts = cuts.filter(|cut| cut % 512 < 2 || cut % 512 == 511);
             for cut in cuts.filter(|cut| *cut < content + 1024 || cut % 512 != 0) {
                 let mut check = Kind::Tar.stream_check();
                 check.feed(&archive[..cut]);
