@@ -264,7 +264,9 @@ fn refuse_command_among(services: &[Service]) -> Result<(), Error> {
 /// Collects the named services, and those that options for items imply, in the order of the command line as far as
 /// it is known: services first.
 fn requests(matches: &ArgMatches, items: &ItemOptions) -> Result<Vec<ServiceRequest>, Error> {
-    let mut requests: Vec<ServiceRequest> = services(matches)?
+    let named = services(matches)?;
+    refuse_command_among(&named)?;
+    let mut requests: Vec<ServiceRequest> = named
         .into_iter()
         .map(|service| ServiceRequest {
             service,
