@@ -95,9 +95,7 @@ fn run_arguments() -> [Arg; 4] {
             .value_name("SERVICE")
             .num_args(0..)
             .help("services to back up, enabled or not"),
-        Arg::new("path").long("path").value_name("PATTERN").help(
-            "where backups go, with the conversions of strftime and `{host}` [default: /opt/backup/%Y/%m/%d]",
-        ),
+        path_argument(),
         Arg::new("dry-run")
             .short('n')
             .long("dry-run")
@@ -105,6 +103,12 @@ fn run_arguments() -> [Arg; 4] {
             .help("tell what would be done, and change nothing"),
         wait_argument(),
     ]
+}
+
+fn path_argument() -> Arg {
+    Arg::new("path").long("path").value_name("PATTERN").help(
+        "where backups go, with the conversions of strftime and `{host}` [default: /opt/backup/%Y/%m/%d]",
+    )
 }
 
 fn wait_argument() -> Arg {
@@ -208,7 +212,9 @@ fn everyday_commands() -> Vec<Command> {
         Command::new("cancel")
             .about("End a run that goes on")
             .arg(run_argument("the run").required(true)),
-        Command::new("check").about("Check settings, scripts, ownership, tools and room"),
+        Command::new("check")
+            .about("Check settings, scripts, ownership, tools and room")
+            .arg(path_argument()),
         Command::new("completions")
             .about("Print a completion script")
             .arg(

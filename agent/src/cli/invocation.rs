@@ -224,7 +224,7 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "logs" => logs(inner)?,
         "attach" => Action::Attach(required_run()?),
         "cancel" => Action::Cancel(required_run()?),
-        "check" => Action::Check { path: path(matches)? },
+        "check" => Action::Check { path: path(inner)? },
         "serve" => Action::Serve { path: path(matches)? },
         "supervise" => Action::Supervise(required_run()?),
         "launch" => launch(inner)?,
@@ -425,11 +425,10 @@ mod tests {
             "{error}"
         );
         assert!(error.to_string().contains("--mysql-db"), "{error}");
-        assert!(
-            requested(&["mysql", "list"])
-                .unwrap_err()
-                .message()
-                .contains("before the command `list`")
+        let error = requested(&["mysql", "list"]).unwrap_err();
+        assert_eq!(
+            error.message(),
+            "`list` is a command, and stands where services are named"
         );
     }
 
