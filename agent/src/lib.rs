@@ -19,6 +19,7 @@ mod pattern;
 mod process;
 mod record;
 mod report;
+mod reserved;
 mod run;
 mod run_folder;
 mod script;

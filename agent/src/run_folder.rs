@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use batt_protocol::wire::RunState;
 use batt_protocol::{AskedBy, Error, Event, EventKind, ExitCode, RunId, RunSummary, Service, ServiceRequest};
-use rustix::process::Pid;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 use crate::files;
@@ -223,6 +223,30 @@ impl RunFolder {
         let mut text = String::new();
         file.read_to_string(&mut text).ok()?;
         Pid::from_raw(text.trim().parse().ok()?)
+    }
+
+    /// Asks the supervisor of a run to end it; false when there is none.
+    pub(crate) fn request_cancel(&self) -> Result<bool, Error> {
+        let Some(pid) = self.supervisor() else {
+            return Ok(false);
+        };
+        let fail = |cause: rustix::io::Errno| {
+            Error::system("cannot signal the run's supervisor", std::io::Error::from(cause))
+        };
+        let process = match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(process) => process,
+            Err(rustix::io::Errno::SRCH) => return Ok(false),
+            Err(cause) => return Err(fail(cause)),
+        };
+        // Asked again with the process held: its number cannot have become somebody else's.
+        if self.supervisor() != Some(pid) {
+            return Ok(false);
+        }
+        match pidfd_send_signal(process, Signal::TERM) {
+            Ok(()) => Ok(true),
+            Err(rustix::io::Errno::SRCH) => Ok(false),
+            Err(cause) => Err(fail(cause)),
+        }
     }
 
     /// Tells whether the run was started and has neither ended nor a supervisor.

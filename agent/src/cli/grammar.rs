@@ -7,38 +7,6 @@ use clap::{Arg, ArgAction, Command};
 
 use crate::script::{ItemOption, OptionOwner};
 
-/// Names that no service may have.
-pub(crate) const SUBCOMMANDS: &[&str] = &[
-    "attach",
-    "backups",
-    "cancel",
-    "check",
-    "completions",
-    "disable",
-    "drill",
-    "enable",
-    "help",
-    "init",
-    "launch",
-    "list",
-    "load",
-    "logs",
-    "man",
-    "purge",
-    "record",
-    "restore",
-    "runs",
-    "serve",
-    "store",
-    "supervise",
-    "verify",
-];
-
-/// Options that no script may claim, without their dashes.
-pub(crate) const OPTIONS: &[&str] = &[
-    "all", "dry-run", "format", "help", "home", "last", "new-id", "path", "quiet", "version", "wait",
-];
-
 /// The options for items, by name.
 pub(crate) type ItemOptions = BTreeMap<String, (ItemOption, OptionOwner)>;
 
@@ -300,6 +268,7 @@ fn inner_commands() -> Vec<Command> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reserved::{OPTIONS, SUBCOMMANDS};
 
     #[test]
     fn the_grammar_is_sound_and_every_name_is_reserved() {

@@ -8,10 +8,11 @@ use batt_protocol::text::list_and;
 use batt_protocol::{Error, RunId, Service, ServiceRequest, parse_duration};
 use clap::ArgMatches;
 
-use super::grammar::{self, ItemOptions, SUBCOMMANDS};
+use super::grammar::{self, ItemOptions};
 use crate::home::Home;
 use crate::pattern::Pattern;
 use crate::process::LaunchRequest;
+use crate::reserved::SUBCOMMANDS;
 use crate::script::{OptionOwner, Shelf};
 
 /// How results are printed.

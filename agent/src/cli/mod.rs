@@ -5,5 +5,5 @@
 mod grammar;
 mod invocation;
 
-pub(crate) use grammar::{OPTIONS, SUBCOMMANDS, command};
+pub(crate) use grammar::command;
 pub(crate) use invocation::{Action, Format, Invocation, Listing, Output, parse};

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use batt_protocol::wire::RunState;
 use batt_protocol::{Error, ExitCode, RunId};
-use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::console::Console;
 use crate::home::Home;
@@ -17,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) fn cancel(home: &Home, run: &RunId, console: &mut Console) -> Result<ExitCode, Error> {
     let folder = RunFolder::of(home, run);
     folder.order()?;
-    if !request_cancel(&folder)? {
+    if !folder.request_cancel()? {
         console.result(&format!("the run `{run}` does not go on"));
         return Ok(ExitCode::OK);
     }
@@ -33,28 +32,4 @@ pub(crate) fn cancel(home: &Home, run: &RunId, console: &mut Console) -> Result<
     }
     console.result(&format!("the run `{run}` is cancelled"));
     Ok(ExitCode::OK)
-}
-
-/// Asks the supervisor of a run to end it; false when there is none.
-pub(crate) fn request_cancel(folder: &RunFolder) -> Result<bool, Error> {
-    let Some(pid) = folder.supervisor() else {
-        return Ok(false);
-    };
-    let fail = |cause: rustix::io::Errno| {
-        Error::system("cannot signal the run's supervisor", std::io::Error::from(cause))
-    };
-    let process = match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(process) => process,
-        Err(rustix::io::Errno::SRCH) => return Ok(false),
-        Err(cause) => return Err(fail(cause)),
-    };
-    // Asked again with the process held: its number cannot have become somebody else's.
-    if folder.supervisor() != Some(pid) {
-        return Ok(false);
-    }
-    match pidfd_send_signal(process, Signal::TERM) {
-        Ok(()) => Ok(true),
-        Err(rustix::io::Errno::SRCH) => Ok(false),
-        Err(cause) => Err(fail(cause)),
-    }
 }

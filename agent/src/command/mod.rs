@@ -14,8 +14,6 @@ mod script;
 mod supervise;
 mod verify;
 
-pub(crate) use cancel::request_cancel;
-
 use batt_protocol::{Error, ExitCode};
 
 use crate::cli::{Action, Invocation};

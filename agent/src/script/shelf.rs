@@ -11,8 +11,8 @@ use batt_protocol::{Error, ExitCode, Service, ServiceName};
 
 use super::header::HEADER_LIMIT;
 use super::{Header, ItemOption};
-use crate::cli;
 use crate::home::Home;
+use crate::reserved::{OPTIONS, SUBCOMMANDS};
 
 /// One script that is there.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ impl Script {
     /// Returns why this script can never run under its name or with its option.
     pub(crate) fn refusal(&self) -> Option<Error> {
         let name = self.service.as_str();
-        if cli::SUBCOMMANDS.contains(&name) {
+        if SUBCOMMANDS.contains(&name) {
             return Some(
                 Error::refused(format!(
                     "the service `{name}` has the name of a subcommand of batt"
@@ -43,7 +43,7 @@ impl Script {
             );
         }
         let option = self.option().name;
-        cli::OPTIONS.contains(&option.as_str()).then(|| {
+        OPTIONS.contains(&option.as_str()).then(|| {
             Error::refused(format!(
                 "the option `--{option}` of the service `{name}` is batt's own"
             ))

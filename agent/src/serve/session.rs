@@ -9,7 +9,6 @@ use chrono::Local;
 use super::channel::{Channel, Incoming};
 use super::following::{Following, Sent};
 use crate::bundle::Push;
-use crate::command::request_cancel;
 use crate::home::Home;
 use crate::host;
 use crate::log::LogReader;
@@ -136,7 +135,7 @@ impl<'a> Session<'a> {
             Request::Cancel { run } => {
                 let folder = RunFolder::of(self.home, &run);
                 folder.order()?;
-                request_cancel(&folder)?;
+                folder.request_cancel()?;
                 Ok(vec![Reply::Cancelling { run }])
             }
             Request::Status => self.status(),
