@@ -24,10 +24,6 @@ const BANNED: &[(&str, &str)] = &[
     ("native-tls", "cryptography is not the system's"),
     ("openssl", "cryptography is not the system's"),
     ("openssl-sys", "cryptography is not the system's"),
-    (
-        "russh-cryptovec",
-        "a part of russh that had holes of its own, and is gone since",
-    ),
     ("serde_yml", "RUSTSEC-2025-0068"),
     ("tokio-tar", "unmaintained, with a hole"),
     ("yaml-rust", "unmaintained"),
