@@ -33,6 +33,19 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// Returns the entry of a backup that was judged, and published at `path`.
+    pub(crate) fn of(manifest: &Manifest, path: PathBuf) -> Self {
+        Self {
+            run: manifest.run.clone(),
+            service: manifest.service.clone(),
+            items: manifest.items.clone(),
+            path,
+            bytes: manifest.bytes(),
+            time: manifest.started,
+            verified: Some(manifest.ended),
+        }
+    }
+
     /// Returns the backup's id.
     pub(crate) fn id(&self) -> String {
         format!("{}.{}", self.run, self.service)

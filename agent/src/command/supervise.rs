@@ -26,7 +26,8 @@ pub(crate) fn supervise(home: &Home, run: &RunId) -> Result<ExitCode, Error> {
         .ok_or_else(|| Error::program(format!("another process supervises the run `{run}`")))?;
     let readers: Vec<Box<dyn run::Reader>> = vec![Box::new(ProgressFile::new(folder.clone()))];
     let report = run::execute(home, &plan, &folder, supervision, readers, &cancellation)?;
-    // Nobody is in the group but us; it goes when the next run of the host looks.
-    drop(cgroup);
+    if let Some(cgroup) = cgroup {
+        cgroup.leave();
+    }
     Ok(report.exit)
 }

@@ -39,6 +39,14 @@ impl Cgroup {
         fs::write(self.path.join("cgroup.procs"), b"0")
     }
 
+    /// Moves the calling process out of the group again, to the root of the hierarchy, and removes the group.
+    pub(crate) fn leave(self) {
+        if let Some(root) = mount_point() {
+            let _ = fs::write(root.join("cgroup.procs"), b"0");
+        }
+        self.remove();
+    }
+
     /// Returns its processes, those of groups below it too.
     pub(crate) fn processes(&self) -> Vec<Pid> {
         let mut processes: Vec<Pid> = fs::read_to_string(self.path.join("cgroup.procs"))

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use batt_protocol::{Error, EventKind, ExitCode, Service};
 
-use crate::backup;
+use crate::backup::{self, Catalogue, Entry, Manifest};
 use crate::home::Home;
 use crate::journal::Journal;
 use crate::run_folder::{RunFolder, forget_old_runs};
@@ -16,13 +16,13 @@ use crate::run_folder::{RunFolder, forget_old_runs};
 pub(crate) fn recover(home: &Home) -> Result<(), Error> {
     for folder in RunFolder::all(home)? {
         if folder.is_interrupted() {
-            heal(&folder)?;
+            heal(home, &folder)?;
         }
     }
     forget_old_runs(home)
 }
 
-fn heal(folder: &RunFolder) -> Result<(), Error> {
+fn heal(home: &Home, folder: &RunFolder) -> Result<(), Error> {
     // Whoever gets the supervision heals; another one that starts now leaves it to us.
     let Some(supervision) = folder.supervise()? else {
         return Ok(());
@@ -41,6 +41,7 @@ fn heal(folder: &RunFolder) -> Result<(), Error> {
     }
     for service in &services {
         backup::clean_up(Path::new(&path), service, folder.run())?;
+        remember_published(home, Path::new(&path), service, folder)?;
     }
     if !ended && folder.journal().exists() {
         let mut journal = Journal::resume(&folder.journal())?;
@@ -52,4 +53,26 @@ fn heal(folder: &RunFolder) -> Result<(), Error> {
         })?;
     }
     supervision.end()
+}
+
+/// Enters a backup of the run into the catalogue that was published just before the end came.
+fn remember_published(home: &Home, path: &Path, service: &Service, folder: &RunFolder) -> Result<(), Error> {
+    let places = [
+        path.join(service.to_string()),
+        path.join(format!("{service}~{}", folder.run())),
+    ];
+    let published = places.into_iter().find_map(|place| {
+        let manifest = Manifest::read(&place).ok()?;
+        (manifest.run == *folder.run()).then(|| Entry::of(&manifest, place))
+    });
+    match published {
+        Some(entry)
+            if Catalogue::read(home)?
+                .entries()
+                .all(|known| known.id() != entry.id()) =>
+        {
+            backup::remember(home, &entry)
+        }
+        _ => Ok(()),
+    }
 }

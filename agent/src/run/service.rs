@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use batt_protocol::text::count;
 use batt_protocol::{Error, EventKind, ExitCode, HumanBytes, Outcome, ServiceReport, Stage};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 
 use super::judge::{self, Judged};
 use super::plan::PlannedService;
@@ -105,9 +105,17 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
     if around.cancellation.is_requested() {
         return Err(not_started());
     }
-    let _lock = lock::service(home, service, plan.wait, around.cancellation)?;
+    let locked = lock::service(home, service, plan.wait, around.cancellation);
+    if around.cancellation.is_requested() {
+        return Err(not_started());
+    }
+    let _lock = locked?;
     let script = home.script(service.name());
     trust::require_trusted(&script)?;
+    let link = home.link(service);
+    if fs::symlink_metadata(&link).is_ok() {
+        trust::require_trusted(&link)?;
+    }
     require_startable(&script)?;
     let conf = Conf::of_service(home, service)?;
     conf.files()
@@ -125,6 +133,12 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
         items: planned.items.clone(),
         expected_bytes: expected,
     });
+    // As it is now: somebody may write to it while it runs.
+    let header = Header::parse(&fs::read(&script).unwrap_or_default());
+    let script_record = ScriptRecord {
+        path: script.display().to_string(),
+        sha256: digest(&script)?,
+    };
     let started = Utc::now();
     let running = Running {
         around,
@@ -149,26 +163,7 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
             .filter(|(key, _)| key.starts_with("warning"))
             .map(|(_, text)| text.clone()),
     );
-    let header = Header::parse(&fs::read(&script).unwrap_or_default());
-    let manifest = Manifest {
-        format: Manifest::FORMAT,
-        batt: env!("CARGO_PKG_VERSION").to_owned(),
-        host: host::host_name(),
-        host_id: around.host_id.to_owned(),
-        service: service.clone(),
-        items: planned.items.clone(),
-        run: plan.run.clone(),
-        started,
-        ended: Utc::now(),
-        utc_offset: plan.started.offset().local_minus_utc(),
-        archives: judged.archives.clone(),
-        script: ScriptRecord {
-            path: script.display().to_string(),
-            sha256: digest(&script)?,
-        },
-        facts: ledger.facts,
-        warnings: warnings.clone(),
-    };
+    let manifest = running.manifest(started, script_record, &judged, ledger, &warnings);
     write_papers(&staging.archives(), &manifest, &header.restore)?;
     sync_folders(&judged)?;
     let place = backup::publish(&destination, &staging, &manifest)?;
@@ -178,15 +173,7 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
             .iter()
             .map(|reason| format!("published beside: {reason}")),
     );
-    let entry = Entry {
-        run: plan.run.clone(),
-        service: service.clone(),
-        items: planned.items.clone(),
-        path: place.path.clone(),
-        bytes: manifest.bytes(),
-        time: manifest.started,
-        verified: Some(manifest.ended),
-    };
+    let entry = Entry::of(&manifest, place.path.clone());
     if let Err(error) = backup::remember(home, &entry) {
         warnings.push(error.to_string());
     }
@@ -287,6 +274,33 @@ impl Running<'_> {
             expected_bytes: self.expected,
         });
         bytes
+    }
+
+    /// Returns what the backup is, as its manifest will say.
+    fn manifest(
+        &self,
+        started: DateTime<Utc>,
+        script: ScriptRecord,
+        judged: &Judged,
+        ledger: Ledger,
+        warnings: &[String],
+    ) -> Manifest {
+        Manifest {
+            format: Manifest::FORMAT,
+            batt: env!("CARGO_PKG_VERSION").to_owned(),
+            host: host::host_name(),
+            host_id: self.around.host_id.to_owned(),
+            service: self.planned.service.clone(),
+            items: self.planned.items.clone(),
+            run: self.around.plan.run.clone(),
+            started,
+            ended: Utc::now(),
+            utc_offset: self.around.plan.started.offset().local_minus_utc(),
+            archives: judged.archives.clone(),
+            script,
+            facts: ledger.facts,
+            warnings: warnings.to_owned(),
+        }
     }
 
     fn log_file(&self) -> PathBuf {
