@@ -64,7 +64,11 @@ pub(crate) fn examine(file: File, name: &str, kind: Option<Kind>) -> Result<Exam
     if let Some(failure) = source.failure {
         return Err(Damage::Unreadable(failure));
     }
-    let (raw_bytes, verdict) = walked?;
+    let Walked {
+        raw_bytes,
+        kind,
+        verdict,
+    } = walked?;
     let facts = match (kind, verdict) {
         (_, Ok(facts)) => facts,
         (Some(kind), Err(reason)) => return Err(Damage::Incomplete { kind, reason }),
@@ -80,8 +84,13 @@ pub(crate) fn examine(file: File, name: &str, kind: Option<Kind>) -> Result<Exam
     })
 }
 
-/// The length of a content and the verdict of its check.
-type Walked = (u64, Result<CheckFacts, String>);
+/// A content that was read to its end.
+struct Walked {
+    raw_bytes: u64,
+    /// What it was known or recognised to be.
+    kind: Option<Kind>,
+    verdict: Result<CheckFacts, String>,
+}
 
 fn walk_compressed(
     compression: Compression,
@@ -104,17 +113,23 @@ fn walk_compressed(
         }
         Err(error) => return Err(Damage::Unreadable(error.to_string())),
     }
-    if walked.0 == 0 {
+    if walked.raw_bytes == 0 {
         return Err(Damage::EmptyInside(compression));
     }
     Ok(walked)
 }
 
-/// Reads a content to its end and checks it.
+/// Reads a content to its end and checks it, as the kind it is known to be or names itself.
 fn walk(content: &mut dyn Read, kind: Option<Kind>) -> io::Result<Walked> {
+    let mut head = Vec::new();
+    content.take(Kind::HEAD as u64).read_to_end(&mut head)?;
+    let kind = kind.or_else(|| Kind::of_content(&head));
     let mut check = kind.map(Kind::stream_check);
+    let mut raw_bytes = head.len() as u64;
+    if let Some(check) = &mut check {
+        check.feed(&head);
+    }
     let mut buffer = vec![0; BUFFER];
-    let mut raw_bytes = 0;
     loop {
         let length = match content.read(&mut buffer) {
             Ok(0) => break,
@@ -128,7 +143,11 @@ fn walk(content: &mut dyn Read, kind: Option<Kind>) -> io::Result<Walked> {
         }
     }
     let verdict = check.map_or_else(|| Ok(CheckFacts::default()), |check| check.finish());
-    Ok((raw_bytes, verdict))
+    Ok(Walked {
+        raw_bytes,
+        kind,
+        verdict,
+    })
 }
 
 /// The file, hashed as it is read.

@@ -58,6 +58,29 @@ impl Kind {
         }
     }
 
+    /// As many first bytes of a content as [`Kind::of_content`] looks at.
+    pub(super) const HEAD: usize = 1 << 10;
+
+    /// Recognises a dump that names itself in its first lines, and so has its trailer too. A script of 2014 that pipes
+    /// a dump which dies half way leaves a whole gzip: the dump in it has to be looked at.
+    ///
+    /// An RDB or SQLite file is not recognised: what begins like one may be an append-only file, or a copy with a
+    /// write-ahead log beside it.
+    pub(super) fn of_content(head: &[u8]) -> Option<Kind> {
+        if head.starts_with(b"PGDMP") {
+            return Some(Kind::Postgresql);
+        }
+        let lines = head.split(|byte| *byte == b'\n').take(5);
+        lines.into_iter().find_map(|line| match line {
+            b"-- PostgreSQL database dump" => Some(Kind::PostgresqlPlain),
+            b"-- PostgreSQL database cluster dump" => Some(Kind::PostgresqlGlobals),
+            line if line.starts_with(b"-- MySQL dump ") || line.starts_with(b"-- MariaDB dump ") => {
+                Some(Kind::Mysql)
+            }
+            _ => None,
+        })
+    }
+
     /// Returns a new check for one stream of this kind.
     pub(crate) fn stream_check(self) -> Box<dyn StreamCheck> {
         match self {

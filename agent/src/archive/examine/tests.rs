@@ -216,3 +216,32 @@ fn a_file_that_cannot_be_read_is_not_called_cut() {
     let damage = examine(File::open("/").unwrap(), "a.gz", None).unwrap_err();
     assert!(matches!(damage, Damage::Unreadable(_)), "{damage}");
 }
+
+#[test]
+fn a_dump_that_names_itself_is_checked_though_nobody_said_what_it_is() {
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    for (name, kind) in [
+        ("mariadb-app.sql", Kind::Mysql),
+        ("postgresql-plain.sql", Kind::PostgresqlPlain),
+        ("postgresql-globals.sql", Kind::PostgresqlGlobals),
+        ("postgresql-piped.dump", Kind::Postgresql),
+    ] {
+        let dump = fixture(name);
+        let file = format!("{name}.gz");
+        let examined =
+            examine_bytes(&file, &gzip(&dump), None).unwrap_or_else(|damage| panic!("{name}: {damage}"));
+        assert_eq!(examined.kind, Some(kind));
+        let half = gzip(&dump[..dump.len() / 2]);
+        assert!(
+            matches!(examine_bytes(&file, &half, None), Err(Damage::Incomplete { .. })),
+            "the dump died half way, and the gzip around it is whole: {name}"
+        );
+    }
+    // Without comments it names itself nowhere, and nobody can tell.
+    let compact = examine_bytes("x.sql", &fixture("mariadb-compact.sql"), None).unwrap();
+    assert_eq!(compact.kind, None);
+}
