@@ -114,6 +114,7 @@ fn everything_comes_back_equal() {
         .code(0);
     fs::remove_dir_all(&tree).unwrap();
     fs::remove_file(&single).unwrap();
+    host.batt(&["verify"]).code(0);
     host.restore(&host.backup("file"), &[]);
 
     assert_eq!(fingerprint(&tree), before);

@@ -82,6 +82,7 @@ fn everything_comes_back_equal() {
 
     let empty = MariaDb::start();
     administer(&host, &empty);
+    host.batt(&["verify"]).code(0);
     host.restore(&host.backup("mysql"), &[]);
     for database in ["shop", "old"] {
         assert_eq!(empty.fingerprint(database), server.fingerprint(database));

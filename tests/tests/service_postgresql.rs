@@ -68,6 +68,7 @@ fn everything_comes_back_equal() {
     assert_eq!(host.fact("postgresql", "encoding.old"), "LATIN1 C");
 
     let empty = Postgresql::start();
+    host.batt(&["verify"]).code(0);
     host.restore(&host.backup("postgresql"), &empty.environment());
     for database in ["shop", "old", "postgres"] {
         assert_eq!(empty.fingerprint(database), server.fingerprint(database));

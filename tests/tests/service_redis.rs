@@ -46,6 +46,7 @@ fn everything_comes_back_equal() {
     assert_eq!(host.fact("redis", "aof_enabled"), "0");
 
     let folder = Redis::empty_folder();
+    host.batt(&["verify"]).code(0);
     host.restore(
         &host.backup("redis"),
         &[("dir", folder.path().display().to_string())],

@@ -54,6 +54,7 @@ fn everything_comes_back_equal_whatever_the_file_is_called() {
     for file in &files {
         fs::remove_file(file).unwrap();
     }
+    host.batt(&["verify"]).code(0);
     host.restore(&host.backup("sqlite"), &[]);
     let after: Vec<String> = files.iter().map(|file| sqlite::fingerprint(file)).collect();
     assert_eq!(after, before);
