@@ -46,6 +46,8 @@ impl MariaDb {
             .arg(format!("--datadir={}", data.display()))
             .arg(format!("--socket={}", socket.display()))
             .arg(format!("--pid-file={}", folder.path().join("pid").display()))
+            // A server that starts sweeps this folder of what it takes for its own: it is shared with nobody.
+            .arg(format!("--tmpdir={}", folder.path().display()))
             .args([
                 "--skip-networking",
                 "--skip-log-bin",
