@@ -32,6 +32,9 @@ const PAUSES: [Duration; ATTEMPTS as usize] = [
 /// How often a line may break in one run, however much went on in between.
 const MOST_BREAKS: u32 = 100;
 
+/// The most services whose logs one host may send.
+const MOST_LOGS: usize = 1_000;
+
 /// An order to run.
 #[derive(Debug, Clone)]
 pub(crate) struct RunOrder {
@@ -239,6 +242,11 @@ impl Following<'_> {
                 };
                 self.reporter.emit(received).await?;
                 self.logs.insert(service, end);
+                if self.logs.len() > MOST_LOGS {
+                    return Err(Trouble::protocol(
+                        "the host sends logs of more services than there can be",
+                    ));
+                }
             }
             Reply::Ended { run, exit, state } => {
                 check_run(ours, &run)?;

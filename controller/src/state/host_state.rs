@@ -274,9 +274,11 @@ impl Running {
             // The order is repeated on a new connection, in case the first one got lost; a run id executes once.
             Kind::OrderSent => {}
             Kind::Compared { .. } if !self.accepted => {}
-            Kind::LogReceived { service, .. } => {
+            // An agent sends what is in the logs before the events that it has just read.
+            Kind::LogReceived { service, .. } if !run.services.is_empty() => {
                 run.progress(service)?;
             }
+            Kind::LogReceived { .. } => {}
             Kind::Agent { event } => run.record(at, event)?,
             Kind::Progressed {
                 service,

@@ -72,6 +72,17 @@ async fn replies_and_events_of_a_later_version_are_passed_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_log_may_come_before_the_event_that_makes_sense_of_it() {
+    let agent = agent_with("1", |script| script.faults.push_back(Fault::LogFirst));
+    let told = Lab::new().host("db1", &agent).run().await;
+    assert_eq!(told.class("db1"), HostClass::Ok, "{}", told.reason("db1"));
+    assert!(told.has(
+        "db1",
+        |event| matches!(event, Kind::LogReceived { offset: 0, bytes, .. } if bytes == b"early\n")
+    ));
+}
+
+#[tokio::test(start_paused = true)]
 async fn noise_is_told_and_stops_nothing() {
     let agent = agent_with("1", |script| script.noise = b"Welcome!\n".to_vec());
     let told = Lab::new().host("db1", &agent).run().await;
