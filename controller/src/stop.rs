@@ -77,7 +77,7 @@ impl StopReason {
                 format!("the deadline of the whole run passed {doing}"),
             ),
             Self::Cancelled(Interruption::Interrupt | Interruption::Terminate) => {
-                Trouble::new(HostClass::Cancelled, format!("cancelled {doing}"))
+                Trouble::new(HostClass::Cancelled, format!("interrupted {doing}"))
             }
             Self::TooLong(limit) => Trouble::new(
                 HostClass::TimedOut,

@@ -73,6 +73,8 @@ fn told(end: &FleetEnd) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{}: {}", record.host, phases.join(", "));
         if let (Some(version), Some(host_id)) = (&record.facts.agent_version, &record.facts.host_id) {
+            // A home that is not laid out yet has no id.
+            let host_id = if host_id.is_empty() { "none yet" } else { host_id };
             let _ = writeln!(
                 out,
                 "    batt {}, host id {}",

@@ -93,7 +93,7 @@ impl Core {
                 "the deadline of the whole run passed before its turn came",
             ),
             Interruption::Interrupt | Interruption::Terminate => {
-                (HostClass::Cancelled, "cancelled before its turn came")
+                (HostClass::Cancelled, "interrupted before its turn came")
             }
         };
         self.state
@@ -113,7 +113,7 @@ impl Core {
             )),
             HostState::Queued | HostState::Connecting(_) | HostState::Ready(_) => Some(end(
                 HostClass::Cancelled,
-                "cancelled before the order was sent",
+                "interrupted before the order was sent",
                 &[],
             )),
         };

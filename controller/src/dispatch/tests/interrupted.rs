@@ -60,7 +60,7 @@ async fn once_ends_what_runs_and_starts_nothing_more() {
             "its end is confirmed"
         );
         assert_eq!(told.class("db2"), HostClass::Cancelled);
-        assert_eq!(told.reason("db2"), "cancelled before its turn came");
+        assert_eq!(told.reason("db2"), "interrupted before its turn came");
         assert!(queued.seen(|seen| seen.commands.is_empty()));
     }
 }
