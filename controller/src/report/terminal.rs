@@ -24,7 +24,7 @@ use batt_protocol::HostClass;
 
 /// Shows a run on a terminal.
 pub(crate) struct Terminal {
-    screen: Screen,
+    pub(super) screen: Screen,
     look: Look,
     size: Box<dyn Fn() -> Option<Size> + Send>,
     now: Box<dyn Fn() -> DateTime<Utc> + Send>,
@@ -58,26 +58,27 @@ impl Terminal {
         if self.ended.is_empty() && frame == self.drawn {
             return Ok(());
         }
-        let mut text = String::new();
         // A terminal that was made narrower has wrapped what was drawn.
         let above: usize = self
             .drawn
             .iter()
-            .map(|line| line.columns().div_ceil(size.columns).max(1))
+            .map(|line| line.columns().div_ceil(size.columns.max(1)).max(1))
             .sum();
+        // All of it appears at once where the terminal knows synchronized updates; others ignore the mode. What was
+        // there is erased first: some terminals wrap the blank end of a row that was longer before.
+        let mut text = String::from("\x1b[?2026h");
         if above > 0 {
-            text.push_str(&format!("\x1b[{}A\r", above.min(size.rows)));
+            text.push_str(&format!("\x1b[{}A\r\x1b[J", above.min(size.rows)));
         }
         let ended = std::mem::take(&mut self.ended);
         let lines = ended
             .iter()
             .filter_map(|host| ended_line(host, state, size, self.look));
         for line in lines.chain(frame.iter().cloned()) {
-            // Written over, then the rest of the row erased: nothing flickers.
             text.push_str(line.text());
-            text.push_str("\x1b[K\n");
+            text.push('\n');
         }
-        text.push_str("\x1b[J");
+        text.push_str("\x1b[?2026l");
         self.drawn = frame;
         self.screen.write(&text)
     }
@@ -138,11 +139,9 @@ fn ended_line(host: &Host, state: &FleetState, size: Size, look: Look) -> Option
     };
     line.add(Ink::Plain, "  ");
     line.add(ink, class.word());
-    // Most ends are `ok` and `failed`, so that what follows them stands in one column.
-    line.add(
-        Ink::Plain,
-        &" ".repeat(8_usize.saturating_sub(class.word().len()).max(2)),
-    );
+    // The usual classes are short, so that what follows them stands in one column.
+    let gap = 9_usize.saturating_sub(class.word().len()).max(2);
+    line.add(Ink::Plain, &" ".repeat(gap));
     let room = usable.saturating_sub(line.columns());
     line.add(Ink::Plain, &fit(&words, room, look.cut_mark()));
     Some(line)
