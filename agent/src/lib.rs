@@ -1,8 +1,48 @@
 //! `batt`: backs up all the things on one host.
 
+mod archive;
+mod backup;
+mod bundle;
+mod cancellation;
+mod cli;
+mod command;
+mod conf_file;
+mod console;
+mod files;
+mod home;
+mod host;
+mod journal;
+mod ledger;
+mod lock;
+mod log;
+mod pattern;
+mod process;
+mod record;
+mod report;
+mod reserved;
+mod run;
+mod run_folder;
+mod script;
+mod serve;
+mod settings;
+mod store;
+mod trust;
+
+use std::ffi::OsString;
 use std::process::ExitCode;
+
+use console::Console;
 
 /// Runs `batt` with the arguments of this process.
 pub fn run_main() -> ExitCode {
-    ExitCode::SUCCESS
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let mut console = Console::standard();
+    let done = cli::parse(&arguments).and_then(|invocation| command::execute(invocation, &mut console));
+    match done {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            console.error(&error);
+            error.exit().into()
+        }
+    }
 }

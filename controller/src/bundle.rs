@@ -5,7 +5,7 @@ mod layer;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
@@ -17,8 +17,6 @@ use self::layer::{Layer, Reading};
 /// The content of one file.
 #[derive(Debug)]
 pub(crate) struct Content {
-    /// Where it was read from.
-    pub(crate) source: PathBuf,
     /// Its bytes.
     pub(crate) bytes: Vec<u8>,
     sha256: String,
@@ -37,6 +35,17 @@ pub(crate) struct FleetFolder {
 pub(crate) struct Bundle {
     files: Vec<(BundleFile, Arc<Content>)>,
     digest: String,
+}
+
+impl Content {
+    /// Returns the content of a file that was not read from anywhere.
+    #[cfg(test)]
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self {
+            bytes: bytes.to_vec(),
+            sha256: sha256(bytes),
+        }
+    }
 }
 
 impl FleetFolder {

@@ -88,8 +88,6 @@ pub(crate) enum FleetEventKind {
         fingerprint: String,
         /// The key as the inventory's `host_key` takes it: `ssh-ed25519 AAAA...`.
         key: String,
-        /// Whether it is trusted already, and by what; or why it is not.
-        standing: String,
     },
     /// The host told what a push would change.
     Compared {
@@ -105,10 +103,10 @@ pub(crate) enum FleetEventKind {
         /// Files that are gone.
         removed: usize,
     },
-    /// The binary of the agent was put in place on the host.
+    /// The agent of this version of ours is in place on the host, with its home.
     AgentInstalled {
-        /// Its size in bytes.
-        bytes: u64,
+        /// Whether its binary had to be sent.
+        installed: Installed,
     },
     /// The host told what a run would do.
     Planned {
@@ -239,6 +237,16 @@ impl Phase {
             Self::Run => "run",
         }
     }
+}
+
+/// What an installation of the agent did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Installed {
+    /// It sent the binary.
+    New,
+    /// The same binary was there.
+    Already,
 }
 
 /// How somebody asked for the end of a run.

@@ -61,8 +61,10 @@ pub(crate) enum Fault {
     Silence,
     /// An end of the run whose services have not ended.
     NoProof,
-    /// Replies and events of a later version, in between.
+    /// Replies and events of a later version, and `alive`, in between.
     Grease,
+    /// The log comes before the event that says what is run.
+    LogFirst,
 }
 
 /// What the agent was asked, and what it did.
@@ -389,6 +391,17 @@ impl Conversation {
             .cloned()
             .unwrap_or_default();
         let mut told = 0;
+        if fault == Fault::LogFirst {
+            let service = "file".parse().unwrap();
+            let bytes = b"early\n".to_vec();
+            let log = Reply::Log {
+                run: run.clone(),
+                service,
+                offset: 0,
+                bytes,
+            };
+            self.say(&log).await;
+        }
         for event in journal.into_iter().filter(|event| event.sequence > after) {
             match fault {
                 Fault::CutAfter(count) if told == count => {
@@ -397,6 +410,7 @@ impl Conversation {
                 Fault::Silence if told == 2 => return std::future::pending().await,
                 Fault::NoProof if matches!(event.event, EventKind::ServiceEnded { .. }) => continue,
                 Fault::Grease => {
+                    self.say(&Reply::Alive).await;
                     let _ = self
                         .end
                         .stdout
@@ -421,7 +435,7 @@ impl Conversation {
                 let log = Reply::Log {
                     run: run.clone(),
                     service,
-                    offset: 0,
+                    offset: if fault == Fault::LogFirst { 6 } else { 0 },
                     bytes: b"dumping\n".to_vec(),
                 };
                 self.say(&log).await;

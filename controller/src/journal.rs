@@ -57,26 +57,34 @@ impl Journal {
         Ok(Self { file, path })
     }
 
-    /// Appends events that the journal keeps, all of them in one write.
+    /// Appends events, all of them in one write.
     ///
     /// # Errors
-    /// When they are not on the disk as asked. The journal then is of no further use: its last line may be broken,
-    /// and a file system that lost a write once may call the next one good.
-    pub(crate) fn append<'a>(
-        &mut self,
-        events: impl IntoIterator<Item = &'a FleetEvent>,
-        durability: Durability,
-    ) -> io::Result<()> {
+    /// When they are not all written. The journal then is of no further use: its last line may be broken.
+    pub(crate) fn append<'a>(&mut self, events: impl IntoIterator<Item = &'a FleetEvent>) -> io::Result<()> {
         let mut lines = Vec::new();
         for event in events {
             serde_json::to_writer(&mut lines, event)?;
             lines.push(b'\n');
         }
-        self.file.write_all(&lines)?;
-        match durability {
-            Durability::Whenever => Ok(()),
-            Durability::Now => self.file.sync_data(),
-        }
+        self.file.write_all(&lines)
+    }
+
+    /// Makes everything that was appended outlive a power cut.
+    ///
+    /// # Errors
+    /// When it may not. The journal then is of no further use: a file system that lost a write once may call the next
+    /// one good.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    /// Returns a journal on a file that is there, for what a disk does to it.
+    #[cfg(test)]
+    pub(crate) fn on(path: &Path) -> Self {
+        let file = OpenOptions::new().append(true).open(path).unwrap();
+        let path = path.to_owned();
+        Self { file, path }
     }
 
     /// Returns where it lies.
@@ -102,8 +110,9 @@ mod tests {
             host: Some("db1".parse().unwrap()),
             event: FleetEventKind::OrderSent,
         };
-        journal.append([&event, &event], Durability::Now).unwrap();
-        journal.append([&event], Durability::Whenever).unwrap();
+        journal.append([&event, &event]).unwrap();
+        journal.sync().unwrap();
+        journal.append([&event]).unwrap();
         let text = std::fs::read_to_string(journal.path()).unwrap();
         let read: Vec<FleetEvent> = text
             .lines()

@@ -189,7 +189,8 @@ impl Session {
                     if self.messages > MAX_MESSAGES || self.bytes > MAX_BYTES {
                         return Err(Trouble::protocol("the host sends without end"));
                     }
-                    if reply != Reply::Unknown {
+                    // `alive` has done what it is for: the line is not silent.
+                    if !matches!(reply, Reply::Alive | Reply::Unknown) {
                         return Ok(reply);
                     }
                 }

@@ -14,12 +14,10 @@ use batt_protocol::{
     Tally,
 };
 
-use crate::event::{FleetEvent, FleetEventKind as Kind, Interruption, Verb};
+use crate::event::{FleetEvent, FleetEventKind as Kind, Installed, Interruption, Verb};
 use crate::host::Host;
 
-pub(crate) use self::host_state::{
-    Connecting, Ended, HostState, IllegalEvent, Running, ServiceProgress, Standing,
-};
+pub(crate) use self::host_state::{HostState, IllegalEvent, Running, Standing};
 pub(crate) use self::log_tail::LogTail;
 
 /// The most warnings kept of one host.
@@ -34,7 +32,6 @@ pub(crate) struct FleetState {
     active: BTreeSet<usize>,
     ended: usize,
     cancel: Option<Interruption>,
-    lost_readers: Vec<(String, String)>,
     exit: Option<ExitCode>,
 }
 
@@ -83,8 +80,10 @@ pub(crate) struct HostFacts {
     pub(crate) warnings: Vec<String>,
     /// How long each phase took, in order, as far as it is known: its name and when it began.
     pub(crate) phases: Vec<(crate::event::Phase, DateTime<Utc>)>,
-    /// Keys that it showed: fingerprint, key, standing.
-    pub(crate) keys: Vec<(String, String, String)>,
+    /// Keys that it showed: the fingerprint, and the key as the inventory takes it.
+    pub(crate) keys: Vec<(String, String)>,
+    /// What an installation of the agent did.
+    pub(crate) installed: Option<Installed>,
 }
 
 impl FleetState {
@@ -129,7 +128,6 @@ impl FleetState {
             active: BTreeSet::new(),
             ended: 0,
             cancel: None,
-            lost_readers: Vec::new(),
             exit: None,
         })
     }
@@ -150,11 +148,8 @@ impl FleetState {
         }
         match &event.event {
             Kind::CancelRequested { by } => self.cancel = self.cancel.or(Some(*by)),
-            Kind::ReaderFailed { reader, reason } => {
-                self.lost_readers.push((reader.clone(), reason.clone()));
-            }
             Kind::RunEnded { exit, .. } => self.exit = Some(*exit),
-            Kind::Unknown => {}
+            Kind::ReaderFailed { .. } | Kind::Unknown => {}
             _ => return Err(IllegalEvent("an event of a host that names none".to_owned())),
         }
         Ok(())
@@ -233,11 +228,6 @@ impl FleetState {
     /// Returns who asked for the end of the run.
     pub(crate) fn cancel(&self) -> Option<Interruption> {
         self.cancel
-    }
-
-    /// Returns the readers that failed, each with why.
-    pub(crate) fn lost_readers(&self) -> &[(String, String)] {
-        &self.lost_readers
     }
 
     /// Returns how many hosts ended in each class.
@@ -324,13 +314,10 @@ impl HostRecord {
                 facts.agent_version = Some(version.clone());
                 facts.host_id = Some(host_id.clone());
             }
-            Kind::KeyShown {
-                fingerprint,
-                key,
-                standing,
-            } => facts
-                .keys
-                .push((fingerprint.clone(), key.clone(), standing.clone())),
+            Kind::KeyShown { fingerprint, key } => {
+                facts.keys.push((fingerprint.clone(), key.clone()));
+            }
+            Kind::AgentInstalled { installed } => facts.installed = Some(*installed),
             Kind::Compared { changes } => facts.changes = Some(changes.clone()),
             Kind::Pushed {
                 added,

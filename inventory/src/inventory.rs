@@ -109,6 +109,19 @@ impl Inventory {
         })
     }
 
+    /// Returns the groups of a host from the weakest to the strongest: what belongs to a later one lies over what
+    /// belongs to an earlier one. None for a host that is not there.
+    pub fn groups_by_strength(&self, host: &HostName) -> Vec<&GroupName> {
+        let Some(host) = self.find_host(host.as_str()) else {
+            return Vec::new();
+        };
+        let groups = self.tree.by_strength(host);
+        groups
+            .into_iter()
+            .map(|group| &self.draft.groups[group].name)
+            .collect()
+    }
+
     /// Returns the files that were read, in order. The folder of a file is a fleet folder.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.sources.iter().map(Source::path)
@@ -149,5 +162,30 @@ impl<'a> Group<'a> {
                 .binary_search(&self.index)
                 .is_ok()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parents_are_weaker_and_later_groups_stronger() {
+        let text = "[groups.whole]\nchildren = [\"one\"]\n\
+                    [groups.one]\nhosts = [\"a\"]\n\
+                    [groups.two]\nhosts = [\"a\"]\n";
+        let inventory = Inventory::parse(Path::new("inventory.toml"), text, Format::Native).unwrap();
+        let host = &inventory.hosts()[0].name;
+        let names: Vec<&str> = inventory
+            .groups_by_strength(host)
+            .into_iter()
+            .map(GroupName::as_str)
+            .collect();
+        assert_eq!(names, ["whole", "one", "two"]);
+        assert!(
+            inventory
+                .groups_by_strength(&HostName::parse("b").unwrap())
+                .is_empty()
+        );
     }
 }

@@ -59,7 +59,6 @@ impl Layer {
             }
             let content = Content {
                 sha256: sha256(&bytes),
-                source: file,
                 bytes,
             };
             self.0.insert((folder, parsed), Arc::new(content));

@@ -260,11 +260,12 @@ impl Running {
         match kind {
             Kind::Accepted { .. } => run.accepted = true,
             Kind::ConnectionLost { attempt, .. } => run.reconnecting = Some((*attempt, Phase::Resolve)),
-            Kind::PhaseEntered { phase } => match &mut run.reconnecting {
-                Some((_, now)) => *now = *phase,
-                // The phase of the run itself.
-                None => {}
-            },
+            Kind::PhaseEntered { phase } => {
+                // Without a connection that is being mended, it is the phase of the run itself.
+                if let Some((_, now)) = &mut run.reconnecting {
+                    *now = *phase;
+                }
+            }
             Kind::Greeted { .. } => {
                 if run.reconnecting.take().is_none() {
                     return illegal("the agent greeted twice");
@@ -272,9 +273,12 @@ impl Running {
             }
             // The order is repeated on a new connection, in case the first one got lost; a run id executes once.
             Kind::OrderSent => {}
-            Kind::LogReceived { service, .. } => {
+            Kind::Compared { .. } if !self.accepted => {}
+            // An agent sends what is in the logs before the events that it has just read.
+            Kind::LogReceived { service, .. } if !run.services.is_empty() => {
                 run.progress(service)?;
             }
+            Kind::LogReceived { .. } => {}
             Kind::Agent { event } => run.record(at, event)?,
             Kind::Progressed {
                 service,

@@ -10,10 +10,14 @@ impl LogTail {
     /// Enough for the last twenty lines that fit a terminal.
     pub(crate) const KEPT: usize = 2 << 10;
 
-    /// Adds bytes as they arrived. The caller takes only services of the run, so their number is bounded.
+    /// The most services of one host.
+    const MOST: usize = 64;
+
+    /// Adds bytes as they arrived; those of too many services are left out.
     pub(crate) fn push(&mut self, service: &Service, bytes: &[u8]) {
         let place = match self.0.iter().position(|(known, _)| known == service) {
             Some(place) => place,
+            None if self.0.len() == Self::MOST => return,
             None => {
                 self.0.push((service.clone(), Vec::new()));
                 self.0.len() - 1

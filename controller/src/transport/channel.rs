@@ -42,7 +42,8 @@ pub(crate) trait Source: Send {
 }
 
 /// A running command. Write and read at the same time when both may be large: as with a pipe, a command that waits
-/// for its reader does not read. Dropping the channel stops the reading, not the command.
+/// for its reader does not read. Dropping the channel closes it: the command's input ends and its output breaks, but no
+/// signal is sent.
 pub(crate) struct Channel {
     pub(crate) stdin: Stdin,
     pub(crate) stdout: Stdout,
@@ -178,5 +179,45 @@ impl Stdout {
         let excess = (self.stderr.len() + kept.len()).saturating_sub(STDERR_KEPT);
         self.stderr.drain(..excess);
         self.stderr.extend(kept);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Script(VecDeque<Result<Received, String>>);
+
+    impl Source for Script {
+        fn next(&mut self) -> Boxed<'_, Result<Received, String>> {
+            let next = self.0.pop_front().expect("read beyond the end");
+            Box::pin(async { next })
+        }
+    }
+
+    async fn ending(messages: Vec<Result<Received, String>>) -> Ending {
+        let mut channel = Channel::new(tokio::io::sink(), Script(messages.into()));
+        let ending = channel.ending().await;
+        assert_eq!(channel.stdout.recv().await, None);
+        assert_eq!(channel.ending().await, ending);
+        ending
+    }
+
+    #[tokio::test]
+    async fn only_a_status_and_a_proper_end_are_an_exit() {
+        let exited = || Ok(Received::Status(Ending::Exited(0)));
+        let data = || Ok(Received::Stdout(Bytes::from_static(b"x")));
+        assert_eq!(
+            ending(vec![exited(), data(), Ok(Received::Closed)]).await,
+            Ending::Exited(0)
+        );
+        assert_eq!(
+            ending(vec![data(), exited(), Err("cut".into())]).await,
+            Ending::Lost("cut".into())
+        );
+        assert!(matches!(
+            ending(vec![data(), Ok(Received::Closed)]).await,
+            Ending::Lost(_)
+        ));
     }
 }

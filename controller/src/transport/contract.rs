@@ -170,6 +170,8 @@ pub(crate) async fn a_cut_is_lost(transport: &dyn Transport, target: &Target) {
     assert_eq!(channel.stdout.recv().await, None);
     let ending = channel.ending().await;
     assert!(matches!(ending, Ending::Lost(_)), "{ending:?}");
+    drop(channel);
+    assert!(connection.exec(CAT).await.is_err());
 }
 
 pub(crate) async fn commands_run_in_turn(transport: &dyn Transport, target: &Target) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use russh::Signer;
 use russh::keys::agent::client::AgentClient;
 use russh::keys::agent::{AgentIdentity, AgentSessionBinding};
-use russh::keys::{HashAlg, PublicKey};
+use russh::keys::{Algorithm, HashAlg, PublicKey};
 use tokio::net::UnixStream;
 
 /// An agent answers from memory; one that does not within this time is stuck.
@@ -22,7 +22,7 @@ impl KeyAgent {
         KeyAgent { socket }
     }
 
-    /// Returns the public keys that the agent holds. Certificates are left out.
+    /// Returns the public keys that the agent holds. Certificates and DSA keys are left out.
     ///
     /// # Errors
     ///
@@ -36,7 +36,7 @@ impl KeyAgent {
             Err(_) => return Err(format!("ssh-agent at `{socket}` does not answer")),
         };
         let plain = |identity| match identity {
-            AgentIdentity::PublicKey { key, .. } => Some(key),
+            AgentIdentity::PublicKey { key, .. } => is_usable(&key.algorithm()).then_some(key),
             AgentIdentity::Certificate { .. } => None,
         };
         Ok(identities.into_iter().filter_map(plain).collect())
@@ -52,6 +52,11 @@ impl KeyAgent {
     async fn connect(&self) -> Result<AgentClient<UnixStream>, russh::keys::Error> {
         AgentClient::connect_uds(&self.socket).await
     }
+}
+
+/// Servers of today take no DSA; trying such a key would only use up an attempt.
+fn is_usable(algorithm: &Algorithm) -> bool {
+    !matches!(algorithm, Algorithm::Dsa | Algorithm::Other(_))
 }
 
 pub(crate) struct AgentSigner<'a> {

@@ -216,3 +216,81 @@ fn parse(line: &str) -> Line {
         None => Line::Says(hosts, Statement::Known(key.key_data().clone())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::sshd::{key_line, keygen};
+
+    fn read(text: &str) -> KnownHosts {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("known_hosts");
+        std::fs::write(&file, text).unwrap();
+        KnownHosts::read(&[file]).unwrap()
+    }
+
+    fn key() -> String {
+        let folder = tempfile::tempdir().unwrap();
+        keygen("ed25519", "", &folder.path().join("key"));
+        key_line(&folder.path().join("key.pub"))
+    }
+
+    fn lines(known: &KnownHosts, name: &str) -> Vec<usize> {
+        known.about(name).iter().map(|entry| entry.place.line).collect()
+    }
+
+    #[test]
+    fn entries_come_in_the_order_of_the_lines() {
+        let key = key();
+        let known = read(&format!(
+            "*.net {key}\na.net,b.net,a.net {key}\nc.net {key}\n?.net {key}\n"
+        ));
+        assert_eq!(lines(&known, "a.net"), [1, 2, 4]);
+        assert_eq!(lines(&known, "c.net"), [1, 3, 4]);
+        assert_eq!(lines(&known, "c.org"), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn a_line_that_is_skipped_is_named() {
+        let key = key();
+        let known = read(&format!(
+            "# comment\n\nh1\nh2 ssh-ed25519 AAAA\n@revoked h3\nh4 {key}\n"
+        ));
+        let warnings: Vec<&str> = known
+            .warnings()
+            .iter()
+            .map(|warning| warning.rsplit_once("known_hosts:").unwrap().1)
+            .collect();
+        assert_eq!(
+            warnings,
+            [
+                "3: skipped: there is no key",
+                "4: skipped: the key cannot be read",
+                "5: there is no key; it may revoke a key, so no host it may mean is trusted",
+            ]
+        );
+        assert_eq!(lines(&known, "h4"), [6]);
+        assert_eq!(lines(&known, "h3"), [5]);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_empty() {
+        let known = KnownHosts::read(&[PathBuf::from("/nowhere/known_hosts")]).unwrap();
+        assert!(known.about("h1").is_empty() && known.warnings().is_empty());
+    }
+
+    /// Keys of a kind that no host can show us any more.
+    #[test]
+    fn old_kinds_of_keys_do_no_harm() {
+        let folder = tempfile::tempdir().unwrap();
+        keygen("dsa", "", &folder.path().join("key"));
+        let key = key_line(&folder.path().join("key.pub"));
+        let known = read(&format!("@revoked * {key}\nh1 {key}\n"));
+        assert!(
+            known
+                .about("h1")
+                .iter()
+                .all(|entry| entry.statement != Statement::UnreadableRevocation)
+        );
+    }
+}

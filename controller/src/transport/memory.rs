@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
@@ -99,7 +100,11 @@ impl Transport for MemoryTransport {
             }
             match behaviour {
                 Behaviour::Serve(script) => {
-                    Ok(Box::new(MemoryConnection::Up(script.clone())) as Box<dyn Connection>)
+                    let connection = MemoryConnection {
+                        script: script.clone(),
+                        is_cut: Arc::default(),
+                    };
+                    Ok(Box::new(connection) as Box<dyn Connection>)
                 }
                 _ => Err(ConnectFailure::new(
                     FailureClass::Lost,
@@ -120,13 +125,17 @@ fn fails_in(class: FailureClass) -> Phase {
     }
 }
 
-enum MemoryConnection {
-    Up(Script),
+struct MemoryConnection {
+    script: Script,
+    /// A host whose closure returned `Lost` runs nothing more.
+    is_cut: Arc<AtomicBool>,
 }
 
 impl Connection for MemoryConnection {
     fn exec<'a>(&'a mut self, command: &'a str) -> Boxed<'a, Result<Channel, Lost>> {
-        let MemoryConnection::Up(script) = self;
+        if self.is_cut.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(Lost("the line is down".to_string())) });
+        }
         let (stdin, host_stdin) = duplex(PIPE);
         let (stdout, host_stdout) = duplex(PIPE);
         let (stderr, host_stderr) = duplex(PIPE);
@@ -136,7 +145,12 @@ impl Connection for MemoryConnection {
             stdout: host_stdout,
             stderr: host_stderr,
         };
-        let ending = tokio::spawn(script(end));
+        let (running, is_cut) = ((self.script)(end), self.is_cut.clone());
+        let ending = tokio::spawn(async move {
+            let ending = running.await;
+            is_cut.fetch_or(matches!(ending, Ending::Lost(_)), Ordering::SeqCst);
+            ending
+        });
         let source = HostOutput {
             stdout: Some(stdout),
             stderr: Some(stderr),

@@ -25,6 +25,7 @@ mod host_key;
 mod host_pattern;
 mod identity;
 mod key_agent;
+mod key_file;
 mod known_hosts;
 #[cfg(test)]
 pub(crate) mod memory;
@@ -39,7 +40,7 @@ use std::time::Duration;
 
 pub(crate) use self::channel::{Channel, Ending, Stdin, Stdout};
 pub(crate) use self::failure::{ConnectFailure, FailureClass, Lost};
-pub(crate) use self::identity::{Passphrase, PassphraseSource};
+pub(crate) use self::key_file::{Passphrase, PassphraseSource};
 pub(crate) use self::known_hosts::{KnownHosts, KnownHostsError};
 pub(crate) use self::ssh::{OfferedKey, SshSettings, SshTransport};
 

@@ -201,9 +201,10 @@ fn launch(folder: &Path, host_keys: &[&str], lines: &str, port: u16) -> Option<C
         .iter()
         .map(|kind| format!("HostKey {shown}/host_{kind}\n"))
         .collect();
+    // With a level of its own, bash does not take itself for a login over the network and leaves ~/.bashrc alone.
     let configuration = format!(
         "Port {port}\nListenAddress 127.0.0.1\n{keys}AuthorizedKeysFile {shown}/authorized_keys\n\
-         UsePAM no\nStrictModes no\nPidFile none\nPermitRootLogin yes\nMaxStartups 500\n{lines}\n"
+         SetEnv SHLVL=5\nUsePAM no\nStrictModes no\nPidFile none\nPermitRootLogin yes\nMaxStartups 500\n{lines}\n"
     );
     std::fs::write(folder.join("sshd_config"), configuration).unwrap();
     let log = std::fs::File::create(folder.join("log")).unwrap();

@@ -1,12 +1,13 @@
 //! Numbers with their noun.
 
-/// Returns `1 host`, `2 hosts`; nouns whose plural is not just an `s` end in `y`: `2 entries`.
+/// Returns `1 host`, `2 hosts`, `2 entries`, `2 processes`.
 pub fn count(number: usize, noun: &str) -> String {
     if number == 1 {
         return format!("1 {noun}");
     }
     match noun.strip_suffix('y') {
         Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{number} {stem}ies"),
+        _ if noun.ends_with('s') => format!("{number} {noun}es"),
         _ => format!("{number} {noun}s"),
     }
 }
@@ -21,5 +22,6 @@ mod tests {
         assert_eq!(count(0, "host"), "0 hosts");
         assert_eq!(count(2, "entry"), "2 entries");
         assert_eq!(count(2, "key"), "2 keys");
+        assert_eq!(count(2, "process"), "2 processes");
     }
 }

@@ -81,6 +81,8 @@ pub enum Reply {
         /// How it ended.
         state: RunState,
     },
+    /// Nothing happened for a while, and the agent is there.
+    Alive,
     /// The run was told to end.
     Cancelling {
         /// The run.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use russh::client::Handle;
-use russh::{ChannelMsg, ChannelReadHalf, Disconnect, Sig};
+use russh::client::{Handle, Msg};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Sig};
 
 use super::super::channel::{Received, Source};
 use super::super::foreign::escaped;
@@ -55,11 +55,13 @@ impl Connection for SshConnection {
                 .await
                 .map_err(|error| self.lost(error))?;
             let (messages, writer) = channel.split();
-            let farewell = self.farewell.clone();
-            Ok(Channel::new(
-                writer.make_writer(),
-                Messages { messages, farewell },
-            ))
+            let stdin = writer.make_writer();
+            let messages = Messages {
+                messages,
+                writer: Some(writer),
+                farewell: self.farewell.clone(),
+            };
+            Ok(Channel::new(stdin, messages))
         })
     }
 
@@ -81,7 +83,18 @@ impl Connection for SshConnection {
 
 struct Messages {
     messages: ChannelReadHalf,
+    /// Present until the channel has ended.
+    writer: Option<ChannelWriteHalf<Msg>>,
     farewell: Farewell,
+}
+
+/// A channel that is given up is closed, or its host would go on sending what nobody reads.
+impl Drop for Messages {
+    fn drop(&mut self) {
+        if let (Some(writer), Ok(runtime)) = (self.writer.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move { writer.close().await });
+        }
+    }
 }
 
 impl Source for Messages {
@@ -99,9 +112,15 @@ impl Source for Messages {
                     }
                     // The answer to our request to run the command.
                     Some(ChannelMsg::Failure) => Err("the host refused to run the command".to_string()),
-                    Some(ChannelMsg::Close) => Ok(Received::Closed),
+                    Some(ChannelMsg::Close) => {
+                        self.writer = None;
+                        Ok(Received::Closed)
+                    }
                     Some(_) => continue,
-                    None => Err(self.farewell.reason()),
+                    None => {
+                        self.writer = None;
+                        Err(self.farewell.reason())
+                    }
                 };
             }
         })

@@ -1,11 +1,14 @@
 //! Hosts that work, and hosts that cannot be reached.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::task::JoinSet;
 
 use super::super::super::contract::{self, contract_tests, short};
 use super::super::super::sshd::{Sshd, free_port, plain_transport, until};
-use super::super::super::{Deadlines, Ending, FailureClass, Phase, SshTransport, Target};
+use super::super::super::{Deadlines, Ending, FailureClass, Phase, SshTransport, Target, Transport};
 
 struct Fixture {
     _server: Sshd,
@@ -55,6 +58,36 @@ async fn output_after_the_exit_status_is_not_lost() {
     assert_eq!(stdout.len(), 3_000_004);
     assert!(stdout.ends_with(b"end\n"));
     assert_eq!(ending, Ending::Exited(5));
+}
+
+#[tokio::test]
+async fn a_slow_reader_slows_the_host_down() {
+    let server = Sshd::start();
+    let written = server.file("written");
+    let command = format!("head -c 50000000 /dev/zero; touch {}", written.display());
+    let mut connection = contract::connect(&plain_transport(), &server.target()).await;
+    let mut channel = connection.exec(&command).await.unwrap();
+    let first = channel.stdout.recv().await.unwrap();
+    // Time enough for the rest to come, if anything took it.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!written.exists(), "all was taken though nobody read");
+    let rest = contract::read(&mut channel).await;
+    assert_eq!(first.len() + rest.len(), 50_000_000);
+    assert!(written.exists());
+}
+
+#[tokio::test]
+async fn a_channel_that_is_dropped_ends_its_flood() {
+    let server = Sshd::start();
+    let mut connection = contract::connect(&plain_transport(), &server.target()).await;
+    let mut channel = connection.exec("echo $$; exec yes").await.unwrap();
+    let text = String::from_utf8(channel.stdout.recv().await.unwrap().to_vec()).unwrap();
+    let process = std::path::Path::new("/proc").join(text.lines().next().unwrap());
+    assert!(process.exists());
+    drop(channel);
+    eventually("the command is gone", || !process.exists()).await;
+    let mut channel = connection.exec("exit 4").await.unwrap();
+    assert_eq!(channel.ending().await, Ending::Exited(4));
 }
 
 #[tokio::test]
@@ -108,9 +141,8 @@ async fn a_host_that_accepts_and_says_nothing() {
     );
 }
 
-#[tokio::test]
-async fn a_host_that_does_not_accept() {
-    // A full backlog: the kernel drops what comes then, as a firewall would.
+/// A listener whose backlog is full: the kernel drops what comes then, as a firewall would.
+fn black_hole() -> (TcpListener, Vec<std::net::TcpStream>) {
     let socket = rustix::net::socket(
         rustix::net::AddressFamily::INET,
         rustix::net::SocketType::STREAM,
@@ -126,9 +158,38 @@ async fn a_host_that_does_not_accept() {
     while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
         queue.push(stream);
     }
+    (listener, queue)
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_accept() {
+    let (listener, _queue) = black_hole();
     let class = FailureClass::TimedOut(Phase::Connect);
     let deadlines = short(Phase::Connect, Duration::from_millis(100));
-    contract::fails(&plain_transport(), &at(address.port()), &deadlines, class).await;
+    contract::fails(
+        &plain_transport(),
+        &at(listener.local_addr().unwrap().port()),
+        &deadlines,
+        class,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn all_addresses_are_tried_and_a_dead_one_does_not_hold_up_the_next() {
+    let (dead, _queue) = black_hole();
+    let good = TcpListener::bind("127.0.0.1:0").unwrap();
+    let refusing = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let (first, second) = (refusing(free_port()), refusing(free_port()));
+    let addresses = vec![first, dead.local_addr().unwrap(), good.local_addr().unwrap()];
+    let stream = super::super::dial::connect(&at(22), addresses).await.unwrap();
+    assert_eq!(stream.peer_addr().unwrap(), good.local_addr().unwrap());
+
+    let failure = super::super::dial::connect(&at(22), vec![first, second])
+        .await
+        .unwrap_err();
+    let expected = format!("connection refused from {first}, connection refused from {second}");
+    assert!(failure.reason.ends_with(&expected), "{failure}");
 }
 
 #[tokio::test]
@@ -155,25 +216,14 @@ async fn a_host_that_speaks_something_else() {
         let flood = "HTTP/1.1 400 Bad Request\r\n".repeat(10_000);
         let _ = std::io::Write::write_all(&mut stream, flood.as_bytes());
     });
-    let transport = plain_transport();
-    let mut observer = |_| {};
-    let failure = transport_failure(&transport, &target, &mut observer).await;
-    assert!(
-        matches!(failure, FailureClass::Protocol | FailureClass::Lost),
-        "{failure:?}"
-    );
-}
-
-async fn transport_failure(
-    transport: &SshTransport,
-    target: &Target,
-    observer: &mut (dyn FnMut(Phase) + Send),
-) -> FailureClass {
-    use super::super::super::Transport;
-    match transport.connect(target, &Deadlines::default(), observer).await {
-        Err(failure) => failure.class,
-        Ok(_) => panic!("reached"),
-    }
+    let failure = match plain_transport()
+        .connect(&target, &Deadlines::default(), &mut |_| {})
+        .await
+    {
+        Err(failure) => failure,
+        Ok(_) => panic!("a web server let us in"),
+    };
+    assert_eq!(failure.class, FailureClass::Protocol, "{failure}");
 }
 
 #[tokio::test]
@@ -189,30 +239,51 @@ async fn forty_silent_hosts_leave_no_descriptor() {
         };
         (0..40).map(greet).collect::<Vec<_>>()
     });
-    let transport = plain_transport();
-    let target = at(port);
-    let deadlines = short(Phase::Handshake, Duration::from_millis(300));
-    let class = FailureClass::TimedOut(Phase::Handshake);
-    let mut attempts = Vec::new();
+    let transport = Arc::new(plain_transport());
+    let mut attempts = JoinSet::new();
     for _ in 0..40 {
-        attempts.push(Box::pin(contract::fails(&transport, &target, &deadlines, class)));
+        let transport = transport.clone();
+        attempts.spawn(async move {
+            let deadlines = short(Phase::Handshake, Duration::from_secs(2));
+            let class = FailureClass::TimedOut(Phase::Handshake);
+            contract::fails(transport.as_ref(), &at(port), &deadlines, class).await;
+        });
     }
-    let mut seen_open = 0;
-    for attempt in attempts {
-        tokio::select! {
-            _ = attempt => {}
-            () = async { loop { seen_open = seen_open.max(sockets_to(port)); tokio::task::yield_now().await } } => {}
-        }
+    eventually("all are open", || sockets_to(port) == 40).await;
+    while let Some(attempt) = attempts.join_next().await {
+        attempt.unwrap();
     }
     let _still_open_on_their_side = accepting.join().unwrap();
-    assert!(seen_open > 0, "the count of sockets sees nothing");
-    for _ in 0..1000 {
-        if sockets_to(port) == 0 {
-            break;
+    eventually("none is open", || sockets_to(port) == 0).await;
+}
+
+#[tokio::test]
+async fn a_connect_that_is_given_up_leaves_no_descriptor() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let accepting = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        std::io::Write::write_all(&mut stream, b"SSH-2.0-silent\r\n").unwrap();
+        stream
+    });
+    let attempt = tokio::spawn(async move {
+        contract::connect(&plain_transport(), &at(port)).await;
+    });
+    eventually("it is open", || sockets_to(port) == 1).await;
+    let _still_open_on_their_side = accepting.join().unwrap();
+    attempt.abort();
+    eventually("it is closed", || sockets_to(port) == 0).await;
+}
+
+/// Waits for the condition and lets other tasks run meanwhile.
+async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    for _ in 0..3000 {
+        if condition() {
+            return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(sockets_to(port), 0);
+    panic!("waited in vain: {what}");
 }
 
 #[tokio::test]
@@ -223,12 +294,7 @@ async fn a_connection_that_is_dropped_closes_its_socket() {
     assert_eq!(sockets_to(server.port), 1);
     drop(connection);
     drop(channel);
-    let mut turns = 0;
-    while sockets_to(server.port) > 0 {
-        turns += 1;
-        assert!(turns < 1000);
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    eventually("it is closed", || sockets_to(server.port) == 0).await;
 }
 
 #[tokio::test]

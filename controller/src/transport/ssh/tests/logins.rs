@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::super::super::contract::{connect, fails};
-use super::super::super::sshd::{Agent, Passphrases, Sshd, keygen, plain_transport, public, settings};
+use super::super::super::sshd::{Agent, Passphrases, Sshd, keygen, plain_transport, public, run, settings};
 use super::super::super::{ConnectFailure, Deadlines, FailureClass, SshSettings, SshTransport, Target};
 
 async fn refused(transport: &SshTransport, target: &Target) -> ConnectFailure {
@@ -108,6 +108,34 @@ async fn an_encrypted_key_is_asked_for_once_for_all_hosts() {
 }
 
 #[tokio::test]
+async fn older_formats_of_files() {
+    let server = Sshd::start();
+    for format in ["PEM", "PKCS8"] {
+        for passphrase in ["", "correct horse"] {
+            let identity = server.user_key("rsa", "");
+            let mut convert = std::process::Command::new("ssh-keygen");
+            convert.args(["-q", "-p", "-P", "", "-N", passphrase, "-m", format, "-f"]);
+            run(convert.arg(&identity));
+            assert!(!std::fs::read_to_string(&identity).unwrap().contains("OPENSSH"));
+            let passphrases = Arc::new(Passphrases {
+                answers: vec!["correct horse"],
+                ..Passphrases::default()
+            });
+            let transport = SshTransport::new(SshSettings {
+                passphrases,
+                ..settings()
+            })
+            .unwrap();
+            connect(&transport, &with(identity.clone(), &server))
+                .await
+                .close()
+                .await;
+            std::fs::remove_file(&identity).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_passphrase_or_none() {
     let server = Sshd::start();
     let identity = server.user_key("ed25519", "correct horse");
@@ -200,11 +228,9 @@ async fn an_encrypted_file_whose_key_the_agent_holds_is_not_asked_for() {
     let agent = Agent::start();
     let identity = server.user_key("ed25519", "");
     agent.add(&identity);
-    super::super::super::sshd::run(
-        std::process::Command::new("ssh-keygen")
-            .args(["-q", "-p", "-P", "", "-N", "secret", "-f"])
-            .arg(&identity),
-    );
+    run(std::process::Command::new("ssh-keygen")
+        .args(["-q", "-p", "-P", "", "-N", "secret", "-f"])
+        .arg(&identity));
     let passphrases = Arc::new(Passphrases::default());
     let settings = SshSettings {
         agent: Some(agent.socket()),

@@ -1,0 +1,60 @@
+# How to work here. `make` alone shows this list.
+
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo lab test needs format lint docs shell-lint unit dist bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build both programs and the lab
+	$(CARGO) build --workspace
+
+demo: ## show the main job on five throw-away hosts
+	$(CARGO) build --workspace --quiet
+	tests/lab/demo.sh $(TARGET)/debug
+
+lab: ## start throw-away hosts to play with, until Ctrl-C
+	$(CARGO) build --workspace --quiet
+	$(TARGET)/debug/batt-lab up
+
+test: needs format lint docs shell-lint unit ## install what the tests need, then check and test everything
+
+needs: ## install what the tests need (Debian packages)
+	tests/install-needs
+
+format: ## check the formatting
+	$(CARGO) fmt --all --check
+
+lint: ## check with clippy
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+docs: ## build the documentation of the code
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --document-private-items
+
+shell-lint: ## check the scripts with shellcheck
+	shellcheck scripts-available/* tests/install-needs tests/lab/*.sh .ci/run benches/*.sh
+
+unit: ## run all tests: of the crates, and of the programs on real servers
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		$(CARGO) nextest run --workspace --locked; \
+	else \
+		$(CARGO) test --workspace --locked; \
+	fi
+
+dist: ## put release binaries into dist/: batt as one static file, batt-fleet beside it
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --package batt --target $(HOST)
+	$(CARGO) build --release --locked --package batt-fleet
+	install -D -m 755 $(TARGET)/$(HOST)/release/batt dist/batt
+	install -D -m 755 $(TARGET)/release/batt-fleet dist/batt-fleet
+	ls -l dist
+
+bench: ## measure against other tools, as ratios within one run
+	benches/run.sh
+
+clean: ## remove what was built
+	$(CARGO) clean
+	rm -rf dist

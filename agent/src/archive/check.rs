@@ -1,0 +1,62 @@
+//! The contract of a check of completeness: it sees a stream once, in pieces of any size, and says at the end whether
+//! the stream ended as it must.
+
+use std::collections::BTreeMap;
+
+/// A check that runs on a stream as it passes. It holds a bounded amount of memory, whatever the stream does.
+pub(crate) trait StreamCheck: Send {
+    /// Takes the next bytes of the stream. Pieces may be cut anywhere.
+    fn feed(&mut self, bytes: &[u8]);
+
+    /// Returns what the stream told about itself, or why it is not complete.
+    fn finish(self: Box<Self>) -> Result<CheckFacts, String>;
+}
+
+/// What a complete stream told about itself: `members`, `server-version` and the like.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct CheckFacts(BTreeMap<&'static str, String>);
+
+/// A value is for people and for comparing, and comes from the stream: it is cut to this many characters.
+const VALUE_LIMIT: usize = 200;
+
+impl CheckFacts {
+    /// Keeps a fact; of the value, printable characters only.
+    pub(crate) fn insert(&mut self, key: &'static str, value: &str) {
+        let value = value
+            .chars()
+            .filter(|character| !character.is_control())
+            .take(VALUE_LIMIT)
+            .collect();
+        self.0.insert(key, value);
+    }
+
+    /// Keeps a count.
+    pub(crate) fn insert_count(&mut self, key: &'static str, count: u64) {
+        self.0.insert(key, count.to_string());
+    }
+
+    /// Returns the value of a fact.
+    #[cfg(test)]
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// Returns all facts in the order of their keys.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(key, value)| (*key, value.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_cut_and_holds_no_control_characters() {
+        let mut facts = CheckFacts::default();
+        facts.insert("server-version", &format!("1\u{1b}[31m2\n{}", "x".repeat(500)));
+        let value = facts.get("server-version").unwrap();
+        assert!(value.starts_with("1[31m2xx"));
+        assert_eq!(value.chars().count(), VALUE_LIMIT);
+    }
+}

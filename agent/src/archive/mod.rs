@@ -1,0 +1,28 @@
+//! Judging archives: is a stream complete, is a file whole. `store` checks the stream while it passes, judging and
+//! `verify` read files again. Nothing here writes, and nothing here knows where a backup lies.
+
+mod check;
+mod compression;
+mod crc64;
+mod damage;
+mod digest;
+mod examine;
+mod kind;
+mod mysql;
+mod postgresql;
+mod postgresql_plain;
+mod rdb;
+mod sqlite;
+mod tar;
+mod text_ends;
+mod walk;
+
+#[cfg(test)]
+mod fixtures;
+
+pub(crate) use check::{CheckFacts, StreamCheck};
+pub(crate) use compression::Compression;
+pub(crate) use damage::Damage;
+pub(crate) use digest::Digest;
+pub(crate) use examine::examine;
+pub(crate) use kind::{Kind, UnknownKind};

@@ -1,0 +1,155 @@
+//! Completeness of SQL by `mysqldump` and `mariadb-dump`: a dump that was cut still loads without an error, up to the
+//! cut. What tells a complete one is its last line. The trailer is also there when tables failed under `--force`, so
+//! the exit code is needed beside it.
+
+use super::text_ends::TextEnds;
+use super::{CheckFacts, StreamCheck};
+
+/// The check of one dump.
+#[derive(Default)]
+pub(super) struct MysqlCheck {
+    ends: TextEnds,
+}
+
+impl MysqlCheck {
+    /// Returns the line with which the dump program names itself. MariaDB puts a line before it that switches the
+    /// client to its sandbox mode; a warning may stand there, too.
+    fn program(&self) -> Option<String> {
+        self.ends
+            .first_lines()
+            .take(5)
+            .find(|line| line.starts_with(b"-- MariaDB dump ") || line.starts_with(b"-- MySQL dump "))
+            .map(|line| String::from_utf8_lossy(&line[3..]).trim().to_owned())
+    }
+}
+
+impl StreamCheck for MysqlCheck {
+    fn feed(&mut self, bytes: &[u8]) {
+        self.ends.feed(bytes);
+    }
+
+    fn finish(self: Box<Self>) -> Result<CheckFacts, String> {
+        let program = self.program().ok_or_else(|| {
+            if self.ends.is_empty() {
+                "it is empty".to_owned()
+            } else {
+                "it does not begin with `-- MySQL dump` or `-- MariaDB dump`\n\
+                 hint: dump without --compact and --skip-comments"
+                    .to_owned()
+            }
+        })?;
+        let completed = self
+            .ends
+            .last_lines()
+            .next()
+            .filter(|_| self.ends.ends_with_line_feed())
+            .and_then(trailer)
+            .ok_or("its last line is not `-- Dump completed`")?;
+
+        let mut facts = CheckFacts::default();
+        facts.insert("dump-version", &program);
+        if let Some(version) = self.ends.after("-- Server version") {
+            facts.insert("server-version", &version);
+        }
+        let database = self.ends.after("-- Host: ").and_then(|line| {
+            line.split_once("Database: ")
+                .map(|(_, database)| database.to_owned())
+        });
+        if let Some(database) = database.filter(|database| !database.is_empty()) {
+            facts.insert("database", &database);
+        }
+        if !completed.is_empty() {
+            facts.insert("completed", &completed);
+        }
+        Ok(facts)
+    }
+}
+
+/// Returns the date of a trailer, empty for one without a date.
+fn trailer(line: &[u8]) -> Option<String> {
+    let rest = str::from_utf8(line).ok()?.strip_prefix("-- Dump completed")?;
+    if rest.is_empty() {
+        return Some(String::new());
+    }
+    let date = rest.strip_prefix(" on ")?.trim_start();
+    let is_date = date.len() >= 18
+        && date
+            .chars()
+            .all(|character| character.is_ascii_digit() || matches!(character, '-' | ':' | ' '));
+    is_date.then(|| date.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{check, every_cut_is_incomplete, fixture};
+    use super::super::{CheckFacts, Kind};
+
+    fn facts(name: &str) -> CheckFacts {
+        check(Kind::Mysql, &fixture(name)).unwrap()
+    }
+
+    #[test]
+    fn a_dump_of_a_database_is_complete() {
+        let facts = facts("mariadb-app.sql");
+        assert_eq!(facts.get("server-version"), Some("10.11.19-MariaDB-0+deb12u1"));
+        assert_eq!(facts.get("database"), Some("app"));
+        assert!(
+            facts
+                .get("dump-version")
+                .unwrap()
+                .starts_with("MariaDB dump 10.19")
+        );
+        assert_eq!(facts.get("completed").unwrap().len(), "2026-01-01 00:00:00".len());
+    }
+
+    #[test]
+    fn a_dump_of_accounts_and_one_without_a_date_are_complete() {
+        assert_eq!(facts("mariadb-accounts.sql").get("database"), None);
+        assert_eq!(facts("mariadb-undated.sql").get("completed"), None);
+    }
+
+    #[test]
+    fn the_header_and_trailer_of_mysql_are_known() {
+        let dump = "-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n--\n-- Host: db1    Database: shop\n\
+                    -- ------------------------------------------------------\n-- Server version\t8.0.36\n\n\
+                    -- Dump completed on 2024-03-01  3:07:09\n";
+        let facts = check(Kind::Mysql, dump.as_bytes()).unwrap();
+        assert_eq!(facts.get("server-version"), Some("8.0.36"));
+        assert_eq!(facts.get("completed"), Some("2024-03-01  3:07:09"));
+    }
+
+    #[test]
+    fn a_dump_without_comments_cannot_be_told_from_a_cut_one() {
+        let error = check(Kind::Mysql, &fixture("mariadb-compact.sql")).unwrap_err();
+        assert!(error.contains("hint: dump without --compact"), "{error}");
+    }
+
+    #[test]
+    fn every_cut_is_noticed() {
+        for name in ["mariadb-app.sql", "mariadb-accounts.sql", "mariadb-undated.sql"] {
+            every_cut_is_incomplete(Kind::Mysql, &fixture(name));
+        }
+    }
+
+    #[test]
+    fn what_follows_the_trailer_is_noticed() {
+        let mut dump = fixture("mariadb-app.sql");
+        dump.extend_from_slice(b"mariadb-dump: Got error: 2013\n");
+        assert!(check(Kind::Mysql, &dump).is_err());
+    }
+
+    #[test]
+    fn a_trailer_inside_a_value_is_none() {
+        let dump = fixture("mariadb-app.sql");
+        let text = String::from_utf8_lossy(&dump);
+        let value = text
+            .find("2D2D2044756D7020636F6D706C65746564")
+            .or_else(|| text.find("-- Dump completed"));
+        assert!(
+            value.unwrap() < dump.len() - 100,
+            "the fixture holds the trailer as a value, too"
+        );
+        let cut = value.unwrap() + "-- Dump completed on 2020-01-01 00:00:00".len();
+        assert!(check(Kind::Mysql, &dump[..cut]).is_err());
+    }
+}

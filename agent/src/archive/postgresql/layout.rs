@@ -1,0 +1,225 @@
+//! The order of fields in the custom format of `pg_dump`, by its version (PostgreSQL, `src/bin/pg_dump/pg_backup_archiver.c`:
+//! `ReadHead`, `ReadToc`; `pg_backup_custom.c`: `_ReadExtraToc`). Version 1.10 came with PostgreSQL 8.0, 1.16 with 17.
+
+use std::collections::VecDeque;
+
+/// The versions whose order of fields is known.
+const MINORS: std::ops::RangeInclusive<u8> = 10..=16;
+/// The byte for the custom format; 3 is tar, 5 is a folder.
+const CUSTOM: u8 = 1;
+
+/// One thing to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    Byte,
+    Integer(Integer),
+    /// A length, then the characters.
+    Text(Text),
+    /// Where the data of an entry lie: a mark and a position.
+    Offset,
+}
+
+/// What an integer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Integer {
+    Any,
+    EntryCount,
+    EntryId,
+    HasData,
+    BlockId,
+    ChunkLength,
+    LargeObject,
+}
+
+/// What a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Text {
+    Any,
+    Database,
+    ServerVersion,
+    DumpVersion,
+    /// One of a list that ends with a text that is none.
+    Dependency,
+}
+
+/// The version and the sizes that the first bytes of a dump give.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Layout {
+    pub(super) minor: u8,
+    integer: usize,
+    offset: usize,
+}
+
+impl Layout {
+    /// Reads the first eleven bytes: magic, version, sizes, format.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Layout, String> {
+        let &[
+            b'P',
+            b'G',
+            b'D',
+            b'M',
+            b'P',
+            major,
+            minor,
+            _,
+            integer,
+            offset,
+            format,
+        ] = bytes
+        else {
+            return Err("it does not begin with `PGDMP`".to_owned());
+        };
+        if major != 1 || !MINORS.contains(&minor) {
+            return Err(format!(
+                "it has version {major}.{minor} of the format, known are 1.10 to 1.16"
+            ));
+        }
+        if format != CUSTOM {
+            return Err("it is not in the custom format\nhint: dump with -Fc".to_owned());
+        }
+        if !(1..=8).contains(&integer) || !(1..=8).contains(&offset) {
+            return Err(format!("its numbers have {integer} and {offset} bytes"));
+        }
+        Ok(Layout {
+            minor,
+            integer: usize::from(integer),
+            offset: usize::from(offset),
+        })
+    }
+
+    /// Returns how many bytes a field has; of a text, its length only.
+    pub(super) fn length(self, field: Field) -> usize {
+        match field {
+            Field::Byte => 1,
+            Field::Integer(_) | Field::Text(_) => 1 + self.integer,
+            Field::Offset => 1 + self.offset,
+        }
+    }
+
+    /// Returns the fields from the first eleven bytes to the entries.
+    pub(super) fn header(self) -> VecDeque<Field> {
+        let compression = if self.minor >= 15 {
+            Field::Byte
+        } else {
+            Field::Integer(Integer::Any)
+        };
+        let mut fields = VecDeque::from([compression]);
+        // Second, minute, hour, day, month, year, daylight saving time.
+        fields.extend([Field::Integer(Integer::Any); 7]);
+        fields.extend([Text::Database, Text::ServerVersion, Text::DumpVersion].map(Field::Text));
+        fields.push_back(Field::Integer(Integer::EntryCount));
+        fields
+    }
+
+    /// Returns the fields of one entry of the table of contents.
+    pub(super) fn entry(self) -> VecDeque<Field> {
+        let text = Field::Text(Text::Any);
+        let mut fields = VecDeque::from([Field::Integer(Integer::EntryId), Field::Integer(Integer::HasData)]);
+        // Catalogue, object, tag, description.
+        fields.extend([text; 4]);
+        if self.minor >= 11 {
+            fields.push_back(Field::Integer(Integer::Any)); // section
+        }
+        // Definition, drop statement, copy statement, schema, tablespace.
+        fields.extend([text; 5]);
+        if self.minor >= 14 {
+            fields.push_back(text); // access method
+        }
+        if self.minor >= 16 {
+            fields.push_back(Field::Integer(Integer::Any)); // kind of relation
+        }
+        // Owner, and whether there are OIDs.
+        fields.extend([text; 2]);
+        fields.push_back(Field::Text(Text::Dependency));
+        fields.push_back(Field::Offset);
+        fields
+    }
+}
+
+/// Reads an integer: a byte for the sign, then the amount, lowest byte first.
+pub(super) fn integer(bytes: &[u8]) -> Result<i64, String> {
+    let (sign, amount) = bytes.split_first().ok_or("a number without bytes")?;
+    let amount = amount
+        .iter()
+        .rev()
+        .fold(0u64, |amount, byte| (amount << 8) | u64::from(*byte));
+    let amount = i64::try_from(amount).map_err(|_| "a number that is too large")?;
+    match sign {
+        0 => Ok(amount),
+        1 => Ok(-amount),
+        other => Err(format!("a number with the sign {other}")),
+    }
+}
+
+/// Checks the mark of an offset: not known (through a pipe), known, or no data.
+pub(super) fn check_offset(bytes: &[u8]) -> Result<(), String> {
+    match bytes.first() {
+        Some(1..=3) => Ok(()),
+        mark => Err(format!(
+            "a position with the mark {}",
+            mark.copied().unwrap_or_default()
+        )),
+    }
+}
+
+/// Returns a dump of version 1.14 as a later version would have written it.
+#[cfg(test)]
+pub(super) fn rewritten(dump: &[u8], minor: u8) -> Vec<u8> {
+    fn copy<'a>(layout: Layout, field: Field, dump: &'a [u8], out: &mut Vec<u8>) -> (i64, &'a [u8]) {
+        let (bytes, mut rest) = dump.split_at(layout.length(field));
+        out.extend_from_slice(bytes);
+        let value = if field == Field::Offset {
+            0
+        } else {
+            integer(bytes).unwrap()
+        };
+        if let (Field::Text(_), Ok(length)) = (field, usize::try_from(value)) {
+            out.extend_from_slice(&rest[..length]);
+            rest = &rest[length..];
+        }
+        (value, rest)
+    }
+
+    let old = Layout::parse(&dump[..11]).unwrap();
+    let mut out = dump[..11].to_vec();
+    out[6] = minor;
+    let mut rest = &dump[11..];
+    let mut entries = 0;
+    for field in old.header().into_iter() {
+        if out.len() == 11 {
+            out.push(1);
+            rest = &rest[old.length(field)..];
+            continue;
+        }
+        (entries, rest) = copy(old, field, rest, &mut out);
+    }
+    for _ in 0..entries {
+        for (position, field) in old.entry().into_iter().enumerate() {
+            // After section, five texts and the access method.
+            if minor >= 16 && position == 13 {
+                out.extend_from_slice(&[0, b'r', 0, 0, 0]);
+            }
+            let mut value;
+            (value, rest) = copy(old, field, rest, &mut out);
+            while field == Field::Text(Text::Dependency) && value != -1 {
+                (value, rest) = copy(old, field, rest, &mut out);
+            }
+        }
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_have_a_sign_and_an_amount() {
+        assert_eq!(integer(&[0, 1, 2, 0, 0]), Ok(513));
+        assert_eq!(integer(&[1, 1, 0, 0, 0]), Ok(-1));
+        assert!(integer(&[2, 0, 0, 0, 0]).is_err());
+        assert!(integer(&[0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]).is_err());
+        assert!(integer(&[]).is_err());
+    }
+}

@@ -1,0 +1,299 @@
+//! The folder that backups are published in, opened without following links, and the private folder beside them that a
+//! backup is made in.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+use batt_protocol::{Error, RunId, Service};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, fstatvfs, mkdirat, openat, statat, unlinkat};
+
+use crate::backup::publish;
+
+/// The folder that backups of a run are published in, held open.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    folder: OwnedFd,
+    path: PathBuf,
+}
+
+impl Destination {
+    /// Opens the folder at an absolute path, making what is missing of it, 0700.
+    ///
+    /// # Errors
+    /// A refusal for a link on the way: whoever could write there could lead backups, and what they replace, elsewhere.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let fail = |place: &Path, cause: rustix::io::Errno| {
+            Error::system(
+                format!("cannot open the destination `{}`", place.display()),
+                std::io::Error::from(cause),
+            )
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut folder =
+            openat(CWD, "/", flags, Mode::empty()).map_err(|cause| fail(Path::new("/"), cause))?;
+        let mut reached = PathBuf::from("/");
+        for part in path.components() {
+            let Component::Normal(name) = part else { continue };
+            reached.push(name);
+            folder = match openat(&folder, name, flags, Mode::empty()) {
+                Ok(next) => next,
+                Err(rustix::io::Errno::NOENT) => {
+                    match mkdirat(&folder, name, Mode::RWXU) {
+                        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+                        Err(cause) => return Err(fail(&reached, cause)),
+                    }
+                    rustix::fs::fsync(&folder).map_err(|cause| fail(&reached, cause))?;
+                    openat(&folder, name, flags, Mode::empty()).map_err(|cause| fail(&reached, cause))?
+                }
+                Err(cause) if is_link(&folder, name) => {
+                    let _ = cause;
+                    let whole = std::fs::canonicalize(&reached).unwrap_or_else(|_| reached.clone());
+                    return Err(Error::refused(format!(
+                        "the destination leads through the link `{}`",
+                        reached.display()
+                    ))
+                    .hint(format!("Set `path` to where it leads, `{}`.", whole.display())));
+                }
+                Err(cause) => return Err(fail(&reached, cause)),
+            };
+        }
+        Ok(Self {
+            folder,
+            path: path.to_owned(),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn folder(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
+    }
+
+    /// Returns the bytes that may still be written here by this user.
+    pub(crate) fn room(&self) -> Result<u64, Error> {
+        let fail = |cause: rustix::io::Errno| {
+            Error::system(
+                format!("cannot ask for the room in `{}`", self.path.display()),
+                std::io::Error::from(cause),
+            )
+        };
+        let numbers = fstatvfs(&self.folder).map_err(fail)?;
+        Ok(numbers.f_bavail.saturating_mul(numbers.f_frsize))
+    }
+
+    /// Tells whether something else than the root file system lies here.
+    pub(crate) fn is_on_a_mount(&self) -> bool {
+        let device = |path: &Path| {
+            std::fs::metadata(path).map(|metadata| std::os::unix::fs::MetadataExt::dev(&metadata))
+        };
+        match (fstat(&self.folder), device(Path::new("/"))) {
+            (Ok(here), Ok(root)) => here.st_dev != root,
+            _ => false,
+        }
+    }
+
+    /// Waits until the folder's entries are on the disk.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        rustix::fs::fsync(&self.folder).map_err(|cause| {
+            Error::system(
+                format!("cannot sync `{}`", self.path.display()),
+                std::io::Error::from(cause),
+            )
+        })
+    }
+
+    /// Tells whether an entry of this name is here.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+}
+
+fn is_link(folder: &OwnedFd, name: &std::ffi::OsStr) -> bool {
+    statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Symlink)
+}
+
+/// The private folder that a backup is made in, `.{service}.batt-{run}`. It goes when it is dropped, with whatever is
+/// in it by then: parts of a backup that failed, or the backup that was replaced.
+#[derive(Debug)]
+pub(crate) struct Staging<'a> {
+    destination: &'a Destination,
+    name: String,
+    service: String,
+}
+
+impl<'a> Staging<'a> {
+    /// Makes the folder, and one in it for the archives.
+    pub(crate) fn create(
+        destination: &'a Destination,
+        service: &Service,
+        run: &RunId,
+    ) -> Result<Self, Error> {
+        let staging = Self {
+            destination,
+            name: staging_name(service, run),
+            service: service.to_string(),
+        };
+        let fail = |cause: rustix::io::Errno| {
+            Error::system(
+                format!("cannot make `{}`", staging.path().display()),
+                std::io::Error::from(cause),
+            )
+        };
+        mkdirat(destination.folder(), &staging.name, Mode::RWXU).map_err(fail)?;
+        mkdirat(
+            destination.folder(),
+            format!("{}/{}", staging.name, staging.service),
+            Mode::RWXU,
+        )
+        .map_err(fail)?;
+        mkdirat(destination.folder(), format!("{}/tmp", staging.name), Mode::RWXU).map_err(fail)?;
+        Ok(staging)
+    }
+
+    /// Returns the folder itself: `BATT_DEST` of the script.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.destination.path.join(&self.name)
+    }
+
+    /// Returns the folder for the archives.
+    pub(crate) fn archives(&self) -> PathBuf {
+        self.path().join(&self.service)
+    }
+
+    /// Returns the folder for temporary files.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.path().join("tmp")
+    }
+
+    /// Returns the name of the folder for the archives, seen from the destination.
+    pub(crate) fn archives_name(&self) -> String {
+        format!("{}/{}", self.name, self.service)
+    }
+
+    /// Returns the bytes that lie in the folder now.
+    pub(crate) fn bytes(&self) -> u64 {
+        folder_bytes(&self.path())
+    }
+}
+
+impl Drop for Staging<'_> {
+    fn drop(&mut self) {
+        let _ = remove_folder(self.destination.folder(), &self.name);
+    }
+}
+
+/// Returns the name of the staging folder of a service.
+pub(crate) fn staging_name(service: &Service, run: &RunId) -> String {
+    format!(".{service}.batt-{run}")
+}
+
+fn folder_bytes(path: &Path) -> u64 {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => folder_bytes(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+/// Removes a folder and all that is in it, never following a link and never leaving it.
+pub(crate) fn remove_folder(parent: BorrowedFd<'_>, name: &str) -> Result<(), rustix::io::Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = match openat(parent, name, flags, Mode::empty()) {
+        Ok(folder) => folder,
+        Err(rustix::io::Errno::NOENT) => return Ok(()),
+        Err(rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => {
+            return unlinkat(parent, name, AtFlags::empty());
+        }
+        Err(cause) => return Err(cause),
+    };
+    remove_entries(&folder)?;
+    unlinkat(parent, name, AtFlags::REMOVEDIR)
+}
+
+fn remove_entries(folder: &OwnedFd) -> Result<(), rustix::io::Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    for entry in rustix::fs::Dir::read_from(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        match unlinkat(folder, name, AtFlags::empty()) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+            Err(rustix::io::Errno::ISDIR | rustix::io::Errno::PERM) => {
+                let inner = openat(folder, name, flags, Mode::empty())?;
+                // A script may have taken its own rights away.
+                let _ = rustix::fs::fchmod(&inner, Mode::RWXU);
+                remove_entries(&inner)?;
+                unlinkat(folder, name, AtFlags::REMOVEDIR)?;
+            }
+            Err(cause) => return Err(cause),
+        }
+    }
+    Ok(())
+}
+
+/// Removes what a run that died left at `path`, after putting back what it had set aside.
+pub(crate) fn clean_up(path: &Path, service: &Service, run: &RunId) -> Result<(), Error> {
+    if !path.is_dir() {
+        return Ok(());
+    }
+    let destination = Destination::open(path)?;
+    publish::heal(&destination, service, run)?;
+    let name = staging_name(service, run);
+    remove_folder(destination.folder(), &name).map_err(|cause| {
+        Error::system(
+            format!("cannot remove `{}`", path.join(&name).display()),
+            std::io::Error::from(cause),
+        )
+    })
+}
+
+/// Opens a regular file of a folder without following a link and without waiting on a FIFO.
+pub(crate) fn open_file(path: &Path) -> std::io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(File::from(openat(CWD, path, flags, Mode::empty())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_on_the_way_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("real")).unwrap();
+        std::os::unix::fs::symlink("real", folder.path().join("link")).unwrap();
+        Destination::open(&folder.path().join("real/2026/01")).unwrap();
+        let error = Destination::open(&folder.path().join("link/2026")).unwrap_err();
+        assert_eq!(error.exit(), batt_protocol::ExitCode::REFUSED);
+        assert!(error.message().ends_with("link`"), "{error}");
+        assert!(!folder.path().join("real/2026/2026").exists());
+    }
+
+    #[test]
+    fn a_staging_folder_goes_with_all_that_is_in_it_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let outside = folder.path().join("outside");
+        std::fs::create_dir(&outside).unwrap();
+        std::fs::write(outside.join("kept"), "x").unwrap();
+        let destination = Destination::open(&folder.path().join("d")).unwrap();
+        let run: RunId = "20260131T023000Z-00000a".parse().unwrap();
+        let staging = Staging::create(&destination, &"redis@1".parse().unwrap(), &run).unwrap();
+        let inner = staging.archives().join("deep/er");
+        std::fs::create_dir_all(&inner).unwrap();
+        std::fs::write(inner.join("x"), "12345").unwrap();
+        std::os::unix::fs::symlink(&outside, inner.join("link")).unwrap();
+        assert!(staging.bytes() >= 5);
+        drop(staging);
+        assert_eq!(std::fs::read_dir(destination.path()).unwrap().count(), 0);
+        assert!(outside.join("kept").exists());
+    }
+}

@@ -1,0 +1,174 @@
+//! `RESTORE.md`: how to restore a backup with nothing but its folder.
+
+use std::fmt::Write as _;
+
+use batt_protocol::HumanBytes;
+
+use super::{Manifest, SUMS};
+
+/// Returns the text of RESTORE.md: the facts of the backup, and the commands of the script's header.
+///
+/// A line of the header that has `NAME.x` in it is repeated for each archive; an archive whose file another line names
+/// in full is left to that line. `NAME` in the name of a file stands for the file's stem, elsewhere for the name that
+/// the archive was stored under.
+pub(crate) fn restore_guide(manifest: &Manifest, commands: &[String]) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "# Restore `{}` of `{}`\n\nMade by batt {} in the run `{}`, started {} (UTC).\n",
+        manifest.service,
+        manifest.host,
+        manifest.batt,
+        manifest.run,
+        manifest.started.format("%Y-%m-%d %H:%M:%S")
+    );
+    let _ = writeln!(text, "## What is here\n");
+    for archive in &manifest.archives {
+        let _ = writeln!(text, "- `{}`, {}", archive.file, HumanBytes(archive.bytes));
+    }
+    if !manifest.warnings.is_empty() {
+        let _ = writeln!(text, "\nWarnings of this backup:\n");
+        for warning in &manifest.warnings {
+            let _ = writeln!(text, "- {}", batt_protocol::text::escaped(warning));
+        }
+    }
+    let _ = writeln!(
+        text,
+        "\n## Check that it is whole\n\nIn this folder:\n\n```sh\nsha256sum -c {SUMS}\n```\n\n## Restore\n"
+    );
+    let lines = expand(manifest, commands);
+    if lines.is_empty() {
+        let _ = writeln!(
+            text,
+            "The script `{}` that made this says nothing of how to restore it. The archives are in their native formats.",
+            manifest.script.path
+        );
+    } else {
+        let _ = writeln!(text, "In this folder:\n\n```sh\n{}\n```", lines.join("\n"));
+    }
+    text
+}
+
+fn expand(manifest: &Manifest, commands: &[String]) -> Vec<String> {
+    let named: Vec<&str> = manifest
+        .archives
+        .iter()
+        .map(|archive| archive.file.as_str())
+        .filter(|file| {
+            commands
+                .iter()
+                .any(|command| !command.contains("NAME") && has_word(command, file))
+        })
+        .collect();
+    let mut lines = Vec::new();
+    for command in commands {
+        if !command.contains("NAME") {
+            // A line about one archive is of use only where that is; a line about none is for all.
+            let about = command.split_whitespace().find(|word| word.ends_with(".zst"));
+            if about.is_none_or(|file| named.contains(&file)) {
+                lines.push(command.clone());
+            }
+            continue;
+        }
+        for archive in manifest
+            .archives
+            .iter()
+            .filter(|archive| !named.contains(&archive.file.as_str()))
+        {
+            lines.extend(fill(command, &archive.file, archive.name.as_deref()));
+        }
+    }
+    lines
+}
+
+/// Puts one archive into a line; none when the line is for files that end otherwise.
+fn fill(command: &str, file: &str, name: Option<&str>) -> Option<String> {
+    let suffix = command
+        .split("NAME")
+        .skip(1)
+        .map(|rest| {
+            rest.split(|c: char| c.is_whitespace() || "\"';)".contains(c))
+                .next()
+                .unwrap_or_default()
+        })
+        .find(|suffix| suffix.starts_with('.') && file.ends_with(*suffix))?;
+    let stem = file.strip_suffix(suffix)?;
+    let whole = quoted(file);
+    let filled = command.replace(&format!("NAME{suffix}"), &whole);
+    Some(filled.replace("NAME", &quoted(name.unwrap_or(stem))))
+}
+
+fn has_word(command: &str, word: &str) -> bool {
+    command.split_whitespace().any(|part| part == word)
+}
+
+/// Returns a word as a POSIX shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/%@+:,".contains(c);
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    let word = if word.starts_with('-') {
+        format!("./{word}")
+    } else {
+        word.to_owned()
+    };
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backup::manifest::tests::manifest;
+
+    fn lines(archives: &[&str], commands: &[&str]) -> Vec<String> {
+        let commands: Vec<String> = commands.iter().map(ToString::to_string).collect();
+        expand(&manifest("20260131T023000Z-00000a", &[], archives), &commands)
+    }
+
+    #[test]
+    fn a_line_is_repeated_for_each_archive_that_no_other_line_names() {
+        assert_eq!(
+            lines(
+                &["globals.zst", "a.zst", "b%3Bc.zst"],
+                &[
+                    "zstd -dc globals.zst | psql",
+                    "zstd -dc NAME.zst | pg_restore --create --dbname=postgres"
+                ]
+            ),
+            [
+                "zstd -dc globals.zst | psql",
+                "zstd -dc a.zst | pg_restore --create --dbname=postgres",
+                "zstd -dc b%3Bc.zst | pg_restore --create --dbname=postgres"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_about_an_archive_that_is_not_here_is_left_out() {
+        assert_eq!(
+            lines(&["a.zst"], &["zstd -dc globals.zst | psql", "# stop the server"]),
+            ["# stop the server"]
+        );
+    }
+
+    #[test]
+    fn the_name_of_an_item_is_one_word_for_the_shell() {
+        let mut manifest = manifest("20260131T023000Z-00000a", &[], &["%2Fsrv%2Fa%20b.db.zst"]);
+        manifest.archives[0].name = Some("/srv/a b.db".to_owned());
+        let filled = expand(&manifest, &["zstd -d NAME.zst -o NAME".to_owned()]);
+        assert_eq!(filled, ["zstd -d %2Fsrv%2Fa%20b.db.zst -o '/srv/a b.db'"]);
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted("-rf"), "'./-rf'");
+    }
+
+    #[test]
+    fn a_legacy_script_is_told_to_say_nothing() {
+        let text = restore_guide(&manifest("20260131T023000Z-00000a", &[], &["x.sql.gz"]), &[]);
+        assert!(
+            text.contains("sha256sum -c SHA256SUMS") && text.contains("says nothing of how to restore"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,190 @@
+//! `manifest.json`: what a backup is, written last and read first.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use batt_protocol::{Error, RunId, Service};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::MANIFEST;
+use crate::archive::Kind;
+use crate::files;
+
+/// The format that this version writes. A reader refuses one that it does not know.
+const FORMAT: u32 = 1;
+/// The largest manifest that is read: 100,000 archives and facts.
+const LIMIT: u64 = 256 << 20;
+
+/// What a backup is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// The version of this format.
+    pub(crate) format: u32,
+    /// The version of batt that wrote it.
+    pub(crate) batt: String,
+    /// The host's name.
+    pub(crate) host: String,
+    /// The host's id: only its own backups are ever replaced.
+    pub(crate) host_id: String,
+    /// The service.
+    pub(crate) service: Service,
+    /// The items that were asked for; none means what the script decided.
+    pub(crate) items: Vec<String>,
+    /// The run.
+    pub(crate) run: RunId,
+    /// When its script was started, in UTC.
+    pub(crate) started: DateTime<Utc>,
+    /// When it was judged, in UTC.
+    pub(crate) ended: DateTime<Utc>,
+    /// The offset of the host's local time from UTC that expanded the path, in seconds.
+    pub(crate) utc_offset: i32,
+    /// The archives, by name.
+    pub(crate) archives: Vec<ArchiveRecord>,
+    /// What made them.
+    pub(crate) script: ScriptRecord,
+    /// What the script recorded of the content.
+    pub(crate) facts: BTreeMap<String, String>,
+    /// What a person should know.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// One archive of a backup.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ArchiveRecord {
+    /// The path in the backup's folder.
+    pub(crate) file: String,
+    /// The name that the script gave it, where `batt store` wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    /// What its content was checked to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) check: Option<Kind>,
+    /// Its length in bytes.
+    pub(crate) bytes: u64,
+    /// The length of what it holds, decompressed.
+    pub(crate) raw_bytes: u64,
+    /// Its SHA-256 in lower-case hexadecimal.
+    pub(crate) sha256: String,
+    /// What the check found in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) facts: BTreeMap<String, String>,
+}
+
+/// The script that made a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ScriptRecord {
+    /// Its path on the host.
+    pub(crate) path: String,
+    /// Its SHA-256 in lower-case hexadecimal.
+    pub(crate) sha256: String,
+}
+
+impl Manifest {
+    /// The format that this version writes.
+    pub(crate) const FORMAT: u32 = FORMAT;
+
+    /// Reads the manifest of the backup in `folder`.
+    ///
+    /// # Errors
+    /// A manifest that is missing, cannot be read, or was written by a later version.
+    pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(MANIFEST);
+        let text = files::read_text(&path, LIMIT)?
+            .ok_or_else(|| Error::program(format!("`{}` is missing", path.display())))?;
+        let manifest: Self = serde_json::from_str(&text)
+            .map_err(|cause| Error::program(format!("`{}` cannot be understood: {cause}", path.display())))?;
+        if manifest.format > FORMAT {
+            return Err(Error::program(format!(
+                "`{}` has the format {}, later than ours",
+                path.display(),
+                manifest.format
+            ))
+            .hint("A later version of batt wrote it; use that one."));
+        }
+        Ok(manifest)
+    }
+
+    /// Returns the backup's id.
+    pub(crate) fn id(&self) -> String {
+        format!("{}.{}", self.run, self.service)
+    }
+
+    /// Returns the bytes of all archives.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.archives.iter().map(|archive| archive.bytes).sum()
+    }
+
+    /// Tells whether this backup holds everything that `earlier` holds: then it may take its place.
+    ///
+    /// Asked for the same or for more, and with every archive of the earlier one by name. A database that is gone since
+    /// is held by the earlier backup alone.
+    pub(crate) fn covers(&self, earlier: &Self) -> bool {
+        let asked = self.items.is_empty()
+            || (!earlier.items.is_empty() && earlier.items.iter().all(|item| self.items.contains(item)));
+        asked
+            && earlier
+                .archives
+                .iter()
+                .all(|archive| self.archives.iter().any(|own| own.file == archive.file))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn manifest(run: &str, items: &[&str], archives: &[&str]) -> Manifest {
+        Manifest {
+            format: FORMAT,
+            batt: "0".to_owned(),
+            host: "h".to_owned(),
+            host_id: "1".to_owned(),
+            service: "mysql".parse().unwrap(),
+            items: items.iter().map(ToString::to_string).collect(),
+            run: run.parse().unwrap(),
+            started: DateTime::default(),
+            ended: DateTime::default(),
+            utc_offset: 0,
+            archives: archives
+                .iter()
+                .map(|file| ArchiveRecord {
+                    file: (*file).to_owned(),
+                    name: None,
+                    check: None,
+                    bytes: 1,
+                    raw_bytes: 1,
+                    sha256: String::new(),
+                    facts: BTreeMap::new(),
+                })
+                .collect(),
+            script: ScriptRecord {
+                path: String::new(),
+                sha256: String::new(),
+            },
+            facts: BTreeMap::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_backup_takes_the_place_of_what_it_holds_all_of() {
+        const RUN: &str = "20260131T023000Z-00000a";
+        let all = manifest(RUN, &[], &["a", "b"]);
+        let noon = manifest(RUN, &["a"], &["a"]);
+        assert!(all.covers(&all));
+        assert!(all.covers(&noon));
+        assert!(!noon.covers(&all), "one database does not hold last night's all");
+        assert!(noon.covers(&noon));
+        assert!(!manifest(RUN, &["b"], &["b"]).covers(&noon));
+        assert!(manifest(RUN, &["a", "b"], &["a", "b"]).covers(&noon));
+        assert!(
+            !manifest(RUN, &[], &["a", "c"]).covers(&all),
+            "`b` is gone since, and only the earlier one holds it"
+        );
+        assert!(
+            !manifest(RUN, &["a", "b"], &["a", "b"]).covers(&all),
+            "named items may be fewer than all"
+        );
+    }
+}

@@ -1,0 +1,22 @@
+//! Published backups: their manifest, how they get to their place, and which there are.
+
+mod catalogue;
+mod destination;
+mod guide;
+mod manifest;
+mod publish;
+mod verify;
+
+pub(crate) use catalogue::{Catalogue, Entry, remember};
+pub(crate) use destination::{Destination, Staging, clean_up, open_file};
+pub(crate) use guide::restore_guide;
+pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};
+pub(crate) use publish::{Place, publish};
+pub(crate) use verify::{digest_of, sum_line, verify};
+
+/// The file of a backup that says what it is.
+pub(crate) const MANIFEST: &str = "manifest.json";
+/// The file of a backup that `sha256sum -c` reads.
+pub(crate) const SUMS: &str = "SHA256SUMS";
+/// The file of a backup that tells how to restore it without batt.
+pub(crate) const GUIDE: &str = "RESTORE.md";

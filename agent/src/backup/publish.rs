@@ -1,0 +1,281 @@
+//! From staging to the final place by one rename, without ever losing what an earlier backup alone holds.
+
+use std::path::PathBuf;
+
+use batt_protocol::{Error, RunId, Service};
+use rustix::fs::{RenameFlags, renameat, renameat_with};
+
+use super::{Destination, Manifest, Staging};
+
+/// Where a backup was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Its folder.
+    pub(crate) path: PathBuf,
+    /// Why it stands beside the usual place, when it does.
+    pub(crate) beside: Option<String>,
+}
+
+/// Publishes what was judged and lies whole in the staging folder.
+///
+/// # Errors
+/// A refusal when the place holds a backup of another host; an error of the disk. The earlier backup is untouched then.
+pub(crate) fn publish(
+    destination: &Destination,
+    staging: &Staging<'_>,
+    manifest: &Manifest,
+) -> Result<Place, Error> {
+    let name = manifest.service.to_string();
+    let beside = format!("{name}~{}", manifest.run);
+    let reason = match rename_new(destination, &staging.archives_name(), &name)? {
+        Renamed::Done => None,
+        Renamed::Taken => match earlier(destination, &name, manifest)? {
+            Earlier::Covered => {
+                exchange(destination, &staging.archives_name(), &name, manifest)?;
+                None
+            }
+            Earlier::Kept(reason) => match rename_new(destination, &staging.archives_name(), &beside)? {
+                Renamed::Done => Some(reason),
+                Renamed::Taken => {
+                    return Err(Error::program(format!(
+                        "`{}` exists already",
+                        destination.path().join(&beside).display()
+                    )));
+                }
+            },
+        },
+    };
+    destination.sync()?;
+    let name = if reason.is_some() { beside } else { name };
+    Ok(Place {
+        path: destination.path().join(name),
+        beside: reason,
+    })
+}
+
+enum Renamed {
+    Done,
+    Taken,
+}
+
+/// Renames to a name that nothing has.
+fn rename_new(destination: &Destination, from: &str, to: &str) -> Result<Renamed, Error> {
+    let folder = destination.folder();
+    let renamed = match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
+        // A file system without the flag (NFS): the service's lock keeps others of us away, and a rename onto a
+        // folder that is not empty fails anyway.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if !destination.has(to) => {
+            renameat(folder, from, folder, to)
+        }
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => Err(rustix::io::Errno::EXIST),
+        renamed => renamed,
+    };
+    match renamed {
+        Ok(()) => Ok(Renamed::Done),
+        Err(rustix::io::Errno::EXIST | rustix::io::Errno::NOTEMPTY) => Ok(Renamed::Taken),
+        Err(cause) => Err(fail(destination, to, cause)),
+    }
+}
+
+/// What to do with the earlier backup at the place.
+enum Earlier {
+    /// The new one holds all that it holds.
+    Covered,
+    /// It stays, for this reason.
+    Kept(String),
+}
+
+fn earlier(destination: &Destination, name: &str, manifest: &Manifest) -> Result<Earlier, Error> {
+    let place = destination.path().join(name);
+    let Ok(earlier) = Manifest::read(&place) else {
+        return Ok(Earlier::Kept(format!(
+            "what lies at `{}` has no manifest of batt and is kept",
+            place.display()
+        )));
+    };
+    if earlier.host_id != manifest.host_id {
+        return Err(Error::refused(format!(
+            "`{}` is a backup of another host, {}",
+            place.display(),
+            batt_protocol::text::quoted(&earlier.host)
+        ))
+        .hint("Give each host a path of its own, as with `{host}` in `path`."));
+    }
+    if manifest.covers(&earlier) {
+        return Ok(Earlier::Covered);
+    }
+    Ok(Earlier::Kept(format!(
+        "the backup `{}` holds more than this one and is kept",
+        earlier.id()
+    )))
+}
+
+/// Exchanges the new backup with the earlier one, so that there is never a moment without. The earlier one goes with
+/// the staging folder.
+fn exchange(destination: &Destination, from: &str, to: &str, manifest: &Manifest) -> Result<(), Error> {
+    let folder = destination.folder();
+    match renameat_with(folder, from, folder, to, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => step_aside(
+            destination,
+            from,
+            to,
+            &aside_name(&manifest.service, &manifest.run),
+        ),
+        Err(cause) => Err(fail(destination, to, cause)),
+    }
+}
+
+/// Does what [`exchange`] does where the file system cannot: a crash in between is healed by [`heal`].
+fn step_aside(destination: &Destination, from: &str, to: &str, aside: &str) -> Result<(), Error> {
+    let folder = destination.folder();
+    renameat(folder, to, folder, aside).map_err(|cause| fail(destination, to, cause))?;
+    destination.sync()?;
+    if let Err(cause) = renameat(folder, from, folder, to) {
+        let _ = renameat(folder, aside, folder, to);
+        return Err(fail(destination, to, cause));
+    }
+    destination.sync()?;
+    super::destination::remove_folder(folder, aside).map_err(|cause| fail(destination, aside, cause))
+}
+
+fn aside_name(service: &Service, run: &RunId) -> String {
+    format!(".{service}.batt-{run}.aside")
+}
+
+/// Puts back what a run that died had set aside; removes it when the new backup is in place.
+pub(crate) fn heal(destination: &Destination, service: &Service, run: &RunId) -> Result<(), Error> {
+    let (name, aside) = (service.to_string(), aside_name(service, run));
+    if !destination.has(&aside) {
+        return Ok(());
+    }
+    let folder = destination.folder();
+    match rename_new(destination, &aside, &name)? {
+        Renamed::Done => {}
+        Renamed::Taken => super::destination::remove_folder(folder, &aside)
+            .map_err(|cause| fail(destination, &aside, cause))?,
+    }
+    destination.sync()
+}
+
+fn fail(destination: &Destination, name: &str, cause: rustix::io::Errno) -> Error {
+    Error::system(
+        format!("cannot publish to `{}`", destination.path().join(name).display()),
+        std::io::Error::from(cause),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::backup::MANIFEST;
+    use crate::backup::manifest::tests::manifest;
+
+    const FIRST: &str = "20260131T023000Z-00000a";
+    const SECOND: &str = "20260131T120000Z-00000b";
+
+    fn make(destination: &Destination, manifest: &Manifest) -> Result<Place, Error> {
+        let staging = Staging::create(destination, &manifest.service, &manifest.run).unwrap();
+        for archive in &manifest.archives {
+            fs::write(staging.archives().join(&archive.file), manifest.run.as_str()).unwrap();
+        }
+        fs::write(
+            staging.archives().join(MANIFEST),
+            serde_json::to_vec(manifest).unwrap(),
+        )
+        .unwrap();
+        publish(destination, &staging, manifest)
+    }
+
+    fn names(path: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(path)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_backup_that_holds_all_of_the_earlier_one_takes_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = Destination::open(folder.path()).unwrap();
+        make(&destination, &manifest(FIRST, &["a"], &["a"])).unwrap();
+        let place = make(&destination, &manifest(SECOND, &[], &["a", "b"])).unwrap();
+        assert_eq!(
+            place,
+            Place {
+                path: folder.path().join("mysql"),
+                beside: None
+            }
+        );
+        assert_eq!(names(folder.path()), ["mysql"]);
+        assert_eq!(fs::read_to_string(folder.path().join("mysql/a")).unwrap(), SECOND);
+    }
+
+    #[test]
+    fn a_noon_run_of_one_database_takes_nothing_from_last_nights_backup_of_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = Destination::open(folder.path()).unwrap();
+        make(&destination, &manifest(FIRST, &[], &["a", "b"])).unwrap();
+        let place = make(&destination, &manifest(SECOND, &["a"], &["a"])).unwrap();
+        assert_eq!(place.path, folder.path().join(format!("mysql~{SECOND}")));
+        assert_eq!(
+            place.beside.unwrap(),
+            format!("the backup `{FIRST}.mysql` holds more than this one and is kept")
+        );
+        assert_eq!(fs::read_to_string(folder.path().join("mysql/b")).unwrap(), FIRST);
+    }
+
+    #[test]
+    fn what_is_not_ours_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = Destination::open(folder.path()).unwrap();
+        let other = Manifest {
+            host_id: "2".to_owned(),
+            host: "twin".to_owned(),
+            ..manifest(FIRST, &[], &["a"])
+        };
+        make(&destination, &other).unwrap();
+        let error = make(&destination, &manifest(SECOND, &[], &["a"])).unwrap_err();
+        assert_eq!(error.exit(), batt_protocol::ExitCode::REFUSED);
+        assert_eq!(names(folder.path()), ["mysql"]);
+
+        fs::remove_file(folder.path().join("mysql").join(MANIFEST)).unwrap();
+        let place = make(&destination, &manifest(SECOND, &[], &["a"])).unwrap();
+        assert!(place.beside.unwrap().contains("has no manifest of batt"));
+    }
+
+    #[test]
+    fn a_crash_between_two_renames_is_healed() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = Destination::open(folder.path()).unwrap();
+        let first = manifest(FIRST, &[], &["a"]);
+        make(&destination, &first).unwrap();
+        let (service, run): (Service, RunId) = ("mysql".parse().unwrap(), SECOND.parse().unwrap());
+        let aside = aside_name(&service, &run);
+        fs::rename(folder.path().join("mysql"), folder.path().join(&aside)).unwrap();
+        heal(&destination, &service, &run).unwrap();
+        assert_eq!(names(folder.path()), ["mysql"]);
+
+        fs::create_dir(folder.path().join(&aside)).unwrap();
+        heal(&destination, &service, &run).unwrap();
+        assert_eq!(names(folder.path()), ["mysql"]);
+    }
+
+    #[test]
+    fn a_file_system_that_cannot_exchange_steps_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = Destination::open(folder.path()).unwrap();
+        fs::create_dir_all(folder.path().join("staging/mysql")).unwrap();
+        fs::create_dir(folder.path().join("mysql")).unwrap();
+        fs::write(folder.path().join("mysql/old"), "").unwrap();
+        fs::write(folder.path().join("staging/mysql/new"), "").unwrap();
+        step_aside(&destination, "staging/mysql", "mysql", ".aside").unwrap();
+        assert_eq!(names(&folder.path().join("mysql")), ["new"]);
+        assert_eq!(names(folder.path()), ["mysql", "staging"]);
+    }
+}

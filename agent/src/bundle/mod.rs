@@ -1,0 +1,10 @@
+//! What was installed and what was pushed: shipped scripts and templates, and the files of a fleet.
+
+mod install;
+mod push;
+mod record;
+mod shipped;
+
+pub(crate) use install::install;
+pub(crate) use push::Push;
+pub(crate) use record::BundleRecord;

@@ -1,0 +1,53 @@
+//! The scripts and templates that come with batt, carried inside the program: a script and the batt that it calls are
+//! always of one version.
+
+use batt_protocol::BundleFolder;
+
+macro_rules! shipped {
+    ($($folder:ident / $path:literal / $name:literal),* $(,)?) => {
+        &[$((BundleFolder::$folder, $name, include_bytes!(concat!("../../../", $path, "/", $name)))),*]
+    };
+}
+
+/// Every shipped file: its folder, its name and its content.
+pub(super) const SHIPPED: &[(BundleFolder, &str, &[u8])] = shipped![
+    Conf / "conf" / "backup.conf",
+    Conf / "conf" / "backup-file.conf",
+    Conf / "conf" / "backup-mysql.conf",
+    Conf / "conf" / "backup-postgresql.conf",
+    Conf / "conf" / "backup-redis.conf",
+    Conf / "conf" / "backup-sqlite.conf",
+    ScriptsAvailable / "scripts-available" / "backup-file",
+    ScriptsAvailable / "scripts-available" / "backup-mysql",
+    ScriptsAvailable / "scripts-available" / "backup-postgresql",
+    ScriptsAvailable / "scripts-available" / "backup-redis",
+    ScriptsAvailable / "scripts-available" / "backup-sqlite",
+];
+
+/// Returns the content of a shipped file.
+pub(super) fn shipped(folder: BundleFolder, name: &str) -> Option<&'static [u8]> {
+    SHIPPED
+        .iter()
+        .find(|(own, file, _)| *own == folder && *file == name)
+        .map(|(_, _, content)| *content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_in_the_folders_is_shipped() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for folder in [BundleFolder::Conf, BundleFolder::ScriptsAvailable] {
+            for entry in std::fs::read_dir(root.join(folder.name())).unwrap() {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                assert!(
+                    shipped(folder, &name).is_some(),
+                    "{}/{name} is not shipped",
+                    folder.name()
+                );
+            }
+        }
+    }
+}

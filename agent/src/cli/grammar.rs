@@ -1,0 +1,290 @@
+//! What can be written: subcommands and options, with their help.
+
+use std::collections::BTreeMap;
+
+use batt_protocol::EXIT_TABLE;
+use clap::{Arg, ArgAction, Command};
+
+use crate::script::{ItemOption, OptionOwner};
+
+/// The options for items, by name.
+pub(crate) type ItemOptions = BTreeMap<String, (ItemOption, OptionOwner)>;
+
+/// Returns the whole grammar, with the options that the scripts bring.
+pub(crate) fn command(items: &ItemOptions) -> Command {
+    let root = Command::new("batt")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Backs up all the things on one host")
+        .long_about(
+            "Backs up all the things on one host.\n\nWithout a service, everything that is enabled is backed up. \
+             With services, these are, enabled or not; an option for items implies its service.",
+        )
+        .after_help(EXIT_TABLE)
+        .override_usage("batt [OPTIONS] [SERVICE]...\n       batt [OPTIONS] COMMAND")
+        .subcommand_help_heading("Commands")
+        .disable_help_subcommand(true)
+        .args(global_arguments())
+        .args(run_arguments())
+        .args(items.values().map(|(option, owner)| item_argument(option, owner)));
+    root.subcommands(everyday_commands())
+        .subcommands(script_commands())
+        .subcommands(inner_commands())
+}
+
+fn global_arguments() -> [Arg; 3] {
+    [
+        Arg::new("home")
+            .long("home")
+            .value_name("DIR")
+            .env("BATT_HOME")
+            .hide_env(true)
+            .global(true)
+            .help("the folder of settings, scripts and journals [default: /opt/batt]"),
+        Arg::new("format")
+            .long("format")
+            .value_name("FORMAT")
+            .value_parser(["human", "json", "jsonl"])
+            .default_value("human")
+            .hide_default_value(true)
+            .global(true)
+            .help("how results are printed"),
+        Arg::new("quiet")
+            .short('q')
+            .long("quiet")
+            .action(ArgAction::SetTrue)
+            .global(true)
+            .help("print failures only"),
+    ]
+}
+
+fn run_arguments() -> [Arg; 4] {
+    [
+        Arg::new("services")
+            .value_name("SERVICE")
+            .num_args(0..)
+            .help("services to back up, enabled or not"),
+        path_argument(),
+        Arg::new("dry-run")
+            .short('n')
+            .long("dry-run")
+            .action(ArgAction::SetTrue)
+            .help("tell what would be done, and change nothing"),
+        wait_argument(),
+    ]
+}
+
+fn path_argument() -> Arg {
+    Arg::new("path").long("path").value_name("PATTERN").help(
+        "where backups go, with the conversions of strftime and `{host}` [default: /opt/backup/%Y/%m/%d]",
+    )
+}
+
+fn wait_argument() -> Arg {
+    Arg::new("wait")
+        .long("wait")
+        .value_name("DURATION")
+        .help("wait this long for a lock that another run holds: `10m`")
+}
+
+fn item_argument(option: &ItemOption, owner: &OptionOwner) -> Arg {
+    let help = match owner {
+        OptionOwner::One(_) => option.help.clone(),
+        OptionOwner::Many(services) => {
+            let names: Vec<String> = services.iter().map(ToString::to_string).collect();
+            format!(
+                "claimed by {}, so it cannot be used",
+                batt_protocol::text::list_and(&names)
+            )
+        }
+    };
+    // The prefix keeps the id apart from those of batt's own arguments.
+    Arg::new(item_id(&option.name))
+        .long(option.name.clone())
+        .value_name(option.placeholder.clone())
+        .action(ArgAction::Append)
+        .allow_hyphen_values(true)
+        .help_heading("Items")
+        .help(help)
+}
+
+/// Returns the id of an option for items.
+pub(crate) fn item_id(option: &str) -> String {
+    format!("item:{option}")
+}
+
+fn services_argument(help: &'static str) -> Arg {
+    Arg::new("services")
+        .value_name("SERVICE")
+        .num_args(0..)
+        .help(help)
+}
+
+fn run_argument(help: &'static str) -> Arg {
+    Arg::new("run").value_name("RUN").help(help)
+}
+
+fn everyday_commands() -> Vec<Command> {
+    let last = || {
+        Arg::new("last")
+            .long("last")
+            .action(ArgAction::SetTrue)
+            .help("the newest run")
+    };
+    vec![
+        Command::new("list").about("List services").arg(
+            Arg::new("which")
+                .value_name("WHICH")
+                .value_parser(["enabled", "disabled", "available"])
+                .default_value("enabled")
+                .help("which ones"),
+        ),
+        Command::new("enable")
+            .about("Make services run by default")
+            .arg(services_argument("services, or instances as `redis@6380`").required(true)),
+        Command::new("disable")
+            .about("Make services run only when they are named")
+            .arg(services_argument("services or instances").required(true)),
+        Command::new("init")
+            .about("Make the layout, and install the shipped scripts and templates")
+            .arg(
+                Arg::new("new-id")
+                    .long("new-id")
+                    .action(ArgAction::SetTrue)
+                    .help("give this host a new id: for the clone of a machine"),
+            ),
+        Command::new("backups")
+            .about("Show what is published")
+            .arg(services_argument("only of these services")),
+        Command::new("verify")
+            .about("Read backups again: hashes and formats")
+            .arg(services_argument("only of these services"))
+            .arg(
+                Arg::new("all")
+                    .long("all")
+                    .action(ArgAction::SetTrue)
+                    .help("every backup, not the newest of each service"),
+            ),
+        Command::new("runs").about("List the runs that are kept"),
+        Command::new("logs")
+            .about("Show what the scripts of a run printed")
+            .arg(run_argument("the run [default: the newest]"))
+            .arg(last().conflicts_with("run"))
+            .arg(
+                Arg::new("service")
+                    .value_name("SERVICE")
+                    .help("only of this service"),
+            ),
+        Command::new("attach")
+            .about("Follow a run that goes on")
+            .arg(run_argument("the run").required(true)),
+        Command::new("cancel")
+            .about("End a run that goes on")
+            .arg(run_argument("the run").required(true)),
+        Command::new("check")
+            .about("Check settings, scripts, ownership, tools and room")
+            .arg(path_argument()),
+        Command::new("completions")
+            .about("Print a completion script")
+            .arg(
+                Arg::new("shell")
+                    .value_name("SHELL")
+                    .required(true)
+                    .value_parser(clap::value_parser!(clap_complete::Shell))
+                    .help("the shell"),
+            ),
+        Command::new("man").about("Print the manual page"),
+    ]
+}
+
+fn script_commands() -> Vec<Command> {
+    vec![
+        Command::new("store")
+            .about("For scripts: run a dump command and keep what it prints, checked")
+            .arg(
+                Arg::new("check")
+                    .long("check")
+                    .value_name("KIND")
+                    .help("what the stream must be, whole"),
+            )
+            .arg(raw_argument("name", "NAME", "the archive's name"))
+            .arg(trailing_command()),
+        Command::new("record")
+            .about("For scripts: record a fact about the content")
+            .arg(raw_argument("key", "KEY", "what the fact is about"))
+            .arg(raw_argument("value", "VALUE", "the fact")),
+    ]
+}
+
+/// An argument that may be any bytes.
+fn raw_argument(id: &'static str, value_name: &'static str, help: &'static str) -> Arg {
+    Arg::new(id)
+        .value_name(value_name)
+        .required(true)
+        .allow_hyphen_values(true)
+        .value_parser(clap::value_parser!(std::ffi::OsString))
+        .help(help)
+}
+
+fn trailing_command() -> Arg {
+    Arg::new("command")
+        .value_name("COMMAND")
+        .required(true)
+        .last(true)
+        .num_args(1..)
+        .value_parser(clap::value_parser!(std::ffi::OsString))
+        .help("the command and its arguments")
+}
+
+/// What other programs call: never shown, except the controller's end of the line.
+fn inner_commands() -> Vec<Command> {
+    vec![
+        Command::new("serve").about("Speak with a controller on stdin and stdout"),
+        Command::new("supervise")
+            .hide(true)
+            .arg(run_argument("the run").required(true)),
+        Command::new("launch")
+            .hide(true)
+            .arg(
+                Arg::new("failure-file")
+                    .long("failure-file")
+                    .required(true)
+                    .value_parser(clap::value_parser!(std::path::PathBuf)),
+            )
+            .arg(
+                Arg::new("cgroup")
+                    .long("cgroup")
+                    .value_parser(clap::value_parser!(std::path::PathBuf)),
+            )
+            .arg(
+                Arg::new("nice")
+                    .long("nice")
+                    .allow_negative_numbers(true)
+                    .value_parser(clap::value_parser!(i32)),
+            )
+            .arg(trailing_command()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reserved::{OPTIONS, SUBCOMMANDS};
+
+    #[test]
+    fn the_grammar_is_sound_and_every_name_is_reserved() {
+        let root = command(&BTreeMap::new());
+        root.clone().debug_assert();
+        for subcommand in root.get_subcommands() {
+            assert!(
+                SUBCOMMANDS.contains(&subcommand.get_name()),
+                "{}",
+                subcommand.get_name()
+            );
+        }
+        let options: Vec<&str> = root.get_arguments().filter_map(Arg::get_long).collect();
+        assert!(options.len() > 4);
+        for option in options {
+            assert!(OPTIONS.contains(&option), "{option}");
+        }
+    }
+}

@@ -1,0 +1,462 @@
+//! What was written, as it is meant.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use batt_protocol::text::list_and;
+use batt_protocol::{Error, RunId, Service, ServiceRequest, parse_duration};
+use clap::ArgMatches;
+
+use super::grammar::{self, ItemOptions};
+use crate::home::Home;
+use crate::pattern::Pattern;
+use crate::process::LaunchRequest;
+use crate::reserved::SUBCOMMANDS;
+use crate::script::{OptionOwner, Shelf};
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Human,
+    Json,
+    JsonLines,
+}
+
+/// How much is printed, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Output {
+    pub(crate) format: Format,
+    pub(crate) quiet: bool,
+}
+
+/// Which services `batt list` shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listing {
+    Enabled,
+    Disabled,
+    Available,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Action {
+    Run {
+        services: Vec<ServiceRequest>,
+        path: Option<Pattern>,
+        wait: Duration,
+        dry_run: bool,
+    },
+    List(Listing),
+    Enable(Vec<Service>),
+    Disable(Vec<Service>),
+    Init {
+        new_id: bool,
+    },
+    Backups(Vec<Service>),
+    Verify {
+        services: Vec<Service>,
+        all: bool,
+    },
+    Runs,
+    Logs {
+        run: Option<RunId>,
+        service: Option<Service>,
+    },
+    Attach(RunId),
+    Cancel(RunId),
+    Check {
+        path: Option<Pattern>,
+    },
+    Serve {
+        path: Option<Pattern>,
+    },
+    Supervise(RunId),
+    Launch(LaunchRequest),
+    Store {
+        check: Option<String>,
+        name: OsString,
+        command: Vec<OsString>,
+    },
+    Record {
+        key: OsString,
+        value: OsString,
+    },
+    Completions(clap_complete::Shell),
+    Man,
+    /// Help or the version, as clap has written it.
+    Show(String),
+}
+
+/// One call of the program.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    pub(crate) home: Home,
+    pub(crate) output: Output,
+    pub(crate) action: Action,
+}
+
+/// Parses the arguments of this process, the program's name first.
+///
+/// # Errors
+/// A usage error: what cannot be understood, or cannot be meant.
+pub(crate) fn parse(arguments: &[OsString]) -> Result<Invocation, Error> {
+    let home = home_of(arguments);
+    let items = if needs_items(arguments) {
+        Shelf::read(&home)?.options()
+    } else {
+        ItemOptions::new()
+    };
+    let matches = match grammar::command(&items).try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => return refused_by_grammar(home, &error),
+    };
+    let output = Output {
+        format: match text(&matches, "format").as_deref() {
+            Some("json") => Format::Json,
+            Some("jsonl") => Format::JsonLines,
+            _ => Format::Human,
+        },
+        quiet: matches.get_flag("quiet"),
+    };
+    Ok(Invocation {
+        action: action(&matches, &items)?,
+        home,
+        output,
+    })
+}
+
+/// Help is an answer; everything else that clap says is a usage error, in our form.
+fn refused_by_grammar(home: Home, error: &clap::Error) -> Result<Invocation, Error> {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayVersion};
+    let rendered = error.render().to_string();
+    if matches!(error.kind(), DisplayHelp | DisplayVersion) {
+        let output = Output {
+            format: Format::Human,
+            quiet: false,
+        };
+        return Ok(Invocation {
+            home,
+            output,
+            action: Action::Show(rendered),
+        });
+    }
+    let mut lines = rendered.lines().map(str::trim).filter(|line| !line.is_empty());
+    let message = lines
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("error: ")
+        .to_owned();
+    let details: Vec<String> = lines
+        .filter(|line| {
+            !line.starts_with("Usage:") && !line.starts_with("For more") && !line.starts_with("batt ")
+        })
+        .map(str::to_owned)
+        .collect();
+    let error = Error::usage(message.replace('\'', "`"));
+    let error = details.iter().fold(error, |error, detail| {
+        error.hint(detail.trim_start_matches("tip: ").replace('\'', "`"))
+    });
+    Err(error.hint("`batt --help` shows what there is."))
+}
+
+/// Finds the home before the grammar is known: the scripts in it are a part of the grammar.
+fn home_of(arguments: &[OsString]) -> Home {
+    let written = arguments.iter().enumerate().find_map(|(index, argument)| {
+        let text = argument.to_str()?;
+        match text.strip_prefix("--home") {
+            Some("") => arguments.get(index + 1).cloned(),
+            Some(value) => value.strip_prefix('=').map(OsString::from),
+            None => None,
+        }
+    });
+    let root = written.or_else(|| std::env::var_os("BATT_HOME").filter(|home| !home.is_empty()));
+    Home::at(&root.map_or_else(|| PathBuf::from(Home::DEFAULT), PathBuf::from))
+}
+
+/// Tells whether the options for items can matter: not after a subcommand, which starts thus in no time.
+fn needs_items(arguments: &[OsString]) -> bool {
+    let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
+    while let Some(word) = words.next() {
+        match word {
+            "--home" | "--format" | "--path" | "--wait" => {
+                words.next();
+            }
+            _ if word.starts_with('-') => {}
+            _ => return !SUBCOMMANDS.contains(&word),
+        }
+    }
+    true
+}
+
+fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
+    let path = |matches: &ArgMatches| {
+        text(matches, "path")
+            .map(|text| text.parse::<Pattern>())
+            .transpose()
+    };
+    let Some((name, inner)) = matches.subcommand() else {
+        return Ok(Action::Run {
+            services: requests(matches, items)?,
+            path: path(matches)?,
+            wait: text(matches, "wait").map_or(Ok(Duration::ZERO), |text| parse_duration(&text))?,
+            dry_run: matches.get_flag("dry-run"),
+        });
+    };
+    let run = || text(inner, "run").map(|text| text.parse::<RunId>()).transpose();
+    let required_run = || run()?.ok_or_else(|| Error::usage("no run was named"));
+    Ok(match name {
+        "list" => Action::List(match text(inner, "which").as_deref() {
+            Some("disabled") => Listing::Disabled,
+            Some("available") => Listing::Available,
+            _ => Listing::Enabled,
+        }),
+        "enable" => Action::Enable(services(inner)?),
+        "disable" => Action::Disable(services(inner)?),
+        "init" => Action::Init {
+            new_id: inner.get_flag("new-id"),
+        },
+        "backups" => Action::Backups(services(inner)?),
+        "verify" => Action::Verify {
+            services: services(inner)?,
+            all: inner.get_flag("all"),
+        },
+        "runs" => Action::Runs,
+        "logs" => logs(inner)?,
+        "attach" => Action::Attach(required_run()?),
+        "cancel" => Action::Cancel(required_run()?),
+        "check" => Action::Check { path: path(inner)? },
+        "serve" => Action::Serve { path: path(matches)? },
+        "supervise" => Action::Supervise(required_run()?),
+        "launch" => launch(inner)?,
+        "store" => Action::Store {
+            check: text(inner, "check"),
+            name: raw(inner, "name"),
+            command: trailing(inner),
+        },
+        "record" => Action::Record {
+            key: raw(inner, "key"),
+            value: raw(inner, "value"),
+        },
+        "completions" => match inner.get_one::<clap_complete::Shell>("shell") {
+            Some(shell) => Action::Completions(*shell),
+            None => return Err(Error::usage("no shell was named")),
+        },
+        "man" => Action::Man,
+        other => return Err(Error::usage(format!("unknown command `{other}`"))),
+    })
+}
+
+/// Refuses `batt mysql list`: no service has the name of a command, so it was meant as one.
+fn refuse_command_among(services: &[Service]) -> Result<(), Error> {
+    let command = services
+        .iter()
+        .find(|service| SUBCOMMANDS.contains(&service.name().as_str()));
+    command.map_or(Ok(()), |command| {
+        Err(Error::usage(format!(
+            "`{command}` is a command, and stands where services are named"
+        ))
+        .hint(format!(
+            "Write `batt {command} ...`, or leave `{command}` out to back up."
+        )))
+    })
+}
+
+/// Collects the named services, and those that options for items imply, in the order of the command line as far as
+/// it is known: services first.
+fn requests(matches: &ArgMatches, items: &ItemOptions) -> Result<Vec<ServiceRequest>, Error> {
+    let named = services(matches)?;
+    refuse_command_among(&named)?;
+    let mut requests: Vec<ServiceRequest> = named
+        .into_iter()
+        .map(|service| ServiceRequest {
+            service,
+            items: Vec::new(),
+        })
+        .collect();
+    for (name, (_, owner)) in items {
+        let Some(values) = matches.get_many::<String>(&grammar::item_id(name)) else {
+            continue;
+        };
+        let service = match owner {
+            OptionOwner::One(service) => Service::from(service.clone()),
+            OptionOwner::Many(services) => {
+                let names: Vec<String> = services.iter().map(ToString::to_string).collect();
+                return Err(Error::usage(format!(
+                    "the option `--{name}` is claimed by {}",
+                    list_and(&names)
+                ))
+                .hint("Give one of the scripts an option of its own in its `# batt: option` line."));
+            }
+        };
+        let values: Vec<String> = values.cloned().collect();
+        match requests.iter_mut().find(|request| request.service == service) {
+            Some(request) => request.items.extend(values),
+            None => requests.push(ServiceRequest {
+                service,
+                items: values,
+            }),
+        }
+    }
+    Ok(requests)
+}
+
+fn logs(matches: &ArgMatches) -> Result<Action, Error> {
+    // `batt logs --last mysql` has its service in the place of the run.
+    let (mut run, mut service) = (text(matches, "run"), text(matches, "service"));
+    if service.is_none()
+        && run
+            .as_deref()
+            .is_some_and(|word| word.parse::<RunId>().is_err() && word.parse::<Service>().is_ok())
+    {
+        service = run.take();
+    }
+    Ok(Action::Logs {
+        run: run.map(|text| text.parse()).transpose()?,
+        service: service.map(|text| text.parse()).transpose()?,
+    })
+}
+
+fn launch(matches: &ArgMatches) -> Result<Action, Error> {
+    let mut command = trailing(matches).into_iter();
+    let file = matches.get_one::<PathBuf>("failure-file");
+    let (Some(script), Some(failure_file)) = (command.next(), file) else {
+        return Err(Error::usage("nothing to launch"));
+    };
+    Ok(Action::Launch(LaunchRequest {
+        failure_file: failure_file.clone(),
+        cgroup: matches.get_one::<PathBuf>("cgroup").cloned(),
+        nice: matches.get_one::<i32>("nice").copied(),
+        script: Path::new(&script).to_owned(),
+        items: command.collect(),
+    }))
+}
+
+fn services(matches: &ArgMatches) -> Result<Vec<Service>, Error> {
+    matches
+        .get_many::<String>("services")
+        .unwrap_or_default()
+        .map(|text| text.parse())
+        .collect()
+}
+
+fn text(matches: &ArgMatches, id: &str) -> Option<String> {
+    matches.try_get_one::<String>(id).ok().flatten().cloned()
+}
+
+fn raw(matches: &ArgMatches, id: &str) -> OsString {
+    matches.get_one::<OsString>(id).cloned().unwrap_or_default()
+}
+
+fn trailing(matches: &ArgMatches) -> Vec<OsString> {
+    matches
+        .get_many::<OsString>("command")
+        .unwrap_or_default()
+        .cloned()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home_with_scripts() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let scripts = folder.path().join("scripts-available");
+        std::fs::create_dir(&scripts).unwrap();
+        for (name, option) in [
+            ("mysql", "--mysql-db NAME x"),
+            ("file", "--file PATH x"),
+            ("a", "--thing X x"),
+            ("b", "--thing X x"),
+        ] {
+            let path = scripts.join(format!("backup-{name}"));
+            std::fs::write(path, format!("#!/bin/sh\n# batt: option {option}\n")).unwrap();
+        }
+        folder
+    }
+
+    fn parse_words(folder: &tempfile::TempDir, words: &[&str]) -> Result<Invocation, Error> {
+        let home = folder.path().as_os_str().to_owned();
+        let arguments: Vec<OsString> = ["batt".into(), "--home".into(), home]
+            .into_iter()
+            .chain(words.iter().map(OsString::from))
+            .collect();
+        parse(&arguments)
+    }
+
+    fn requested(words: &[&str]) -> Result<Vec<(String, Vec<String>)>, Error> {
+        let folder = home_with_scripts();
+        match parse_words(&folder, words)?.action {
+            Action::Run { services, .. } => Ok(services
+                .into_iter()
+                .map(|request| (request.service.to_string(), request.items))
+                .collect()),
+            action => panic!("{action:?}"),
+        }
+    }
+
+    #[test]
+    fn an_option_for_items_implies_its_service() {
+        let all = requested(&["--mysql-db", "a", "redis@1", "--mysql-db=-b;c", "--file", "/etc"]).unwrap();
+        assert_eq!(
+            all,
+            [
+                ("redis@1".to_owned(), vec![]),
+                ("file".to_owned(), vec!["/etc".to_owned()]),
+                ("mysql".to_owned(), vec!["a".to_owned(), "-b;c".to_owned()])
+            ]
+        );
+        assert_eq!(requested(&[]).unwrap(), []);
+    }
+
+    #[test]
+    fn an_option_that_two_scripts_claim_is_an_error_only_when_it_is_used() {
+        assert!(requested(&["mysql"]).is_ok());
+        let error = requested(&["--thing", "x"]).unwrap_err();
+        assert_eq!(error.message(), "the option `--thing` is claimed by `a` and `b`");
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_a_usage_error_with_what_was_meant() {
+        let error = requested(&["--mysql-bd", "x"]).unwrap_err();
+        assert_eq!(error.exit(), batt_protocol::ExitCode::USAGE);
+        assert!(
+            error.message().starts_with("unexpected argument `--mysql-bd`"),
+            "{error}"
+        );
+        assert!(error.to_string().contains("--mysql-db"), "{error}");
+        let error = requested(&["mysql", "list"]).unwrap_err();
+        assert_eq!(
+            error.message(),
+            "`list` is a command, and stands where services are named"
+        );
+    }
+
+    #[test]
+    fn logs_take_a_run_a_service_or_both() {
+        let folder = home_with_scripts();
+        let logs = |words: &[&str]| match parse_words(&folder, words).unwrap().action {
+            Action::Logs { run, service } => (run.is_some(), service.map(|service| service.to_string())),
+            action => panic!("{action:?}"),
+        };
+        const RUN: &str = "20260131T023000Z-00000a";
+        assert_eq!(logs(&["logs"]), (false, None));
+        assert_eq!(logs(&["logs", RUN]), (true, None));
+        assert_eq!(logs(&["logs", "mysql"]), (false, Some("mysql".to_owned())));
+        assert_eq!(logs(&["logs", RUN, "mysql"]), (true, Some("mysql".to_owned())));
+    }
+
+    #[test]
+    fn the_help_has_the_options_of_the_scripts_and_the_exit_codes() {
+        let folder = home_with_scripts();
+        let Action::Show(help) = parse_words(&folder, &["-h"]).unwrap().action else {
+            panic!()
+        };
+        assert!(
+            help.contains("--mysql-db <NAME>") && help.contains("claimed by `a` and `b`"),
+            "{help}"
+        );
+        assert!(help.contains("130, 143  interrupted"), "{help}");
+    }
+}

@@ -1,0 +1,9 @@
+//! The command line: as written, and as meant.
+//!
+//! Options for items are not a fixed list: they come from the headers of the scripts that are there.
+
+mod grammar;
+mod invocation;
+
+pub(crate) use grammar::command;
+pub(crate) use invocation::{Action, Format, Invocation, Listing, Output, parse};

@@ -1,0 +1,31 @@
+//! `batt init`: the layout of a home.
+
+use batt_protocol::text::count;
+use batt_protocol::{Error, ExitCode};
+
+use crate::bundle;
+use crate::console::Console;
+use crate::home::Home;
+use crate::host;
+
+/// Makes the layout, installs what is shipped, and gives the host its id.
+pub(crate) fn init(home: &Home, new_id: bool, console: &mut Console) -> Result<ExitCode, Error> {
+    let installed = bundle::install(home)?;
+    if new_id {
+        console.result(&format!("this host has the new id {}", host::new_host_id(home)?));
+    } else {
+        host::host_id(home)?;
+    }
+    console.result(&format!(
+        "{}: {} installed",
+        home.root().display(),
+        count(installed.written.len(), "file")
+    ));
+    for kept in &installed.kept {
+        console.result(&format!("{kept}: changed by you, and kept"));
+    }
+    console.remark(
+        "`batt list available` shows what can be backed up; `batt enable SERVICE` makes it run by default.",
+    );
+    Ok(ExitCode::OK)
+}

@@ -1,0 +1,66 @@
+//! What each command does: one file a command.
+
+mod backups;
+mod cancel;
+mod check;
+mod enable;
+mod init;
+mod list;
+mod logs;
+mod manual;
+mod run;
+mod runs;
+mod script;
+mod supervise;
+mod verify;
+
+use batt_protocol::{Error, ExitCode};
+
+use crate::cli::{Action, Invocation};
+use crate::console::Console;
+use crate::process;
+
+/// Does what was asked.
+///
+/// # Errors
+/// What kept it from being done; its exit code is that of the program.
+pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<ExitCode, Error> {
+    let Invocation { home, output, action } = invocation;
+    match action {
+        Action::Run {
+            services,
+            path,
+            wait,
+            dry_run,
+        } => {
+            let request = run::Request { services, path, wait };
+            if dry_run {
+                run::plan(&home, output, request, console)
+            } else {
+                run::run(&home, output, request, console)
+            }
+        }
+        Action::List(listing) => list::list(&home, output, listing, console),
+        Action::Enable(services) => enable::enable(&home, &services, console),
+        Action::Disable(services) => enable::disable(&home, &services, console),
+        Action::Init { new_id } => init::init(&home, new_id, console),
+        Action::Backups(services) => backups::backups(&home, output, &services, console),
+        Action::Verify { services, all } => verify::verify(&home, output, &services, all, console),
+        Action::Runs => runs::runs(&home, output, console),
+        Action::Logs { run, service } => logs::logs(&home, run, service, console),
+        Action::Attach(run) => run::attach(&home, output, &run, console),
+        Action::Cancel(run) => cancel::cancel(&home, &run, console),
+        Action::Check { path } => check::check(&home, path, console),
+        Action::Serve { path } => crate::serve::serve(&home, path),
+        Action::Supervise(run) => supervise::supervise(&home, &run),
+        Action::Launch(request) => match process::launch(&request)? {},
+        Action::Store { check, name, command } => script::store(check.as_deref(), name, command),
+        Action::Record { key, value } => script::record(&key, &value),
+        Action::Completions(shell) => manual::completions(&home, shell, console),
+        Action::Man => manual::man(&home, console),
+        Action::Show(text) => {
+            console.result(text.trim_end());
+            Ok(ExitCode::OK)
+        }
+    }
+}

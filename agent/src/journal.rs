@@ -1,0 +1,162 @@
+//! The journal of a run: one JSON event per line. It is the run's truth; everything that is shown is read from it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use batt_protocol::{Error, Event, EventKind};
+use chrono::Utc;
+
+/// The journal of a run that is going on. One process writes it.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    path: PathBuf,
+    file: File,
+    sequence: u64,
+}
+
+impl Journal {
+    /// Starts the journal of a new run.
+    ///
+    /// # Errors
+    /// A journal that cannot be made: nothing may start then.
+    pub(crate) fn create(path: &Path) -> Result<Self, Error> {
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|cause| Error::system(format!("cannot make the journal `{}`", path.display()), cause))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            sequence: 0,
+        })
+    }
+
+    /// Goes on with the journal of a run that was interrupted. A line that was cut off by the crash is left out.
+    pub(crate) fn resume(path: &Path) -> Result<Self, Error> {
+        let fail = |cause: std::io::Error| {
+            Error::system(format!("cannot open the journal `{}`", path.display()), cause)
+        };
+        let mut follower = Follower::new(path);
+        let sequence = follower.read_new()?.last().map_or(0, |event| event.sequence);
+        let file = OpenOptions::new().append(true).open(path).map_err(fail)?;
+        file.set_len(follower.position).map_err(fail)?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            sequence,
+        })
+    }
+
+    /// Writes what happened, and returns it as it stands in the journal once it is on the disk.
+    ///
+    /// # Errors
+    /// A disk that does not take it.
+    pub(crate) fn append(&mut self, kind: EventKind) -> Result<Event, Error> {
+        let event = Event {
+            sequence: self.sequence + 1,
+            at: Utc::now(),
+            event: kind,
+        };
+        let fail = |cause: String| {
+            Error::system(
+                format!("cannot write the journal `{}`", self.path.display()),
+                cause,
+            )
+        };
+        let mut line = serde_json::to_vec(&event).map_err(|cause| fail(cause.to_string()))?;
+        line.push(b'\n');
+        self.file
+            .write_all(&line)
+            .and_then(|()| self.file.sync_data())
+            .map_err(|cause| fail(cause.to_string()))?;
+        self.sequence += 1;
+        Ok(event)
+    }
+}
+
+/// Reads a journal while it grows. What a crash cut off at its end is never seen.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    path: PathBuf,
+    position: u64,
+}
+
+impl Follower {
+    /// Returns a reader that has read nothing.
+    pub(crate) fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            position: 0,
+        }
+    }
+
+    /// Returns the events that were written since the last call. No journal yet is no event.
+    ///
+    /// # Errors
+    /// A journal that cannot be read. A line that cannot be understood is passed over: a newer version wrote it.
+    pub(crate) fn read_new(&mut self) -> Result<Vec<Event>, Error> {
+        let fail = |cause| {
+            Error::system(
+                format!("cannot read the journal `{}`", self.path.display()),
+                cause,
+            )
+        };
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(fail(error)),
+        };
+        file.seek(SeekFrom::Start(self.position)).map_err(fail)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(fail)?;
+        let whole = bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |newline| newline + 1);
+        self.position += whole as u64;
+        Ok(bytes[..whole]
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_a_crash_cut_off_is_not_seen_and_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        let mut journal = Journal::create(&path).unwrap();
+        journal.append(EventKind::CancelRequested).unwrap();
+        OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .write_all(b"{\"sequence\":2,\"at")
+            .unwrap();
+        assert_eq!(Follower::new(&path).read_new().unwrap().len(), 1);
+        let mut journal = Journal::resume(&path).unwrap();
+        assert_eq!(journal.append(EventKind::CancelRequested).unwrap().sequence, 2);
+        assert_eq!(Follower::new(&path).read_new().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_follower_sees_each_event_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        let mut follower = Follower::new(&path);
+        assert_eq!(follower.read_new().unwrap(), []);
+        let mut journal = Journal::create(&path).unwrap();
+        journal.append(EventKind::CancelRequested).unwrap();
+        assert_eq!(follower.read_new().unwrap().len(), 1);
+        assert_eq!(follower.read_new().unwrap(), []);
+        assert!(Journal::create(&path).is_err());
+    }
+}

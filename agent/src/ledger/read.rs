@@ -1,0 +1,296 @@
+//! Reading the ledger after the script ended. It was written by what the script called, so it is read as data: bounded,
+//! and what cannot be read is a failure, never an exception to pass over.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use super::{Entry, FILE_NAME, StoreEnded, VALUE_LIMIT};
+
+/// More than [`super::FACT_ROOM`] and all the stores a script may ask for.
+const LEDGER_LIMIT: u64 = 64 << 20;
+/// A value of control characters takes six bytes each.
+const LINE_LIMIT: u64 = (VALUE_LIMIT as u64) * 6 + 4096;
+/// A drill compares them one by one, and the manifest holds them all.
+const FACTS_LIMIT: usize = 100_000;
+/// Enough to show what went wrong.
+const FAILURES_LIMIT: usize = 1000;
+
+/// What a script asked batt to store and record.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// The archives that are complete, in the order in which they were.
+    pub(crate) stores: Vec<StoreEnded>,
+    /// The facts; of several with one key, the last.
+    pub(crate) facts: BTreeMap<String, String>,
+    failures: Vec<Failure>,
+}
+
+/// A request of the script that did not succeed. Any of them fails the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// A store failed or was refused.
+    Store {
+        /// The name as the script gave it.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// A store began, and nothing is known of its end: `batt store` was killed, or still ran when the script ended.
+    Unfinished {
+        /// The name as the script gave it.
+        name: String,
+    },
+    /// The ledger itself cannot be read.
+    Ledger {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Store { name, reason } => {
+                write!(formatter, "`batt store {}` failed: {reason}", name.escape_debug())
+            }
+            Failure::Unfinished { name } => {
+                write!(
+                    formatter,
+                    "`batt store {}` began and never ended",
+                    name.escape_debug()
+                )
+            }
+            Failure::Ledger { reason } => write!(formatter, "`{FILE_NAME}`: {reason}"),
+        }
+    }
+}
+
+impl Ledger {
+    /// Reads the ledger in the staging folder. None there is an empty one: the script asked for nothing.
+    pub(crate) fn read(staging: &Path) -> Ledger {
+        let mut reading = Reading::default();
+        if let Err(error) = reading.file(staging) {
+            reading.fail(Failure::Ledger {
+                reason: error.to_string(),
+            });
+        }
+        for name in std::mem::take(&mut reading.open).into_values() {
+            reading.fail(Failure::Unfinished { name });
+        }
+        reading.ledger
+    }
+
+    /// Returns every request that failed, was refused or never ended, and everything that could not be read.
+    pub(crate) fn failures(&self) -> &[Failure] {
+        &self.failures
+    }
+}
+
+#[derive(Default)]
+struct Reading {
+    ledger: Ledger,
+    /// The stores that began and have not ended: name by file. A file has one store at a time.
+    open: BTreeMap<String, String>,
+}
+
+impl Reading {
+    fn file(&mut self, staging: &Path) -> io::Result<()> {
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
+            .open(staging.join(FILE_NAME));
+        let file = match opened {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened?,
+        };
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        let mut lines = BufReader::new(file.take(LEDGER_LIMIT + 1));
+        let (mut total, mut number) = (0, 0);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let length = lines.by_ref().take(LINE_LIMIT + 1).read_until(b'\n', &mut line)? as u64;
+            total += length;
+            number += 1;
+            if length == 0 {
+                return Ok(());
+            }
+            if total > LEDGER_LIMIT || length > LINE_LIMIT {
+                return Err(io::Error::other(format!("line {number}: it is too long")));
+            }
+            match line.strip_suffix(b"\n").map(serde_json::from_slice) {
+                Some(Ok(entry)) => self.entry(entry, number),
+                Some(Err(error)) => self.fail(Failure::Ledger {
+                    reason: format!("line {number}: {error}"),
+                }),
+                None => self.fail(Failure::Ledger {
+                    reason: format!("line {number}: it is cut"),
+                }),
+            }
+        }
+    }
+
+    fn entry(&mut self, entry: Entry, number: u64) {
+        match entry {
+            Entry::StoreBegan { name, file } => {
+                // Left by a store that was killed, with its file removed by the script.
+                if let Some(name) = self.open.insert(file, name) {
+                    self.fail(Failure::Unfinished { name });
+                }
+            }
+            Entry::StoreEnded(ended) => {
+                if self.open.remove(&ended.file).is_none() {
+                    let reason = format!("line {number}: a store ended that had not begun");
+                    self.fail(Failure::Ledger { reason });
+                }
+                self.ledger.stores.push(ended);
+            }
+            Entry::StoreFailed { name, file, reason } => {
+                self.open.remove(&file);
+                self.fail(Failure::Store { name, reason });
+            }
+            Entry::StoreRefused { name, reason } => self.fail(Failure::Store { name, reason }),
+            Entry::Fact { value, .. } if value.len() > VALUE_LIMIT => {
+                self.fail(Failure::Ledger {
+                    reason: format!("line {number}: its value is too long"),
+                });
+            }
+            Entry::Fact { key, value } => {
+                let key = String::from(key);
+                if self.ledger.facts.len() == FACTS_LIMIT && !self.ledger.facts.contains_key(&key) {
+                    self.fail(Failure::Ledger {
+                        reason: format!("it holds more than {FACTS_LIMIT} facts"),
+                    });
+                } else {
+                    self.ledger.facts.insert(key, value);
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        if self.ledger.failures.len() < FAILURES_LIMIT {
+            self.ledger.failures.push(failure);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDED: &str = r#"{"record":"store-ended","name":"a","file":"a.zst","check":null,"raw_bytes":9,"bytes":8,"sha256":"s","raw_sha256":"r","seconds":0.5}"#;
+    const BEGAN: &str = r#"{"record":"store-began","name":"a","file":"a.zst"}"#;
+    const FAILED: &str =
+        r#"{"record":"store-failed","name":"a","file":"a.zst","reason":"`false` ended with code 1"}"#;
+
+    fn read(text: &str) -> Ledger {
+        let staging = tempfile::tempdir().unwrap();
+        std::fs::write(staging.path().join(FILE_NAME), text).unwrap();
+        Ledger::read(staging.path())
+    }
+
+    fn failures(text: &str) -> Vec<String> {
+        read(text).failures().iter().map(Failure::to_string).collect()
+    }
+
+    #[test]
+    fn no_ledger_is_an_empty_one() {
+        let ledger = Ledger::read(tempfile::tempdir().unwrap().path());
+        assert!(ledger.stores.is_empty() && ledger.facts.is_empty() && ledger.failures().is_empty());
+    }
+
+    #[test]
+    fn a_store_that_began_and_ended_is_no_failure() {
+        let ledger = read(&format!("{BEGAN}\n{ENDED}\n"));
+        assert_eq!(ledger.stores.len(), 1);
+        assert_eq!(ledger.stores[0].raw_sha256, "r");
+        assert_eq!(ledger.failures(), []);
+    }
+
+    #[test]
+    fn a_store_that_never_ended_failed_or_was_refused_is_a_failure() {
+        assert_eq!(
+            failures(&format!("{BEGAN}\n")),
+            ["`batt store a` began and never ended"]
+        );
+        assert_eq!(
+            failures(&format!("{BEGAN}\n{FAILED}\n")),
+            ["`batt store a` failed: `false` ended with code 1"]
+        );
+        assert_eq!(
+            failures("{\"record\":\"store-refused\",\"name\":\"\",\"reason\":\"no name\"}\n"),
+            ["`batt store ` failed: no name"]
+        );
+    }
+
+    #[test]
+    fn a_failure_stays_one_when_the_script_tries_again() {
+        let ledger = read(&format!("{BEGAN}\n{FAILED}\n{BEGAN}\n{ENDED}\n"));
+        assert_eq!((ledger.stores.len(), ledger.failures().len()), (1, 1));
+        let ledger = read(&format!("{BEGAN}\n{BEGAN}\n{ENDED}\n"));
+        assert_eq!(ledger.failures(), [Failure::Unfinished { name: "a".to_owned() }]);
+    }
+
+    #[test]
+    fn an_end_without_a_beginning_is_a_failure() {
+        assert_eq!(failures(&format!("{ENDED}\n")).len(), 1);
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_a_failure_and_the_others_count() {
+        let ledger = read(&format!(
+            "{BEGAN}\nnonsense\n{{\"record\":\"other\"}}\n\n{ENDED}\n"
+        ));
+        assert_eq!((ledger.stores.len(), ledger.failures().len()), (1, 3));
+        assert_eq!(
+            failures(&format!("{BEGAN}\n{ENDED}")).len(),
+            2,
+            "a line without its end may be cut"
+        );
+        assert_eq!(
+            failures("{\"record\":\"fact\",\"key\":\"../x\",\"value\":\"\"}\n").len(),
+            1
+        );
+    }
+
+    #[test]
+    fn the_last_fact_of_a_key_counts() {
+        let fact =
+            |value: &str| format!("{{\"record\":\"fact\",\"key\":\"rows t\",\"value\":\"{value}\"}}\n");
+        let ledger = read(&(fact("1") + &fact("2")));
+        assert_eq!(ledger.facts["rows t"], "2");
+        let long = fact(&"x".repeat(VALUE_LIMIT + 1));
+        assert_eq!(failures(&long), ["`record.jsonl`: line 1: its value is too long"]);
+    }
+
+    #[test]
+    fn facts_failures_and_lines_are_bounded() {
+        let facts: String = (0..=FACTS_LIMIT)
+            .map(|key| format!("{{\"record\":\"fact\",\"key\":\"{key}\",\"value\":\"\"}}\n"))
+            .collect();
+        let ledger = read(&facts);
+        assert_eq!((ledger.facts.len(), ledger.failures().len()), (FACTS_LIMIT, 1));
+        assert_eq!(read(&"x\n".repeat(5000)).failures().len(), FAILURES_LIMIT);
+        let line = "x".repeat(LINE_LIMIT as usize + 10);
+        assert_eq!(failures(&line), ["`record.jsonl`: line 1: it is too long"]);
+    }
+
+    #[test]
+    fn a_ledger_that_is_no_regular_file_is_a_failure() {
+        let staging = tempfile::tempdir().unwrap();
+        std::fs::create_dir(staging.path().join(FILE_NAME)).unwrap();
+        assert_eq!(Ledger::read(staging.path()).failures().len(), 1);
+        let staging = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", staging.path().join(FILE_NAME)).unwrap();
+        assert_eq!(Ledger::read(staging.path()).failures().len(), 1);
+    }
+}

@@ -1,0 +1,95 @@
+//! The last step before a script: `batt launch` puts itself into the place that a script runs in, and becomes it.
+//!
+//! What has to happen between fork and exec happens in a program of its own, so that no unsafe code is needed.
+
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use batt_protocol::{Error, ExitCode};
+use rustix::process::{Resource, Rlimit, setrlimit, setsid};
+
+use super::Cgroup;
+use crate::files;
+
+/// How a script is to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LaunchRequest {
+    /// Where the reason goes when it cannot be started.
+    pub(crate) failure_file: PathBuf,
+    /// The group it runs in.
+    pub(crate) cgroup: Option<PathBuf>,
+    /// How much it gives way to others.
+    pub(crate) nice: Option<i32>,
+    /// The script.
+    pub(crate) script: PathBuf,
+    /// Its items.
+    pub(crate) items: Vec<OsString>,
+}
+
+impl LaunchRequest {
+    /// Returns the arguments of `batt launch` that say this.
+    pub(crate) fn arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = vec![
+            "launch".into(),
+            "--failure-file".into(),
+            self.failure_file.clone().into(),
+        ];
+        if let Some(cgroup) = &self.cgroup {
+            arguments.extend(["--cgroup".into(), cgroup.clone().into()]);
+        }
+        if let Some(nice) = self.nice {
+            arguments.push(format!("--nice={nice}").into());
+        }
+        arguments.extend(["--".into(), self.script.clone().into()]);
+        arguments.extend(self.items.iter().cloned());
+        arguments
+    }
+}
+
+/// Becomes the script. Returns only when that fails.
+pub(crate) fn launch(request: &LaunchRequest) -> Result<Infallible, Error> {
+    // The parent started this process as no group's leader, so it can lead a session.
+    setsid().map_err(|cause| Error::system("cannot start a session", cause))?;
+    if let Some(cgroup) = &request.cgroup {
+        // Without it the family is still found by session, mark and descent.
+        let _ = Cgroup::at(cgroup).enter();
+    }
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
+    // A core file would hold what the script knows, passwords too.
+    let _ = setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        },
+    );
+    if let Some(nice) = request.nice {
+        let _ = rustix::process::nice(nice);
+    }
+    let cause = Command::new(&request.script).args(&request.items).exec();
+    let reason = reason(&request.script, &cause);
+    files::replace(&request.failure_file, reason.as_bytes(), 0o600)?;
+    Err(Error::new(ExitCode::FAILED, reason))
+}
+
+fn reason(script: &Path, cause: &std::io::Error) -> String {
+    let shown = script.display();
+    match rustix::io::Errno::from_io_error(cause) {
+        Some(rustix::io::Errno::NOEXEC) => {
+            format!("the script `{shown}` is no program that the kernel can run")
+        }
+        Some(rustix::io::Errno::TXTBSY) => format!("the script `{shown}` is being written"),
+        Some(rustix::io::Errno::ACCESS) => {
+            format!(
+                "the script `{shown}` may not be executed: {cause} (is it on a file system mounted `noexec`?)"
+            )
+        }
+        Some(rustix::io::Errno::TOOBIG) => {
+            format!("the items of `{shown}` are too long for one command line")
+        }
+        _ => format!("the script `{shown}` cannot be started: {cause}"),
+    }
+}

@@ -1,0 +1,139 @@
+//! The family of a script: every process that came from it, found and ended.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
+
+use super::Cgroup;
+
+/// How long the kernel may take to end processes that were killed.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Makes this process the parent of whatever its descendants leave behind (`PR_SET_CHILD_SUBREAPER`, prctl(2)), so
+/// that a daemon stays within reach.
+pub(crate) fn adopt_orphans() {
+    let _ = set_child_subreaper(Some(getpid()));
+}
+
+/// What tells the processes of one script from all others.
+#[derive(Debug, Clone)]
+pub(crate) struct Family {
+    /// The script's own process, which leads a session.
+    pub(crate) leader: Pid,
+    /// The group they were started in, where there is one.
+    pub(crate) cgroup: Option<Cgroup>,
+    /// A line of their environment, as `NAME=value`: what was forked from the script has it unless it took it off.
+    pub(crate) mark: String,
+}
+
+/// What /proc says of one process.
+struct Process {
+    pid: Pid,
+    parent: i32,
+    session: i32,
+    zombie: bool,
+}
+
+impl Family {
+    /// Returns the members that live.
+    pub(crate) fn members(&self) -> Vec<Pid> {
+        let processes = processes();
+        let mut members: Vec<Pid> = self.cgroup.as_ref().map(Cgroup::processes).unwrap_or_default();
+        for process in &processes {
+            if process.session == self.leader.as_raw_nonzero().get() || is_marked(process.pid, &self.mark) {
+                members.push(process.pid);
+            }
+        }
+        // Whatever descends from a member belongs to it, also when it took another session and a new environment.
+        loop {
+            let before = members.len();
+            for process in &processes {
+                let parent = Pid::from_raw(process.parent);
+                if parent.is_some_and(|parent| members.contains(&parent)) && !members.contains(&process.pid) {
+                    members.push(process.pid);
+                }
+            }
+            if members.len() == before {
+                break;
+            }
+        }
+        members.sort_by_key(|pid| pid.as_raw_nonzero());
+        members.dedup();
+        members.retain(|pid| *pid != getpid() && processes.iter().any(|p| p.pid == *pid && !p.zombie));
+        members
+    }
+
+    /// Asks every member to end. A stopped one is woken, or it could not.
+    pub(crate) fn terminate(&self) {
+        for pid in self.members() {
+            let _ = kill_process(pid, Signal::TERM);
+            let _ = kill_process(pid, Signal::CONT);
+        }
+    }
+
+    /// Ends every member, and tells whether none is left.
+    pub(crate) fn kill(&self) -> bool {
+        let begun = Instant::now();
+        loop {
+            if let Some(cgroup) = &self.cgroup {
+                cgroup.kill();
+            }
+            let members = self.members();
+            for pid in &members {
+                let _ = kill_process(*pid, Signal::KILL);
+            }
+            if members.is_empty() || begun.elapsed() > PATIENCE {
+                reap_orphans(self.leader);
+                return members.is_empty();
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+/// Takes the exit statuses of adopted processes, so that none stays as a zombie. The leader is waited for elsewhere.
+fn reap_orphans(leader: Pid) {
+    let me = getpid().as_raw_nonzero().get();
+    for process in processes() {
+        if process.zombie && process.parent == me && process.pid != leader && is_adopted(process.pid) {
+            let _ = waitpid(Some(process.pid), WaitOptions::NOHANG);
+        }
+    }
+}
+
+/// Tells an adopted process from one that this program started and waits for: scripts lead their sessions.
+fn is_adopted(pid: Pid) -> bool {
+    stat(pid).is_some_and(|process| process.session != pid.as_raw_nonzero().get())
+}
+
+fn is_marked(pid: Pid, mark: &str) -> bool {
+    let environment = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).unwrap_or_default();
+    environment
+        .split(|byte| *byte == 0)
+        .any(|entry| entry == mark.as_bytes())
+}
+
+fn processes() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| stat(Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?))
+        .collect()
+}
+
+/// Reads `/proc/PID/stat`: after the name in parentheses come state, parent, group and session (proc_pid_stat(5)).
+fn stat(pid: Pid) -> Option<Process> {
+    let text = fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let mut fields = text[text.rfind(')')? + 1..].split_whitespace();
+    let zombie = matches!(fields.next()?, "Z" | "X");
+    let parent = fields.next()?.parse().ok()?;
+    let session = fields.nth(1)?.parse().ok()?;
+    Some(Process {
+        pid,
+        parent,
+        session,
+        zombie,
+    })
+}

@@ -1,0 +1,33 @@
+//! Words that are batt's own: a script that took one could never be called, or would hide what everybody knows.
+
+/// Names that no service may have.
+pub(crate) const SUBCOMMANDS: &[&str] = &[
+    "attach",
+    "backups",
+    "cancel",
+    "check",
+    "completions",
+    "disable",
+    "drill",
+    "enable",
+    "help",
+    "init",
+    "launch",
+    "list",
+    "load",
+    "logs",
+    "man",
+    "purge",
+    "record",
+    "restore",
+    "runs",
+    "serve",
+    "store",
+    "supervise",
+    "verify",
+];
+
+/// Options that no script may claim, without their dashes.
+pub(crate) const OPTIONS: &[&str] = &[
+    "all", "dry-run", "format", "help", "home", "last", "new-id", "path", "quiet", "version", "wait",
+];

@@ -1,0 +1,15 @@
+//! A run: from what was asked to a report of every service, through one place that emits what happens.
+
+mod events;
+mod judge;
+mod look_ahead;
+mod plan;
+mod recovery;
+mod runner;
+mod service;
+
+pub(crate) use events::{Events, Reader};
+pub(crate) use look_ahead::look_ahead;
+pub(crate) use plan::Plan;
+pub(crate) use recovery::recover;
+pub(crate) use runner::{execute, start_supervisor};

@@ -1,0 +1,78 @@
+//! Healing what a run that died left: its staging folders, a backup that it had set aside, a journal without an end.
+
+use std::path::Path;
+
+use batt_protocol::{Error, EventKind, ExitCode, Service};
+
+use crate::backup::{self, Catalogue, Entry, Manifest};
+use crate::home::Home;
+use crate::journal::Journal;
+use crate::run_folder::{RunFolder, forget_old_runs};
+
+/// Heals every run of the home that was interrupted, and forgets what is too old to be kept.
+///
+/// # Errors
+/// What cannot be healed, by name. The caller goes on without.
+pub(crate) fn recover(home: &Home) -> Result<(), Error> {
+    for folder in RunFolder::all(home)? {
+        if folder.is_interrupted() {
+            heal(home, &folder)?;
+        }
+    }
+    forget_old_runs(home)
+}
+
+fn heal(home: &Home, folder: &RunFolder) -> Result<(), Error> {
+    // Whoever gets the supervision heals; another one that starts now leaves it to us.
+    let Some(supervision) = folder.supervise()? else {
+        return Ok(());
+    };
+    let (mut path, mut services, mut ended) = (String::new(), Vec::<Service>::new(), false);
+    for event in folder.events()? {
+        match event.event {
+            EventKind::RunStarted {
+                path: to,
+                services: planned,
+                ..
+            } => (path, services) = (to, planned),
+            EventKind::RunEnded { .. } => ended = true,
+            _ => {}
+        }
+    }
+    for service in &services {
+        backup::clean_up(Path::new(&path), service, folder.run())?;
+        remember_published(home, Path::new(&path), service, folder)?;
+    }
+    if !ended && folder.journal().exists() {
+        let mut journal = Journal::resume(&folder.journal())?;
+        let text = "the run was interrupted: its supervisor died, or the machine was switched off".to_owned();
+        journal.append(EventKind::Warned { service: None, text })?;
+        journal.append(EventKind::RunEnded {
+            exit: ExitCode::PROGRAM,
+            seconds: 0.0,
+        })?;
+    }
+    supervision.end()
+}
+
+/// Enters a backup of the run into the catalogue that was published just before the end came.
+fn remember_published(home: &Home, path: &Path, service: &Service, folder: &RunFolder) -> Result<(), Error> {
+    let places = [
+        path.join(service.to_string()),
+        path.join(format!("{service}~{}", folder.run())),
+    ];
+    let published = places.into_iter().find_map(|place| {
+        let manifest = Manifest::read(&place).ok()?;
+        (manifest.run == *folder.run()).then(|| Entry::of(&manifest, place))
+    });
+    match published {
+        Some(entry)
+            if Catalogue::read(home)?
+                .entries()
+                .all(|known| known.id() != entry.id()) =>
+        {
+            backup::remember(home, &entry)
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,459 @@
+//! One service of a run, from its lock to its published backup.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use batt_protocol::text::count;
+use batt_protocol::{Error, EventKind, ExitCode, HumanBytes, Outcome, ServiceReport, Stage};
+use chrono::{DateTime, Utc};
+
+use super::judge::{self, Judged};
+use super::plan::PlannedService;
+use super::{Events, Plan};
+use crate::backup::{
+    self, Catalogue, Destination, Entry, GUIDE, MANIFEST, Manifest, Place, SUMS, ScriptRecord, Staging,
+    restore_guide, sum_line,
+};
+use crate::cancellation::Cancellation;
+use crate::conf_file::Conf;
+use crate::home::Home;
+use crate::ledger::Ledger;
+use crate::log::{LogReader, LogWriter, Mask};
+use crate::process::{self, Cgroup, Ended, LaunchRequest, Limits, ScriptProcess, Start, Verdict};
+use crate::run_folder::RunFolder;
+use crate::script::{Header, require_startable};
+use crate::{host, lock, trust};
+
+/// How many lines of its log the reason of a failed service has.
+const LAST_LINES: usize = 5;
+
+/// What every service of a run shares.
+pub(super) struct Surroundings<'a> {
+    pub(super) home: &'a Home,
+    pub(super) plan: &'a Plan,
+    pub(super) folder: &'a RunFolder,
+    pub(super) events: &'a Events,
+    pub(super) cancellation: &'a Cancellation,
+    pub(super) host_id: &'a str,
+    /// The running agent, for scripts to call.
+    pub(super) agent: &'a Path,
+}
+
+/// Why a service did not succeed.
+struct Failure {
+    outcome: Outcome,
+    reason: String,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let outcome = match error.exit() {
+            ExitCode::REFUSED => Outcome::Refused,
+            ExitCode::BUSY => Outcome::Busy,
+            _ => Outcome::Failed,
+        };
+        Self {
+            outcome,
+            reason: error.to_string(),
+        }
+    }
+}
+
+/// A backup that was published.
+struct Published {
+    place: Place,
+    bytes: u64,
+    warnings: Vec<String>,
+}
+
+/// Backs one service up, and reports how it ended. Nothing that goes wrong here stops another service.
+pub(super) fn back_up(around: &Surroundings<'_>, planned: &PlannedService) -> ServiceReport {
+    let begun = Instant::now();
+    let result = attempt(around, planned);
+    let seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+    let service = planned.service.clone();
+    match result {
+        Ok(published) => ServiceReport {
+            service,
+            outcome: Outcome::Succeeded,
+            path: Some(published.place.path.display().to_string()),
+            bytes: published.bytes,
+            seconds,
+            reason: None,
+            warnings: published.warnings,
+        },
+        Err(failure) => ServiceReport {
+            service,
+            outcome: failure.outcome,
+            path: None,
+            bytes: 0,
+            seconds,
+            reason: Some(failure.reason),
+            warnings: Vec::new(),
+        },
+    }
+}
+
+fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Published, Failure> {
+    let (home, plan, service) = (around.home, around.plan, &planned.service);
+    if let Some(refusal) = &planned.refusal {
+        return Err(refusal.clone().into());
+    }
+    if around.cancellation.is_requested() {
+        return Err(not_started());
+    }
+    let locked = lock::service(home, service, plan.wait, around.cancellation);
+    if around.cancellation.is_requested() {
+        return Err(not_started());
+    }
+    let _lock = locked?;
+    let script = home.script(service.name());
+    trust::require_trusted(&script)?;
+    let link = home.link(service);
+    if fs::symlink_metadata(&link).is_ok() {
+        trust::require_trusted(&link)?;
+    }
+    require_startable(&script)?;
+    let conf = Conf::of_service(home, service)?;
+    conf.files()
+        .iter()
+        .try_for_each(|file| trust::require_trusted(file))?;
+
+    let expected = Catalogue::read(home)?
+        .last(service, &planned.items)
+        .map(|entry| entry.bytes);
+    let destination = Destination::open(&plan.path)?;
+    require_room(plan, &destination, expected)?;
+    let staging = Staging::create(&destination, service, &plan.run)?;
+    around.events.emit(EventKind::ServiceStarted {
+        service: service.clone(),
+        items: planned.items.clone(),
+        expected_bytes: expected,
+    });
+    // As it is now: somebody may write to it while it runs.
+    let header = Header::parse(&fs::read(&script).unwrap_or_default());
+    let script_record = ScriptRecord {
+        path: script.display().to_string(),
+        sha256: digest(&script)?,
+    };
+    let started = Utc::now();
+    let running = Running {
+        around,
+        planned,
+        staging: &staging,
+        expected,
+    };
+    let ended = running.run(&script, &conf)?;
+    let mut warnings = warnings_of(&ended);
+    running.require_success(&ended)?;
+
+    let ledger = Ledger::read(&staging.path());
+    running.show(Stage::Verifying);
+    let judged = judge::judge(&staging.archives(), &ledger)?;
+    if around.cancellation.is_requested() {
+        return Err(cancelled());
+    }
+    warnings.extend(
+        ledger
+            .facts
+            .iter()
+            .filter(|(key, _)| key.starts_with("warning"))
+            .map(|(_, text)| text.clone()),
+    );
+    let manifest = running.manifest(started, script_record, &judged, ledger, &warnings);
+    write_papers(&staging.archives(), &manifest, &header.restore)?;
+    sync_folders(&judged)?;
+    let place = backup::publish(&destination, &staging, &manifest)?;
+    warnings.extend(
+        place
+            .beside
+            .iter()
+            .map(|reason| format!("published beside: {reason}")),
+    );
+    let entry = Entry::of(&manifest, place.path.clone());
+    if let Err(error) = backup::remember(home, &entry) {
+        warnings.push(error.to_string());
+    }
+    Ok(Published {
+        place,
+        bytes: manifest.bytes(),
+        warnings,
+    })
+}
+
+fn not_started() -> Failure {
+    Failure {
+        outcome: Outcome::NotStarted,
+        reason: "the run ended before its turn".to_owned(),
+    }
+}
+
+fn cancelled() -> Failure {
+    Failure {
+        outcome: Outcome::Cancelled,
+        reason: "cancelled".to_owned(),
+    }
+}
+
+/// Refuses to start what would not fit.
+fn require_room(plan: &Plan, destination: &Destination, expected: Option<u64>) -> Result<(), Error> {
+    let shown = destination.path().display();
+    if plan.require_mount && !destination.is_on_a_mount() {
+        return Err(
+            Error::refused(format!("nothing is mounted at the destination `{shown}`"))
+                .hint("`require_mount` in batt.toml asks for it: mount the backup disk."),
+        );
+    }
+    let (room, needed) = (
+        destination.room()?,
+        expected.unwrap_or(0).saturating_add(plan.reserve),
+    );
+    if room < needed {
+        return Err(Error::new(
+            ExitCode::FAILED,
+            format!(
+                "no room in `{shown}`: {} are free, {} are needed for a backup as the last one and the reserve",
+                HumanBytes(room),
+                HumanBytes(needed)
+            ),
+        )
+        .hint("Remove old backups, or lower `reserve` in batt.toml."));
+    }
+    Ok(())
+}
+
+/// The script of a service, while it runs.
+struct Running<'a> {
+    around: &'a Surroundings<'a>,
+    planned: &'a PlannedService,
+    staging: &'a Staging<'a>,
+    expected: Option<u64>,
+}
+
+impl Running<'_> {
+    fn run(&self, script: &Path, conf: &Conf) -> Result<Ended, Error> {
+        let plan = self.around.plan;
+        let cgroup = Cgroup::make(&format!(
+            "{}-{}.{}",
+            &self.around.host_id[..8],
+            plan.run,
+            self.planned.service
+        ));
+        let start = Start {
+            launcher: self.around.agent.to_owned(),
+            launch: LaunchRequest {
+                failure_file: self.failure_file(),
+                cgroup: cgroup.as_ref().map(|cgroup| cgroup.path().to_owned()),
+                nice: self.planned.settings.nice,
+                script: script.to_owned(),
+                items: self.planned.items.iter().map(OsString::from).collect(),
+            },
+            environment: self.environment(conf)?,
+            mark: format!("BATT_MARK={}", self.mark()),
+            cgroup,
+            log: LogWriter::create(&self.log_file(), plan.log_limit)?,
+            mask: Mask::new(conf.secrets()),
+        };
+        let limits = Limits {
+            max_duration: self.planned.settings.max_duration,
+            stall_timeout: self.planned.settings.stall_timeout,
+        };
+        ScriptProcess::start(start)?.wait(limits, self.around.cancellation, || self.show(Stage::Running))
+    }
+
+    /// Emits how far the service is, and returns the bytes in its staging folder.
+    fn show(&self, stage: Stage) -> u64 {
+        let bytes = self.staging.bytes();
+        self.around.events.emit(EventKind::ServiceProgressed {
+            service: self.planned.service.clone(),
+            stage,
+            bytes,
+            expected_bytes: self.expected,
+        });
+        bytes
+    }
+
+    /// Returns what the backup is, as its manifest will say.
+    fn manifest(
+        &self,
+        started: DateTime<Utc>,
+        script: ScriptRecord,
+        judged: &Judged,
+        ledger: Ledger,
+        warnings: &[String],
+    ) -> Manifest {
+        Manifest {
+            format: Manifest::FORMAT,
+            batt: env!("CARGO_PKG_VERSION").to_owned(),
+            host: host::host_name(),
+            host_id: self.around.host_id.to_owned(),
+            service: self.planned.service.clone(),
+            items: self.planned.items.clone(),
+            run: self.around.plan.run.clone(),
+            started,
+            ended: Utc::now(),
+            utc_offset: self.around.plan.started.offset().local_minus_utc(),
+            archives: judged.archives.clone(),
+            script,
+            facts: ledger.facts,
+            warnings: warnings.to_owned(),
+        }
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.around.folder.log(&self.planned.service)
+    }
+
+    fn failure_file(&self) -> PathBuf {
+        self.around
+            .folder
+            .path()
+            .join(format!("{}.launch-failure", self.planned.service))
+    }
+
+    fn mark(&self) -> String {
+        format!(
+            "{}.{}.{}",
+            self.around.host_id, self.around.plan.run, self.planned.service
+        )
+    }
+
+    fn environment(&self, conf: &Conf) -> Result<Vec<(OsString, OsString)>, Error> {
+        let (home, service) = (self.around.home, &self.planned.service);
+        let tools = self.around.folder.path().join("bin");
+        let user = host::user();
+        let inherited =
+            |name: &str, otherwise: &str| std::env::var_os(name).unwrap_or_else(|| otherwise.into());
+        let mut path: OsString = tools.into();
+        path.push(":");
+        path.push(inherited(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ));
+        let mut environment: Vec<(OsString, OsString)> = conf
+            .values()
+            .iter()
+            .map(|(key, value)| (key.into(), value.into()))
+            .collect();
+        let mut set = |name: &str, value: OsString| environment.push((name.into(), value));
+        set("HOME", user.home.into());
+        set("USER", user.name.clone().into());
+        set("LOGNAME", user.name.into());
+        if let Some(zone) = std::env::var_os("TZ") {
+            set("TZ", zone);
+        }
+        set("LC_ALL", "C.UTF-8".into());
+        set("PATH", path);
+        set("TMPDIR", self.staging.temporary().into());
+        set("BATT_DEST", self.staging.path().into());
+        set("BATT_SERVICE", service.name().as_str().into());
+        if let Some(instance) = service.instance() {
+            set("BATT_INSTANCE", instance.into());
+        }
+        set("BATT_HOME", home.root().into());
+        set("BATT_CONF", home.conf().into());
+        set("BATT_RUN_ID", self.around.plan.run.as_str().into());
+        set("BATT_MARK", self.mark().into());
+        Ok(environment)
+    }
+
+    /// Turns the end of a script that did not succeed into a reason: what happened, and the last lines of its log.
+    fn require_success(&self, ended: &Ended) -> Result<(), Failure> {
+        let failure = |outcome: Outcome, what: String| {
+            let lines = LogReader::new(&self.log_file()).last_lines(LAST_LINES);
+            let reason = lines.iter().fold(what, |text, line| format!("{text}\n| {line}"));
+            Err(Failure { outcome, reason })
+        };
+        match ended.verdict {
+            Verdict::Cancelled => return Err(cancelled()),
+            Verdict::TooLong(most) => {
+                return failure(
+                    Outcome::TimedOut,
+                    format!("stopped after `max_duration`, {} seconds", most.as_secs()),
+                );
+            }
+            Verdict::Stalled(most) => {
+                let what = format!(
+                    "stopped: neither its log nor its files grew for {} seconds",
+                    most.as_secs()
+                );
+                return failure(Outcome::TimedOut, what);
+            }
+            Verdict::ByItself => {}
+        }
+        if let Ok(reason) = fs::read_to_string(self.failure_file()) {
+            return Err(Failure {
+                outcome: Outcome::Failed,
+                reason,
+            });
+        }
+        if let Some(what) = process::describe(ended.status) {
+            return failure(Outcome::Failed, format!("the script failed: {what}"));
+        }
+        if !ended.all_gone {
+            return failure(
+                Outcome::Failed,
+                "processes of the script cannot be killed".to_owned(),
+            );
+        }
+        Ok(())
+    }
+}
+
+fn warnings_of(ended: &Ended) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if ended.left_behind > 0 {
+        warnings.push(format!(
+            "the script left {} behind, now killed",
+            count(ended.left_behind, "process")
+        ));
+    }
+    if let Some(error) = &ended.log_failure {
+        warnings.push(error.to_string());
+    }
+    warnings
+}
+
+fn digest(path: &Path) -> Result<String, Error> {
+    backup::open_file(path)
+        .and_then(backup::digest_of)
+        .map_err(|cause| Error::system(format!("cannot read `{}`", path.display()), cause))
+}
+
+/// Writes the files that say what a backup is and how to restore it: RESTORE.md, manifest.json and, over all, SHA256SUMS.
+fn write_papers(folder: &Path, manifest: &Manifest, restore: &[String]) -> Result<(), Error> {
+    let json = serde_json::to_vec_pretty(manifest)
+        .map_err(|cause| Error::system("cannot write the manifest", cause))?;
+    write_new(&folder.join(GUIDE), restore_guide(manifest, restore).as_bytes())?;
+    write_new(&folder.join(MANIFEST), &json)?;
+    let mut sums: String = manifest
+        .archives
+        .iter()
+        .map(|archive| sum_line(&archive.sha256, &archive.file))
+        .collect();
+    for paper in [GUIDE, MANIFEST] {
+        sums.push_str(&sum_line(&digest(&folder.join(paper))?, paper));
+    }
+    write_new(&folder.join(SUMS), sums.as_bytes())
+}
+
+fn write_new(path: &Path, content: &[u8]) -> Result<(), Error> {
+    use std::io::Write;
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+        .map_err(|cause| Error::system(format!("cannot write `{}`", path.display()), cause))
+}
+
+fn sync_folders(judged: &Judged) -> Result<(), Error> {
+    judged
+        .folders
+        .iter()
+        .try_for_each(|folder| crate::files::sync_folder(folder))
+}

@@ -1,0 +1,431 @@
+//! The folder of a run, `BATT_HOME/var/runs/{id}`: what was asked, what happened, what the scripts printed, and who
+//! supervises it while it goes on.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use batt_protocol::wire::RunState;
+use batt_protocol::{AskedBy, Error, Event, EventKind, ExitCode, RunId, RunSummary, Service, ServiceRequest};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use serde::{Deserialize, Serialize};
+
+use crate::files;
+use crate::home::Home;
+use crate::journal::Follower;
+
+/// What was asked of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// The run.
+    pub(crate) run: RunId,
+    /// What to back up; none means what is enabled.
+    pub(crate) services: Vec<ServiceRequest>,
+    /// Where to, when that was said with the order.
+    pub(crate) path: Option<String>,
+    /// How long to wait for a lock, in seconds.
+    pub(crate) wait_seconds: u64,
+    /// Who asked.
+    pub(crate) asked_by: AskedBy,
+}
+
+/// The folder of one run.
+#[derive(Debug, Clone)]
+pub(crate) struct RunFolder {
+    run: RunId,
+    path: PathBuf,
+}
+
+/// Whether a run is new to the host.
+#[derive(Debug)]
+pub(crate) enum Admission {
+    /// Nobody has started it.
+    New(RunFolder),
+    /// The host knows it.
+    Known(RunFolder),
+}
+
+/// How far a service of a running run is; the last one counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    pub(crate) progress: Vec<EventKind>,
+}
+
+/// The proof that this process supervises the run. The lock dies with the process.
+#[derive(Debug)]
+pub(crate) struct Supervision {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl RunFolder {
+    /// The most runs that are kept.
+    pub(crate) const MOST_RUNS: usize = 1_000;
+    /// The longest that a run is kept, in days.
+    pub(crate) const MOST_DAYS: i64 = 90;
+
+    /// Returns the folder of a run, whether it exists or not.
+    pub(crate) fn of(home: &Home, run: &RunId) -> Self {
+        Self {
+            run: run.clone(),
+            path: home.run(run),
+        }
+    }
+
+    /// Admits a run at most once: the folder is made with its order in it, or it was there.
+    ///
+    /// # Errors
+    /// A disk that does not take it; an id that is older than what is remembered, and so may have run.
+    pub(crate) fn admit(home: &Home, order: &Order) -> Result<Admission, Error> {
+        files::make_private_folder(&home.runs())?;
+        let folder = Self::of(home, &order.run);
+        if folder.order_file().exists() {
+            return Ok(Admission::Known(folder));
+        }
+        refuse_forgotten(home, &order.run)?;
+        // The order is written aside and moved in with its folder, so that a folder never is without its order.
+        let partial = home.runs().join(format!(".{}.{}", order.run, std::process::id()));
+        let fail = |cause: String| {
+            Error::system(
+                format!("cannot make the run's folder `{}`", folder.path.display()),
+                cause,
+            )
+        };
+        let text = serde_json::to_vec_pretty(order).map_err(|cause| fail(cause.to_string()))?;
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&partial)
+            .map_err(|cause| fail(cause.to_string()))?;
+        files::replace(&partial.join("order.json"), &text, 0o600)?;
+        let moved = rustix::fs::renameat_with(
+            rustix::fs::CWD,
+            &partial,
+            rustix::fs::CWD,
+            &folder.path,
+            rustix::fs::RenameFlags::NOREPLACE,
+        );
+        match moved {
+            Ok(()) => files::sync_folder(&home.runs()).map(|()| Admission::New(folder)),
+            Err(rustix::io::Errno::EXIST) => {
+                let _ = fs::remove_dir_all(&partial);
+                Ok(Admission::Known(folder))
+            }
+            Err(cause) => {
+                let _ = fs::remove_dir_all(&partial);
+                Err(fail(cause.to_string()))
+            }
+        }
+    }
+
+    /// Returns the folders of all runs that are kept, newest first.
+    pub(crate) fn all(home: &Home) -> Result<Vec<Self>, Error> {
+        let runs = home.runs();
+        let entries = match fs::read_dir(&runs) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::system(format!("cannot read `{}`", runs.display()), error)),
+        };
+        let mut ids: Vec<RunId> = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .collect();
+        ids.sort_by(|a, b| b.cmp(a));
+        Ok(ids.iter().map(|id| Self::of(home, id)).collect())
+    }
+
+    pub(crate) fn run(&self) -> &RunId {
+        &self.run
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn exists(&self) -> bool {
+        self.order_file().exists()
+    }
+
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.path.join("events.jsonl")
+    }
+
+    /// Returns the file that the log of a service begins in.
+    pub(crate) fn log(&self, service: &Service) -> PathBuf {
+        self.path.join(format!("{service}.log"))
+    }
+
+    /// Returns where a supervisor of its own puts what it prints.
+    pub(crate) fn supervisor_log(&self) -> PathBuf {
+        self.path.join("supervisor.log")
+    }
+
+    fn order_file(&self) -> PathBuf {
+        self.path.join("order.json")
+    }
+
+    fn active_file(&self) -> PathBuf {
+        self.path.join("active")
+    }
+
+    fn progress_file(&self) -> PathBuf {
+        self.path.join("progress.json")
+    }
+
+    /// Returns what was asked.
+    pub(crate) fn order(&self) -> Result<Order, Error> {
+        let path = self.order_file();
+        let unknown = || {
+            Error::usage(format!("unknown run `{}`", self.run)).hint("`batt runs` lists those that are kept.")
+        };
+        let text = files::read_text(&path, 16 << 20)?.ok_or_else(unknown)?;
+        serde_json::from_str(&text)
+            .map_err(|cause| Error::system(format!("cannot read `{}`", path.display()), cause))
+    }
+
+    /// Makes this process the supervisor of the run; none when another one is.
+    ///
+    /// # Errors
+    /// A disk that does not take it.
+    pub(crate) fn supervise(&self) -> Result<Option<Supervision>, Error> {
+        let path = self.active_file();
+        let fail = |cause: std::io::Error| Error::system(format!("cannot write `{}`", path.display()), cause);
+        let mut lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(fail)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Ok(None),
+            Err(fs::TryLockError::Error(cause)) => return Err(fail(cause)),
+        }
+        lock.set_len(0)
+            .and_then(|()| write!(lock, "{}", std::process::id()))
+            .map_err(fail)?;
+        Ok(Some(Supervision { path, _lock: lock }))
+    }
+
+    /// Returns the process that supervises the run, while there is one.
+    pub(crate) fn supervisor(&self) -> Option<Pid> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(self.active_file())
+            .ok()?;
+        match file.try_lock() {
+            Err(fs::TryLockError::WouldBlock) => {}
+            // Nobody holds it: what the file names is dead, and its number may be somebody else's by now.
+            _ => return None,
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).ok()?;
+        Pid::from_raw(text.trim().parse().ok()?)
+    }
+
+    /// Asks the supervisor of a run to end it; false when there is none.
+    pub(crate) fn request_cancel(&self) -> Result<bool, Error> {
+        let Some(pid) = self.supervisor() else {
+            return Ok(false);
+        };
+        let fail = |cause: rustix::io::Errno| {
+            Error::system("cannot signal the run's supervisor", std::io::Error::from(cause))
+        };
+        let process = match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(process) => process,
+            Err(rustix::io::Errno::SRCH) => return Ok(false),
+            Err(cause) => return Err(fail(cause)),
+        };
+        // Asked again with the process held: its number cannot have become somebody else's.
+        if self.supervisor() != Some(pid) {
+            return Ok(false);
+        }
+        match pidfd_send_signal(process, Signal::TERM) {
+            Ok(()) => Ok(true),
+            Err(rustix::io::Errno::SRCH) => Ok(false),
+            Err(cause) => Err(fail(cause)),
+        }
+    }
+
+    /// Tells whether the run was started and has neither ended nor a supervisor.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.active_file().exists() && self.supervisor().is_none()
+    }
+
+    /// Returns how the run stands, and the exit code where it is known.
+    pub(crate) fn state(&self) -> Result<(RunState, Option<ExitCode>), Error> {
+        // Asked before the journal is read: a run that ends in between has then said so.
+        let supervised = self.supervisor().is_some();
+        let events = Follower::new(&self.journal()).read_new()?;
+        let exit = exit_of(&events);
+        let state = match (exit, supervised) {
+            (Some(_), _) => RunState::Ended,
+            (None, true) => RunState::Running,
+            (None, false) => RunState::Interrupted,
+        };
+        Ok((state, exit))
+    }
+
+    /// Returns the events that the journal holds.
+    pub(crate) fn events(&self) -> Result<Vec<Event>, Error> {
+        Follower::new(&self.journal()).read_new()
+    }
+
+    /// Returns the line of `batt runs`.
+    pub(crate) fn summary(&self) -> Result<RunSummary, Error> {
+        let events = self.events()?;
+        let mut summary = RunSummary {
+            run: self.run.clone(),
+            started: events.first().map_or_else(|| self.run.time(), |event| event.at),
+            exit: exit_of(&events),
+            totals: std::collections::BTreeMap::new(),
+        };
+        for event in events {
+            if let EventKind::ServiceEnded { report } = event.event {
+                *summary
+                    .totals
+                    .entry(report.outcome.word().to_owned())
+                    .or_default() += 1;
+            }
+        }
+        Ok(summary)
+    }
+
+    /// Removes a run that was admitted and could not start: its id is free again.
+    pub(crate) fn remove_if_never_started(&self) {
+        if !self.journal().exists() {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+
+    /// Writes how far the services are, for whoever follows from another process.
+    pub(crate) fn write_progress(&self, progress: &Progress) -> Result<(), Error> {
+        let path = self.progress_file();
+        let fail = |cause: String| Error::system(format!("cannot write `{}`", path.display()), cause);
+        let text = serde_json::to_vec(progress).map_err(|cause| fail(cause.to_string()))?;
+        // Not synced: after a crash nobody asks how far it had been.
+        let partial = self.path.join(".progress.partial");
+        fs::write(&partial, text)
+            .and_then(|()| fs::rename(&partial, &path))
+            .map_err(|cause| fail(cause.to_string()))
+    }
+
+    /// Returns how far the services are; nothing where that is not known.
+    pub(crate) fn progress(&self) -> Vec<EventKind> {
+        files::read_text(&self.progress_file(), 1 << 20)
+            .ok()
+            .flatten()
+            .and_then(|text| serde_json::from_str::<Progress>(&text).ok())
+            .map(|written| written.progress)
+            .unwrap_or_default()
+    }
+}
+
+impl Supervision {
+    /// Ends the supervision: the run has said in its journal how it ended.
+    pub(crate) fn end(self) -> Result<(), Error> {
+        fs::remove_file(&self.path)
+            .map_err(|cause| Error::system(format!("cannot remove `{}`", self.path.display()), cause))
+    }
+}
+
+/// Returns the exit code that a journal ends with.
+fn exit_of(events: &[Event]) -> Option<ExitCode> {
+    events.iter().rev().find_map(|event| match event.event {
+        EventKind::RunEnded { exit, .. } => Some(exit),
+        _ => None,
+    })
+}
+
+/// Refuses the id of a run that may have been executed and forgotten since.
+fn refuse_forgotten(home: &Home, run: &RunId) -> Result<(), Error> {
+    let refuse = || {
+        Error::refused(format!("the run `{run}` is older than what this host remembers"))
+            .hint("It may have been executed before. Start a new run.")
+    };
+    if chrono::Utc::now() - run.time() > chrono::Duration::days(RunFolder::MOST_DAYS) {
+        return Err(refuse());
+    }
+    let kept = RunFolder::all(home)?;
+    match kept.last() {
+        Some(oldest) if kept.len() >= RunFolder::MOST_RUNS && *run < oldest.run => Err(refuse()),
+        _ => Ok(()),
+    }
+}
+
+/// Forgets runs beyond the number and the age that are kept. Runs that go on are never forgotten.
+pub(crate) fn forget_old_runs(home: &Home) -> Result<(), Error> {
+    let oldest = chrono::Utc::now() - chrono::Duration::days(RunFolder::MOST_DAYS);
+    for (index, folder) in RunFolder::all(home)?.iter().enumerate() {
+        let forget = index >= RunFolder::MOST_RUNS || folder.run.time() < oldest;
+        if forget && !folder.active_file().exists() {
+            fs::remove_dir_all(&folder.path).map_err(|cause| {
+                Error::system(format!("cannot remove `{}`", folder.path.display()), cause)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(run: &str) -> Order {
+        Order {
+            run: run.parse().unwrap(),
+            services: Vec::new(),
+            path: None,
+            wait_seconds: 0,
+            asked_by: AskedBy::default(),
+        }
+    }
+
+    fn id_of_today(chance: u8) -> String {
+        RunId::new(chrono::Utc::now(), [0, 0, chance]).to_string()
+    }
+
+    #[test]
+    fn a_run_is_admitted_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path());
+        let order = order(&id_of_today(1));
+        assert!(matches!(
+            RunFolder::admit(&home, &order).unwrap(),
+            Admission::New(_)
+        ));
+        let Admission::Known(known) = RunFolder::admit(&home, &order).unwrap() else {
+            panic!("admitted twice")
+        };
+        assert_eq!(known.order().unwrap(), order);
+        assert_eq!(fs::read_dir(home.runs()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_id_that_may_have_been_forgotten_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let error =
+            RunFolder::admit(&Home::at(folder.path()), &order("20200101T000000Z-000000")).unwrap_err();
+        assert_eq!(error.exit(), ExitCode::REFUSED);
+    }
+
+    #[test]
+    fn a_dead_supervisor_is_told_from_a_living_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path());
+        let Admission::New(run) = RunFolder::admit(&home, &order(&id_of_today(2))).unwrap() else {
+            panic!()
+        };
+        assert!(!run.is_interrupted());
+        let supervision = run.supervise().unwrap().unwrap();
+        assert_eq!(run.supervisor(), Some(rustix::process::getpid()));
+        assert!(run.supervise().unwrap().is_none());
+        drop(supervision);
+        assert_eq!(run.supervisor(), None);
+        assert!(run.is_interrupted());
+        run.supervise().unwrap().unwrap().end().unwrap();
+        assert!(!run.is_interrupted());
+    }
+}

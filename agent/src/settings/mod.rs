@@ -1,0 +1,233 @@
+//! Settings of batt itself: `conf/batt.toml`, as written and as meant.
+
+mod written;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use batt_protocol::{Error, Service, parse_duration, parse_size};
+
+use crate::files;
+use crate::home::Home;
+use crate::pattern::Pattern;
+use crate::trust;
+use written::{Problem, Written, WrittenService};
+
+const LIMIT: u64 = 1 << 20;
+
+/// What batt.toml means. Without the file everything is as by default.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Where backups go.
+    pub(crate) path: Option<Pattern>,
+    /// Refuses to run when nothing is mounted at the destination.
+    pub(crate) require_mount: bool,
+    /// Bytes that must remain free.
+    pub(crate) reserve: u64,
+    /// Services at a time.
+    pub(crate) jobs: usize,
+    /// Bytes of a log that are kept.
+    pub(crate) log_limit: u64,
+    defaults: ServiceSettings,
+    services: BTreeMap<Service, ServiceSettings>,
+}
+
+/// What batt.toml says of one service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ServiceSettings {
+    /// Its items when none are named.
+    pub(crate) items: Vec<String>,
+    /// The longest that its script may run.
+    pub(crate) max_duration: Option<Duration>,
+    /// The longest that neither its log nor its staging folder may stand still.
+    pub(crate) stall_timeout: Option<Duration>,
+    /// The age that its last good backup must not exceed.
+    pub(crate) max_age: Option<Duration>,
+    /// How much its script gives way to others, as nice(1) counts.
+    pub(crate) nice: Option<i32>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            path: None,
+            require_mount: false,
+            reserve: 0,
+            jobs: 1,
+            log_limit: 16 << 20,
+            defaults: ServiceSettings::default(),
+            services: BTreeMap::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the settings of a home.
+    ///
+    /// # Errors
+    /// A file that is not trusted, and whatever in it cannot be meant: unknown keys, wrong types, values that cannot
+    /// be; each with line and column.
+    pub(crate) fn read(home: &Home) -> Result<Self, Error> {
+        let path = home.settings();
+        match files::read_text(&path, LIMIT)? {
+            None => Ok(Self::default()),
+            Some(text) => {
+                trust::require_trusted(&path)?;
+                Self::parse(&path, &text)
+            }
+        }
+    }
+
+    /// Returns what holds for one service: its own settings, then those of `[defaults]`.
+    ///
+    /// An instance has what its service has, unless it has a section of its own.
+    pub(crate) fn service(&self, service: &Service) -> ServiceSettings {
+        let script = Service::from(service.name().clone());
+        let own = self.services.get(service).or_else(|| self.services.get(&script));
+        own.map_or_else(|| self.defaults.clone(), |own| own.over(&self.defaults))
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+        let written: Written = toml::from_str(text).map_err(|error| Problem::from(error).show(path, text))?;
+        Self::mean(written).map_err(|problem| problem.show(path, text))
+    }
+
+    fn mean(written: Written) -> Result<Self, Problem> {
+        written.refuse_unhonoured()?;
+        let mut settings = Self::default();
+        if let Some(path) = written.path {
+            settings.path = Some(Problem::at(&path, |text| text.parse::<Pattern>())?);
+        }
+        settings.require_mount = written.require_mount.unwrap_or_default();
+        if let Some(reserve) = written.reserve {
+            settings.reserve = Problem::at(&reserve, |text| parse_size(text))?;
+        }
+        if let Some(limit) = written.log_limit {
+            settings.log_limit = Problem::at(&limit, |text| parse_size(text))?;
+        }
+        if let Some(jobs) = written.jobs {
+            settings.jobs = Problem::at(&jobs, |number| match number {
+                1..=64 => Ok(*number as usize),
+                _ => Err(Error::usage("`jobs` must be from 1 to 64")),
+            })?;
+        }
+        settings.defaults = ServiceSettings::mean(written.defaults)?;
+        for (name, section) in written.service {
+            let service = Problem::at(&name, |text| text.parse::<Service>())?;
+            settings.services.insert(service, ServiceSettings::mean(section)?);
+        }
+        Ok(settings)
+    }
+}
+
+impl ServiceSettings {
+    fn mean(written: WrittenService) -> Result<Self, Problem> {
+        let duration = |value: Option<toml::Spanned<String>>| {
+            value
+                .map(|value| Problem::at(&value, |text| parse_duration(text)))
+                .transpose()
+        };
+        let nice = written.nice.map(|value| {
+            Problem::at(&value, |number| match number {
+                -20..=19 => Ok(*number as i32),
+                _ => Err(Error::usage("`nice` must be from -20 to 19")),
+            })
+        });
+        Ok(Self {
+            items: written.items.unwrap_or_default(),
+            max_duration: duration(written.max_duration)?,
+            stall_timeout: duration(written.stall_timeout)?,
+            max_age: duration(written.max_age)?,
+            nice: nice.transpose()?,
+        })
+    }
+
+    fn over(&self, below: &Self) -> Self {
+        Self {
+            items: if self.items.is_empty() {
+                below.items.clone()
+            } else {
+                self.items.clone()
+            },
+            max_duration: self.max_duration.or(below.max_duration),
+            stall_timeout: self.stall_timeout.or(below.stall_timeout),
+            max_age: self.max_age.or(below.max_age),
+            nice: self.nice.or(below.nice),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Settings, Error> {
+        Settings::parse(Path::new("batt.toml"), text)
+    }
+
+    #[test]
+    fn settings_of_a_service_stand_before_those_of_all() {
+        let settings = parse(
+            "path = \"/srv/%Y\"\nreserve = \"1GiB\"\njobs = 2\n[defaults]\nmax_duration = \"6h\"\nnice = 5\n\
+             [service.mysql]\nitems = [\"a\"]\nnice = 10\n[service.\"redis@6380\"]\nstall_timeout = 60\n",
+        );
+        // A bare number is no text; it is told, not guessed.
+        assert!(settings.is_err());
+        let settings = parse(
+            "jobs = 2\n[defaults]\nmax_duration = \"6h\"\nnice = 5\n[service.mysql]\nitems = [\"a\"]\nnice = 10\n",
+        )
+        .unwrap();
+        let mysql = settings.service(&"mysql".parse().unwrap());
+        assert_eq!(
+            (mysql.nice, mysql.max_duration),
+            (Some(10), Some(Duration::from_secs(21_600)))
+        );
+        assert_eq!(settings.service(&"mysql@b".parse().unwrap()).items, ["a"]);
+        assert_eq!(settings.service(&"file".parse().unwrap()).nice, Some(5));
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_with_its_place() {
+        let error = parse("jobs = 1\nreserv = \"1GiB\"\n").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "batt.toml:2:1: unknown key `reserv`\n  |\n2 | reserv = \"1GiB\"\n  | ^^^^^^\n\
+             hint: Did you mean `reserve`?"
+        );
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_is_told_with_its_place() {
+        let error = parse("path = \"/srv/%Q\"\n").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("batt.toml:1:8: `%Q` in the path pattern"),
+            "{error}"
+        );
+        let error = parse("[service.mysql]\nmax_duration = \"soon\"\n").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("batt.toml:2:16: `soon` is not a duration"),
+            "{error}"
+        );
+        let error = parse("jobs = \"many\"\n").unwrap_err();
+        assert!(error.to_string().starts_with("batt.toml:1:8: "), "{error}");
+        let error = parse("jobs = 1\njobs = \n").unwrap_err();
+        assert!(error.to_string().starts_with("batt.toml:2:"), "{error}");
+    }
+
+    #[test]
+    fn a_key_that_is_not_honoured_yet_is_never_ignored() {
+        for text in [
+            "[retention]\nkeep_last = 3\n",
+            "[hooks]\nfailed = [\"x\"]\n",
+            "[defaults]\nmax_shrink = \"50%\"\n",
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.message().contains("is not honoured yet"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The command whose output is stored: started without a shell and without input, and waited for.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+
+use super::StoreError;
+
+/// What a pipe holds at most, where the kernel allows it: fewer switches between the command and us.
+const PIPE: usize = 1 << 20;
+
+/// A command that was started. Its standard error is ours: the log of the service.
+#[derive(Debug)]
+pub(super) struct Dump {
+    /// The program, for messages. Arguments may hold what is not for a log.
+    program: String,
+    child: Child,
+}
+
+impl Dump {
+    /// Starts the command and returns it with the stream of its output.
+    pub(super) fn start(program: &OsStr, arguments: &[OsString]) -> Result<(Dump, ChildStdout), StoreError> {
+        let name = program.to_string_lossy().escape_debug().to_string();
+        let failed = |reason: String| StoreError::Start {
+            command: name.clone(),
+            reason,
+        };
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| failed(reason(&error)))?;
+        let Some(output) = child.stdout.take() else {
+            return Err(failed("it has no output".to_owned()));
+        };
+        // A limit of the kernel on the pipes of one user: slower, not wrong.
+        let _ = rustix::pipe::fcntl_setpipe_size(&output, PIPE);
+        Ok((Dump { program: name, child }, output))
+    }
+
+    /// Waits for the end of the command and returns its name when it succeeded.
+    pub(super) fn wait(mut self) -> Result<String, StoreError> {
+        match self.child.wait() {
+            Ok(status) if status.success() => Ok(self.program),
+            Ok(status) => Err(StoreError::Command {
+                command: self.program,
+                ending: ending(status),
+            }),
+            Err(error) => Err(StoreError::Command {
+                command: self.program,
+                ending: format!("cannot be waited for: {error}"),
+            }),
+        }
+    }
+
+    /// Ends a command whose output has nowhere to go.
+    pub(super) fn kill(mut self) {
+        // It may have ended by itself; then there is nothing to kill, and waiting takes its status.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            "no such command\nhint: is the package of the service's client installed?".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => "it may not be executed".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn ending(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit code {code}"),
+        (None, Some(signal)) => format!("was killed by signal {signal}"),
+        (None, None) => "ended in an unknown way".to_owned(),
+    }
+}

@@ -1,0 +1,126 @@
+//! `batt store [--check KIND] NAME -- COMMAND [ARG...]`: runs a dump command and streams its output compressed and
+//! hashed into the backup. No shell, no pipe that hides an exit code: what began and did not end well is in the ledger.
+
+mod archive_file;
+mod dump;
+mod error;
+mod name;
+mod stream;
+mod target;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::time::Instant;
+
+use crate::archive::Kind;
+use crate::ledger::{Entry, ScriptEnvironment, StoreEnded, append};
+use dump::Dump;
+pub(crate) use error::StoreError;
+use target::Target;
+
+/// What a script asks for.
+#[derive(Debug, Clone)]
+pub(crate) struct StoreRequest {
+    /// The name of the archive, any text.
+    pub(crate) name: OsString,
+    /// What the output must be a complete one of.
+    pub(crate) check: Option<Kind>,
+    /// The program.
+    pub(crate) command: OsString,
+    /// Its arguments, each exactly one.
+    pub(crate) arguments: Vec<OsString>,
+}
+
+/// Runs the command and stores its output as `NAME.zst` in the service's folder.
+///
+/// It succeeds only when the command ended with exit code 0, wrote at least one byte, the stream is complete for its
+/// kind, and the file is on disk. Otherwise the file is gone and the ledger says why; where the ledger cannot be
+/// written, it says that the store never ended, or an empty file stays behind, and both fail the service, too.
+pub(crate) fn store(request: StoreRequest, environment: &ScriptEnvironment) -> Result<(), StoreError> {
+    let name = request.name.to_string_lossy().into_owned();
+    let staging = environment.staging();
+    let (target, file) = match Target::create(&request.name, environment) {
+        Ok(created) => created,
+        Err(error) => {
+            // The script may go on after our exit code. When this line cannot be written either, nothing can.
+            let _ = append(
+                staging,
+                &Entry::StoreRefused {
+                    name,
+                    reason: error.to_string(),
+                },
+            );
+            return Err(error);
+        }
+    };
+    let file_name = target.file_name().to_owned();
+    let began = Entry::StoreBegan {
+        name: name.clone(),
+        file: file_name.clone(),
+    };
+    append(staging, &began).map_err(ledger_error)?;
+    match stored(&request, &target, file, &name) {
+        Ok(ended) => append(staging, &Entry::StoreEnded(ended)).map_err(ledger_error),
+        Err(error) => {
+            // The line first: from the moment the file is gone, its name is free for another store. Without the line
+            // the store is one that never ended.
+            let _ = append(
+                staging,
+                &Entry::StoreFailed {
+                    name,
+                    file: file_name,
+                    reason: error.to_string(),
+                },
+            );
+            target.remove();
+            Err(error)
+        }
+    }
+}
+
+fn ledger_error(error: std::io::Error) -> StoreError {
+    StoreError::Ledger {
+        reason: error.to_string(),
+    }
+}
+
+/// Runs the command into the file and judges both.
+fn stored(request: &StoreRequest, target: &Target, file: File, name: &str) -> Result<StoreEnded, StoreError> {
+    let start = Instant::now();
+    let (dump, output) = Dump::start(&request.command, &request.arguments)?;
+    let streamed = match stream::write(output, file, request.check.map(Kind::stream_check)) {
+        Ok(streamed) => streamed,
+        Err(error) => {
+            dump.kill();
+            return Err(target.write_error(error));
+        }
+    };
+    // A command that failed explains an output that is not complete, so it is told first.
+    let command = dump.wait()?;
+    if streamed.raw_bytes == 0 {
+        return Err(StoreError::Nothing { command });
+    }
+    let facts = match (request.check, streamed.verdict) {
+        (_, Ok(facts)) => facts,
+        (Some(kind), Err(reason)) => return Err(StoreError::Incomplete { kind, reason }),
+        // Without a kind there was nothing to check.
+        (None, Err(reason)) => return Err(target.write_error(reason)),
+    };
+    Ok(StoreEnded {
+        name: name.to_owned(),
+        file: target.file_name().to_owned(),
+        check: request.check,
+        raw_bytes: streamed.raw_bytes,
+        bytes: streamed.bytes,
+        sha256: streamed.sha256,
+        raw_sha256: streamed.raw_sha256,
+        seconds: start.elapsed().as_secs_f64(),
+        facts: facts
+            .iter()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests;
