@@ -7,6 +7,7 @@ mod row;
 
 use std::io;
 
+use batt_protocol::HostClass;
 use chrono::{DateTime, Utc};
 
 use self::frame::frame;
@@ -16,11 +17,10 @@ use super::host_line::end_of;
 use super::look::{Ink, Line, Look, Size};
 use super::plain::PATIENCE;
 use super::screen::Screen;
-use crate::event::{FleetEvent, FleetEventKind as Kind};
+use crate::event::{FleetEvent, FleetEventKind as Kind, Verb};
 use crate::host::Host;
 use crate::reader::Reader;
-use crate::state::FleetState;
-use batt_protocol::HostClass;
+use crate::state::{FleetState, HostRecord};
 
 /// Shows a run on a terminal.
 pub(crate) struct Terminal {
@@ -71,9 +71,11 @@ impl Terminal {
             text.push_str(&format!("\x1b[{}A\r\x1b[J", above.min(size.rows)));
         }
         let ended = std::mem::take(&mut self.ended);
+        let names = row::host_columns(state, size.columns.saturating_sub(1));
         let lines = ended
             .iter()
-            .filter_map(|host| ended_line(host, state, size, self.look));
+            .filter_map(|host| state.host(host))
+            .map(|record| ended_line(record, state.plan().verb, size, names, self.look));
         for line in lines.chain(frame.iter().cloned()) {
             text.push_str(line.text());
             text.push('\n');
@@ -125,13 +127,13 @@ impl Reader for Terminal {
     }
 }
 
-fn ended_line(host: &Host, state: &FleetState, size: Size, look: Look) -> Option<Line> {
-    let (class, words) = end_of(state.host(host)?, state.plan().verb);
+/// Returns the line that a host leaves; `names` is the width of the column for names.
+fn ended_line(record: &HostRecord, verb: Verb, size: Size, names: usize, look: Look) -> Line {
+    let (class, words) = end_of(record, verb);
     let usable = size.columns.saturating_sub(1);
-    let name_columns = row::host_columns(state, usable);
-    let name = fit(host.as_str(), name_columns, look.cut_mark());
+    let name = fit(record.host.as_str(), names, look.cut_mark());
     let mut line = Line::new(look);
-    line.add(Ink::Strong, &to_the_left(&name, name_columns));
+    line.add(Ink::Strong, &to_the_left(&name, names));
     let ink = match class {
         HostClass::Ok => Ink::Good,
         HostClass::Skipped | HostClass::Cancelled => Ink::Warning,
@@ -144,5 +146,5 @@ fn ended_line(host: &Host, state: &FleetState, size: Size, look: Look) -> Option
     line.add(Ink::Plain, &" ".repeat(gap));
     let room = usable.saturating_sub(line.columns());
     line.add(Ink::Plain, &fit(&words, room, look.cut_mark()));
-    Some(line)
+    line
 }
