@@ -119,6 +119,8 @@ impl Reader for Terminal {
     fn finish(&mut self, state: &FleetState) -> io::Result<()> {
         let size = self.size();
         self.draw(state, size, Vec::new())?;
+        // What follows on the same terminal, a summary, stands apart.
+        self.screen.write("\n")?;
         self.screen.finish(PATIENCE)
     }
 
