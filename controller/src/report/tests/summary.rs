@@ -272,6 +272,45 @@ fn a_flood_of_words_is_cut_and_what_is_missing_is_told() {
 }
 
 #[test]
+fn warnings_are_folded_told_once_and_not_without_end() {
+    let hosts: Vec<String> = (0..6).map(|number| format!("db{number}")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let mut story = Story::new(&hosts);
+    for host in &hosts {
+        let mut mysql = good("mysql", MIB, 1.0);
+        mysql.warnings.push("a table was locked".into());
+        let warned = |service: Option<&str>, text: String| EventKind::Warned {
+            service: service.map(|name| name.parse().unwrap()),
+            text,
+        };
+        // The run tells of it, and the report of its service repeats it.
+        story
+            .accept(host, &["mysql"])
+            .agent(host, warned(Some("mysql"), "a table was locked".into()));
+        for number in 0..10 {
+            story.agent(
+                host,
+                warned(None, format!("only {host} has {number}, as file-{host}")),
+            );
+        }
+        story
+            .begin(host, "mysql", None)
+            .service_ends(host, mysql)
+            .end_well(host);
+    }
+    let text = summary(&story, 80);
+    assert_eq!(text.matches("a table was locked").count(), 1, "{text}");
+    assert!(
+        text.starts_with("warning  db[0-5]: mysql: a table was locked\nwarning  db0: only db0 has 0, as")
+    );
+    assert_eq!(text.matches("\nwarning  ").count(), 49);
+    assert!(
+        text.contains("\n(11 more warnings; the journal of the run has them all)\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_run_that_never_came_to_an_end_is_told_as_it_is_known() {
     let mut story = Story::new(&["db1", "db2"]);
     story
