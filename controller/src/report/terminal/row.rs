@@ -163,7 +163,9 @@ impl Progress {
             Some(expected) => {
                 self.add_bar(line, expected, columns);
                 let left = expected.saturating_sub(self.bytes) as f64;
-                if let Some(rate) = rate.filter(|rate| *rate >= 1.0 && left > 0.0) {
+                // The first bytes of a dump tell nothing of the pace of the rest.
+                let tells = self.bytes.saturating_mul(50) >= expected;
+                if let Some(rate) = rate.filter(|rate| *rate >= 1.0 && left > 0.0 && tells) {
                     end = to_the_right(&format!("{} left", estimate(left / rate)), LEFT);
                 }
             }
