@@ -1,5 +1,7 @@
 //! The examples of docs/wire-protocol.md, as fixtures: each is understood, and written again as it stands.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -84,19 +84,23 @@ fn expand(manifest: &Manifest, commands: &[String]) -> Vec<String> {
 
 /// Puts one archive into a line; none when the line is for files that end otherwise.
 fn fill(command: &str, file: &str, name: Option<&str>) -> Option<String> {
+    let ends = |c: char| c.is_whitespace() || "\"';)".contains(c);
     let suffix = command
         .split("NAME")
         .skip(1)
-        .map(|rest| {
-            rest.split(|c: char| c.is_whitespace() || "\"';)".contains(c))
-                .next()
-                .unwrap_or_default()
-        })
+        .map(|rest| rest.split(ends).next().unwrap_or_default())
         .find(|suffix| suffix.starts_with('.') && file.ends_with(*suffix))?;
     let stem = file.strip_suffix(suffix)?;
-    let whole = quoted(file);
-    let filled = command.replace(&format!("NAME{suffix}"), &whole);
-    Some(filled.replace("NAME", &quoted(name.unwrap_or(stem))))
+    // In one pass: what is put in may itself hold the word.
+    let mut parts = command.split("NAME");
+    let mut filled = parts.next()?.to_owned();
+    for part in parts {
+        match part.strip_prefix(suffix) {
+            Some(rest) => filled.extend([quoted(file).as_str(), rest]),
+            None => filled.extend([quoted(name.unwrap_or(stem)).as_str(), part]),
+        }
+    }
+    Some(filled)
 }
 
 fn has_word(command: &str, word: &str) -> bool {
@@ -120,6 +124,7 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backup::ArchiveRecord;
     use crate::backup::manifest::tests::manifest;
 
     fn lines(archives: &[&str], commands: &[&str]) -> Vec<String> {
@@ -159,6 +164,15 @@ mod tests {
         manifest.archives[0].name = Some("/srv/a b.db".to_owned());
         let filled = expand(&manifest, &["zstd -d NAME.zst -o NAME".to_owned()]);
         assert_eq!(filled, ["zstd -d %2Fsrv%2Fa%20b.db.zst -o '/srv/a b.db'"]);
+        manifest.archives[0] = ArchiveRecord {
+            file: "NAME.zst".to_owned(),
+            name: Some("/NAME".to_owned()),
+            ..manifest.archives[0].clone()
+        };
+        assert_eq!(
+            expand(&manifest, &["zstd -d NAME.zst -o NAME".to_owned()]),
+            ["zstd -d NAME.zst -o /NAME"]
+        );
         assert_eq!(quoted("it's"), "'it'\\''s'");
         assert_eq!(quoted("-rf"), "'./-rf'");
     }
