@@ -212,7 +212,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        if ["tests", "tests.rs", "fake_agent.rs"].contains(&name.as_str()) {
+        if ["tests", "tests.rs", "fake_agent", "fake_agent.rs"].contains(&name.as_str()) {
             continue;
         }
         if path.is_dir() {
