@@ -45,6 +45,32 @@ const AGENT: &[&str] = &[
     "command",
 ];
 
+/// The modules of the inventory, likewise.
+const INVENTORY: &[&str] = &[
+    "line",
+    "text",
+    "suggest",
+    "error",
+    "name",
+    "value",
+    "nodeset",
+    "source",
+    "settings",
+    "draft",
+    "native",
+    "plain",
+    "tree",
+    "ansible",
+    "host",
+    "inventory",
+    "explain",
+    "load",
+    "group_source",
+    "selection_error",
+    "pattern",
+    "select",
+];
+
 /// The modules of the controller, likewise.
 const CONTROLLER: &[&str] = &[
     "world",
@@ -116,6 +142,11 @@ fn a_crate_knows_only_those_below_it() {
 #[test]
 fn a_module_of_the_agent_imports_only_those_below_it() {
     require_order("agent", AGENT);
+}
+
+#[test]
+fn a_module_of_the_inventory_imports_only_those_below_it() {
+    require_order("inventory", INVENTORY);
 }
 
 #[test]
