@@ -1,0 +1,204 @@
+//! The mysql service on a real MariaDB server: what was dumped comes back by the commands of RESTORE.md and is equal.
+
+use batt_tests::host::Host;
+use batt_tests::server::mariadb::MariaDb;
+
+const CANARY: &str = "canary-93f1-mysql";
+
+/// Content of every kind that a dump may lose.
+const SHOP: &str = "
+    CREATE DATABASE shop CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
+    USE shop;
+    CREATE TABLE article (id INT PRIMARY KEY AUTO_INCREMENT, title VARCHAR(80), picture BLOB, changed TIMESTAMP,
+        words INT AS (LENGTH(title)) STORED) ENGINE=InnoDB;
+    INSERT INTO article (title, picture, changed)
+        SELECT CONCAT('näme 🙂 ', seq), UNHEX(SHA1(seq)), '2024-02-29 12:00:00' + INTERVAL seq MINUTE FROM seq_1_to_5000;
+    CREATE TABLE part (id INT, section INT) ENGINE=InnoDB PARTITION BY HASH (section) PARTITIONS 4;
+    INSERT INTO part SELECT seq, seq % 7 FROM seq_1_to_500;
+    CREATE SEQUENCE numbers START WITH 100;
+    SELECT NEXT VALUE FOR numbers;
+    CREATE VIEW recent AS SELECT id, title FROM article WHERE id > 4990;
+    CREATE PROCEDURE tidy() DELETE FROM part WHERE id < 0;
+    CREATE FUNCTION twice(x INT) RETURNS INT DETERMINISTIC RETURN 2 * x;
+    CREATE TRIGGER shout BEFORE INSERT ON article FOR EACH ROW SET NEW.title = UPPER(NEW.title);
+    CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY DO CALL tidy();
+    CREATE DATABASE old CHARACTER SET latin1;
+    CREATE TABLE old.visits (id INT PRIMARY KEY, page TEXT) ENGINE=MyISAM;
+    INSERT INTO old.visits SELECT seq, REPEAT('x', seq) FROM seq_1_to_300;
+    CREATE TABLE old.notes (id INT PRIMARY KEY) ENGINE=Aria;
+";
+
+/// Accounts whose grants need the databases to be there.
+const ACCOUNTS: &str = "
+    CREATE ROLE reader; GRANT SELECT ON shop.* TO reader;
+    CREATE USER app@'%' IDENTIFIED BY 'secret of app';
+    GRANT SELECT, INSERT ON shop.article TO app@'%';
+    GRANT EXECUTE ON PROCEDURE shop.tidy TO app@'%';
+    GRANT reader TO app@'%';
+";
+
+/// The account that a careful administrator makes for backups.
+fn backup_account(server: &MariaDb) -> String {
+    server.sql(&format!(
+        "CREATE USER keeper@localhost IDENTIFIED BY '{CANARY}';
+         GRANT SELECT, SHOW VIEW, TRIGGER, EVENT, RELOAD, LOCK TABLES ON *.* TO keeper@localhost;"
+    ));
+    server.option_file("keeper", CANARY).display().to_string()
+}
+
+/// Points the clients of an administrator on this host to a server.
+fn administer(host: &Host, server: &MariaDb) {
+    let options = format!("[client]\nuser=root\nsocket={}\n", server.socket().display());
+    std::fs::write(host.user_home().join(".my.cnf"), options).unwrap();
+}
+
+#[test]
+fn everything_comes_back_equal() {
+    let server = MariaDb::start();
+    server.sql(SHOP);
+    server.sql(ACCOUNTS);
+    let host = Host::new();
+    host.configure("mysql", &[("MYSQL_CREDS", &backup_account(&server))]);
+
+    let (finished, started) = host.batt_traced(&["mysql"]);
+    finished.code(0);
+
+    assert!(started.contains("mariadb-dump"), "{started}");
+    assert!(!started.contains(CANARY));
+    host.assert_nowhere(CANARY);
+    assert_eq!(host.fact("mysql", "consistency.shop"), "transaction");
+    assert_eq!(host.fact("mysql", "consistency.old"), "lock");
+    assert_eq!(host.fact("mysql", "engines.old"), "Aria,MyISAM");
+    assert_eq!(host.fact("mysql", "collation.shop"), "utf8mb4 utf8mb4_unicode_ci");
+
+    let empty = MariaDb::start();
+    administer(&host, &empty);
+    host.restore(&host.backup("mysql"), &[]);
+    for database in ["shop", "old"] {
+        assert_eq!(empty.fingerprint(database), server.fingerprint(database));
+    }
+    assert_eq!(empty.accounts(), server.accounts());
+}
+
+#[test]
+fn a_restore_never_runs_over_a_database_that_is_there() {
+    let server = MariaDb::start();
+    server.sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT); INSERT INTO shop.t VALUES (1)");
+    let host = Host::new();
+    host.configure("mysql", &[("MYSQL_CREDS", &server.option_file("root", "").display().to_string())]);
+    host.batt(&["--mysql-db", "shop"]).code(0);
+    server.sql("INSERT INTO shop.t VALUES (2)");
+    administer(&host, &server);
+
+    let archive = host.backup("mysql").join("shop.zst");
+    let load = format!("set -o pipefail; zstd -dc '{}' | mariadb", archive.display());
+    let mut shell = std::process::Command::new("bash");
+    shell.args(["-c", &load]).env("HOME", host.user_home());
+    let finished = batt_tests::finished::Finished::run(&mut shell);
+
+    assert_ne!(finished.code, Some(0));
+    assert!(finished.stderr.contains("database exists"), "{}", finished.stderr);
+    assert_eq!(server.sql("SELECT id FROM shop.t ORDER BY id"), "1\n2\n");
+}
+
+#[test]
+fn names_of_databases_are_names_whatever_is_in_them() {
+    let server = MariaDb::start();
+    let names = [
+        "-rf",
+        "--all-databases",
+        "a; DROP DATABASE mysql",
+        "$(touch pwned)",
+        "../../etc",
+        "it's \"quoted\"",
+        "back`tick",
+        "back\\slash",
+        "@",
+        "*",
+        "%s%n",
+        "größe",
+        "two\nlines",
+    ];
+    for name in names {
+        let quoted = format!("`{}`", name.replace('`', "``"));
+        server.sql(&format!("CREATE DATABASE {quoted}; USE {quoted}; CREATE TABLE t AS SELECT seq FROM seq_1_to_3"));
+    }
+    let host = Host::new();
+    host.configure("mysql", &[("MYSQL_CREDS", &server.option_file("root", "").display().to_string())]);
+
+    let arguments: Vec<String> = names.iter().map(|name| format!("--mysql-db={name}")).collect();
+    host.batt(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).code(0);
+    let empty = MariaDb::start();
+    administer(&host, &empty);
+    host.restore(&host.backup("mysql"), &[]);
+
+    for name in names {
+        assert_eq!(host.fact("mysql", &format!("tables.{name}")), "1");
+        assert_eq!(empty.fingerprint(name), server.fingerprint(name), "{name}");
+    }
+}
+
+#[test]
+fn a_database_that_is_not_there_fails_by_its_name() {
+    let server = MariaDb::start();
+    server.sql("CREATE DATABASE shop");
+    let host = Host::new();
+    host.configure("mysql", &[("MYSQL_CREDS", &server.option_file("root", "").display().to_string())]);
+
+    let names = ["Shop", "shop%", "no\nsuch", "information_schema"];
+    for name in names {
+        let finished = host.batt(&["--mysql-db", name]).code(2);
+        assert!(finished.stderr.contains("no such database"), "{}", finished.stderr);
+    }
+    assert!(host.backups("mysql").is_empty());
+}
+
+#[test]
+fn an_account_that_would_leave_things_out_is_refused() {
+    let server = MariaDb::start();
+    server.sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT); CREATE PROCEDURE shop.p() SELECT 1;
+        CREATE USER short@localhost IDENTIFIED BY 'x'; GRANT SELECT, LOCK TABLES, SHOW VIEW ON shop.* TO short@localhost;
+        CREATE USER own@localhost IDENTIFIED BY 'x'; GRANT ALL PRIVILEGES ON shop.* TO own@localhost;");
+    let host = Host::new();
+
+    host.configure("mysql", &[("MYSQL_CREDS", &server.option_file("short", "x").display().to_string())]);
+    let finished = host.batt(&["--mysql-db", "shop"]).code(2);
+    assert!(finished.stderr.contains("lacks privileges (TRIGGER, ROUTINES) on `shop`"), "{}", finished.stderr);
+
+    // It sees one database of several, and must not call that all.
+    let finished = host.batt(&["mysql"]).code(2);
+    assert!(finished.stderr.contains("may not see all databases"), "{}", finished.stderr);
+
+    // Somebody else's procedure cannot be read by it: mariadb-dump itself says so.
+    host.configure("mysql", &[("MYSQL_CREDS", &server.option_file("own", "x").display().to_string())]);
+    let finished = host.batt(&["--mysql-db", "shop"]).code(2);
+    assert!(finished.stderr.contains("insufficient privileges"), "{}", finished.stderr);
+    server.sql("DROP PROCEDURE shop.p");
+    host.batt(&["--mysql-db", "shop"]).code(0);
+}
+
+#[test]
+fn wrong_credentials_and_a_server_that_is_gone_fail_and_keep_the_earlier_backup() {
+    let mut server = MariaDb::start();
+    server.sql("CREATE DATABASE shop");
+    let right = backup_account(&server);
+    let host = Host::new();
+    host.configure("mysql", &[("MYSQL_CREDS", &right)]);
+    host.batt(&["mysql"]).code(0);
+    let before = std::fs::read(host.backup("mysql").join("manifest.json")).unwrap();
+
+    let wrong = server.option_file("nobody", "canary-wrong-password");
+    host.configure("mysql", &[("MYSQL_CREDS", &wrong.display().to_string())]);
+    let finished = host.batt(&["mysql"]).code(2);
+    assert!(finished.stderr.contains("Access denied"), "{}", finished.stderr);
+    host.assert_nowhere("canary-wrong-password");
+
+    host.configure("mysql", &[("MYSQL_CREDS", "/nonexistent/my.cnf")]);
+    let finished = host.batt(&["mysql"]).code(2);
+    assert!(finished.stderr.contains("`/nonexistent/my.cnf`"), "{}", finished.stderr);
+
+    host.configure("mysql", &[("MYSQL_CREDS", &right)]);
+    server.kill();
+    host.batt(&["mysql"]).code(2);
+    assert_eq!(std::fs::read(host.backup("mysql").join("manifest.json")).unwrap(), before);
+}
