@@ -1,5 +1,7 @@
 //! The mysql service on a real MariaDB server: what was dumped comes back by the commands of RESTORE.md and is equal.
 
+use std::thread;
+
 use batt_tests::host::Host;
 use batt_tests::server::mariadb::MariaDb;
 
@@ -85,7 +87,13 @@ fn a_restore_never_runs_over_a_database_that_is_there() {
     let server = MariaDb::start();
     server.sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT); INSERT INTO shop.t VALUES (1)");
     let host = Host::new();
-    host.configure("mysql", &[("MYSQL_CREDS", &server.option_file("root", "").display().to_string())]);
+    host.configure(
+        "mysql",
+        &[(
+            "MYSQL_CREDS",
+            &server.option_file("root", "").display().to_string(),
+        )],
+    );
     host.batt(&["--mysql-db", "shop"]).code(0);
     server.sql("INSERT INTO shop.t VALUES (2)");
     administer(&host, &server);
@@ -121,13 +129,22 @@ fn names_of_databases_are_names_whatever_is_in_them() {
     ];
     for name in names {
         let quoted = format!("`{}`", name.replace('`', "``"));
-        server.sql(&format!("CREATE DATABASE {quoted}; USE {quoted}; CREATE TABLE t AS SELECT seq FROM seq_1_to_3"));
+        server.sql(&format!(
+            "CREATE DATABASE {quoted}; USE {quoted}; CREATE TABLE t AS SELECT seq FROM seq_1_to_3"
+        ));
     }
     let host = Host::new();
-    host.configure("mysql", &[("MYSQL_CREDS", &server.option_file("root", "").display().to_string())]);
+    host.configure(
+        "mysql",
+        &[(
+            "MYSQL_CREDS",
+            &server.option_file("root", "").display().to_string(),
+        )],
+    );
 
     let arguments: Vec<String> = names.iter().map(|name| format!("--mysql-db={name}")).collect();
-    host.batt(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).code(0);
+    host.batt(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+        .code(0);
     let empty = MariaDb::start();
     administer(&host, &empty);
     host.restore(&host.backup("mysql"), &[]);
@@ -143,12 +160,22 @@ fn a_database_that_is_not_there_fails_by_its_name() {
     let server = MariaDb::start();
     server.sql("CREATE DATABASE shop");
     let host = Host::new();
-    host.configure("mysql", &[("MYSQL_CREDS", &server.option_file("root", "").display().to_string())]);
+    host.configure(
+        "mysql",
+        &[(
+            "MYSQL_CREDS",
+            &server.option_file("root", "").display().to_string(),
+        )],
+    );
 
     let names = ["Shop", "shop%", "no\nsuch", "information_schema"];
     for name in names {
         let finished = host.batt(&["--mysql-db", name]).code(2);
-        assert!(finished.stderr.contains("no such database"), "{}", finished.stderr);
+        assert!(
+            finished.stderr.contains("no such database"),
+            "{}",
+            finished.stderr
+        );
     }
     assert!(host.backups("mysql").is_empty());
 }
@@ -161,25 +188,51 @@ fn an_account_that_would_leave_things_out_is_refused() {
         CREATE USER own@localhost IDENTIFIED BY 'x'; GRANT ALL PRIVILEGES ON shop.* TO own@localhost;");
     let host = Host::new();
 
-    host.configure("mysql", &[("MYSQL_CREDS", &server.option_file("short", "x").display().to_string())]);
+    host.configure(
+        "mysql",
+        &[(
+            "MYSQL_CREDS",
+            &server.option_file("short", "x").display().to_string(),
+        )],
+    );
     let finished = host.batt(&["--mysql-db", "shop"]).code(2);
-    assert!(finished.stderr.contains("lacks privileges (TRIGGER, ROUTINES) on `shop`"), "{}", finished.stderr);
+    assert!(
+        finished
+            .stderr
+            .contains("lacks privileges (TRIGGER, ROUTINES) on `shop`"),
+        "{}",
+        finished.stderr
+    );
 
     // It sees one database of several, and must not call that all.
     let finished = host.batt(&["mysql"]).code(2);
-    assert!(finished.stderr.contains("may not see all databases"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("may not see all databases"),
+        "{}",
+        finished.stderr
+    );
 
     // Somebody else's procedure cannot be read by it: mariadb-dump itself says so.
-    host.configure("mysql", &[("MYSQL_CREDS", &server.option_file("own", "x").display().to_string())]);
+    host.configure(
+        "mysql",
+        &[(
+            "MYSQL_CREDS",
+            &server.option_file("own", "x").display().to_string(),
+        )],
+    );
     let finished = host.batt(&["--mysql-db", "shop"]).code(2);
-    assert!(finished.stderr.contains("insufficient privileges"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("insufficient privileges"),
+        "{}",
+        finished.stderr
+    );
     server.sql("DROP PROCEDURE shop.p");
     host.batt(&["--mysql-db", "shop"]).code(0);
 }
 
 #[test]
 fn wrong_credentials_and_a_server_that_is_gone_fail_and_keep_the_earlier_backup() {
-    let mut server = MariaDb::start();
+    let server = MariaDb::start();
     server.sql("CREATE DATABASE shop");
     let right = backup_account(&server);
     let host = Host::new();
@@ -195,10 +248,52 @@ fn wrong_credentials_and_a_server_that_is_gone_fail_and_keep_the_earlier_backup(
 
     host.configure("mysql", &[("MYSQL_CREDS", "/nonexistent/my.cnf")]);
     let finished = host.batt(&["mysql"]).code(2);
-    assert!(finished.stderr.contains("`/nonexistent/my.cnf`"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("`/nonexistent/my.cnf`"),
+        "{}",
+        finished.stderr
+    );
 
     host.configure("mysql", &[("MYSQL_CREDS", &right)]);
     server.kill();
     host.batt(&["mysql"]).code(2);
-    assert_eq!(std::fs::read(host.backup("mysql").join("manifest.json")).unwrap(), before);
+    assert_eq!(
+        std::fs::read(host.backup("mysql").join("manifest.json")).unwrap(),
+        before
+    );
+}
+
+#[test]
+fn a_server_that_dies_in_mid_dump_fails_the_backup_and_keeps_the_earlier_one() {
+    let server = MariaDb::start();
+    server.sql("CREATE DATABASE shop; CREATE TABLE shop.first (id INT); CREATE TABLE shop.second (id INT)");
+    let host = Host::new();
+    host.configure(
+        "mysql",
+        &[(
+            "MYSQL_CREDS",
+            &server.option_file("root", "").display().to_string(),
+        )],
+    );
+    host.batt(&["mysql"]).code(0);
+    let manifest = host.backup("mysql").join("manifest.json");
+    let before = std::fs::read(&manifest).unwrap();
+
+    let finished = thread::scope(|scope| {
+        // The dump is known to be at work once it waits for the lock, which is held until the server dies.
+        let holder = scope.spawn(|| server.hold("LOCK TABLES shop.second WRITE"));
+        server.wait_until(
+            "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(3600)%'",
+        );
+        let run = scope.spawn(|| host.batt(&["mysql"]));
+        server.wait_until(
+            "SELECT id FROM information_schema.processlist WHERE state LIKE 'Waiting for table%'",
+        );
+        server.kill();
+        holder.join().unwrap();
+        run.join().unwrap()
+    });
+
+    finished.code(2);
+    assert_eq!(std::fs::read(&manifest).unwrap(), before);
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::{Account, Running, SEARCH_PATH, build_of, copy_of_template, private_folder, program};
+use super::{Account, Running, SEARCH_PATH, build_of, copy_of_template, private_folder, program, wait_until};
 use crate::finished::Finished;
 
 /// A MariaDB server that lives as long as this value.
@@ -65,6 +65,19 @@ impl MariaDb {
     #[track_caller]
     pub fn sql(&self, statements: &str) -> String {
         Finished::run_with(&mut client(&self.socket()), statements.as_bytes()).success()
+    }
+
+    /// Runs a statement and keeps its locks until the server dies.
+    pub fn hold(&self, statement: &str) {
+        let statements = format!("{statement}; SELECT SLEEP(3600);");
+        let finished = Finished::run_with(&mut client(&self.socket()), statements.as_bytes());
+        assert_ne!(finished.code, Some(0), "it was to end by the death of the server");
+    }
+
+    /// Waits until a query has rows.
+    #[track_caller]
+    pub fn wait_until(&self, query: &str) {
+        wait_until(query, || !self.sql(query).is_empty());
     }
 
     /// Returns a fingerprint of everything in a database: its collation, and tables with checksums, routines, triggers,
@@ -131,7 +144,7 @@ impl MariaDb {
     }
 
     /// Ends the server as a crash does.
-    pub fn kill(&mut self) {
+    pub fn kill(&self) {
         self.running.kill();
     }
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,9 +20,9 @@ pub mod postgresql;
 pub mod redis;
 pub mod sqlite;
 
-/// How long a server may take to answer on a machine that is busy with other tests.
-const START_DEADLINE: Duration = Duration::from_secs(60);
-/// How often a server that starts is asked.
+/// How long a server may take for what is waited for, on a machine that is busy with other tests.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// How often it is asked meanwhile.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The account that a server runs under.
@@ -103,7 +104,7 @@ fn private_folder(account: Option<Account>) -> TempDir {
 /// A running server.
 #[derive(Debug)]
 struct Running {
-    child: Child,
+    child: Mutex<Child>,
     /// The signal that ends it at once, its children with it.
     stop: Signal,
 }
@@ -119,10 +120,13 @@ impl Running {
         let child = command
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        let mut running = Self { child, stop };
-        let deadline = Instant::now() + START_DEADLINE;
+        let running = Self {
+            child: Mutex::new(child),
+            stop,
+        };
+        let deadline = Instant::now() + DEADLINE;
         while !answers() {
-            let ended = running.child.try_wait().expect("a child can be waited for");
+            let ended = running.child().try_wait().expect("a child can be waited for");
             assert!(
                 ended.is_none() && Instant::now() < deadline,
                 "the server does not answer: {command:?}, ended: {ended:?}\n{}",
@@ -134,18 +138,32 @@ impl Running {
     }
 
     /// Ends the server at once, as a crash does, and waits until it is gone.
-    fn kill(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            let pid = Pid::from_child(&self.child);
-            kill_process(pid, self.stop).ok();
-            self.child.wait().ok();
+    fn kill(&self) {
+        let mut child = self.child();
+        if matches!(child.try_wait(), Ok(None)) {
+            kill_process(Pid::from_child(&child), self.stop).ok();
+            child.wait().ok();
         }
+    }
+
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// Asks until the answer is yes.
+#[track_caller]
+fn wait_until(what: &str, answer: impl Fn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !answer() {
+        assert!(Instant::now() < deadline, "waited too long for: {what}");
+        thread::sleep(POLL_INTERVAL);
     }
 }
 

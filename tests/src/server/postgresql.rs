@@ -7,7 +7,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::{Account, Running, SEARCH_PATH, build_of, copy_of_template, private_folder, program};
+use super::{Account, Running, SEARCH_PATH, build_of, copy_of_template, private_folder, program, wait_until};
 use crate::finished::{Finished, INSTALL_HINT};
 
 /// A PostgreSQL server that lives as long as this value.
@@ -70,6 +70,19 @@ impl Postgresql {
         Finished::run_with(&mut client(self.folder.path(), database), statements.as_bytes()).success()
     }
 
+    /// Runs a statement and keeps its locks until the server dies.
+    pub fn hold(&self, database: &str, statement: &str) {
+        let statements = format!("BEGIN; {statement}; SELECT pg_sleep(3600);");
+        let finished = Finished::run_with(&mut client(self.folder.path(), database), statements.as_bytes());
+        assert_ne!(finished.code, Some(0), "it was to end by the death of the server");
+    }
+
+    /// Waits until a query has rows.
+    #[track_caller]
+    pub fn wait_until(&self, database: &str, query: &str) {
+        wait_until(query, || !self.sql(database, query).is_empty());
+    }
+
     /// Returns a fingerprint of everything in a database: its schema as pg_dump writes it, the rows of each table in
     /// order, large objects, sequences, encoding.
     pub fn fingerprint(&self, database: &str) -> String {
@@ -77,7 +90,7 @@ impl Postgresql {
         schema
             .env_clear()
             .env("PATH", SEARCH_PATH)
-            .args(["--schema-only", "--create", "--no-password"]);
+            .args(["--schema-only", "--no-password"]);
         schema
             .args(["--username=postgres", "--host"])
             .arg(self.folder.path());
@@ -110,7 +123,9 @@ impl Postgresql {
                 database,
                 "SELECT oid, md5(lo_get(oid)) FROM pg_largeobject_metadata ORDER BY oid;
                  SELECT schemaname, sequencename, last_value FROM pg_sequences ORDER BY 1, 2;
-                 SELECT pg_encoding_to_char(encoding), datcollate FROM pg_database WHERE datname = current_database();",
+                 SELECT pg_encoding_to_char(encoding), datcollate, datacl, setconfig, pg_get_userbyid(datdba)
+                     FROM pg_database d LEFT JOIN pg_db_role_setting ON setdatabase = d.oid
+                     WHERE datname = current_database();",
             )
     }
 
@@ -133,7 +148,7 @@ impl Postgresql {
     }
 
     /// Ends the server as a crash does.
-    pub fn kill(&mut self) {
+    pub fn kill(&self) {
         self.running.kill();
     }
 }

@@ -58,13 +58,16 @@ impl Redis {
         Finished::run_with(&mut client(&self.socket(), &self.password), commands.as_bytes()).success()
     }
 
-    /// Returns a fingerprint of a database: each key with its type, time to live in ms when it has one, and serialised value.
+    /// Returns a fingerprint of a database: each key with its end of life in ms and a hash of its value.
     pub fn fingerprint(&self, database: u32) -> String {
-        self.run(&format!(
-            "SELECT {database}\nDBSIZE\nEVAL \"local all = redis.call('KEYS', '*') table.sort(all) local out = {{}} \
-             for _, key in ipairs(all) do local dump = redis.sha1hex(redis.call('DUMP', key)) \
-             out[#out + 1] = key .. ' ' .. redis.call('PEXPIRETIME', key) .. ' ' .. dump end return out\" 0\n"
-        ))
+        let script = "local keys = redis.call('KEYS', '*') table.sort(keys) local lines = {} \
+             for _, key in ipairs(keys) do local value \
+                 if redis.call('TYPE', key).ok == 'set' then \
+                     value = redis.call('SMEMBERS', key) table.sort(value) value = table.concat(value, ' ') \
+                 else value = redis.call('DUMP', key) end \
+                 lines[#lines + 1] = key .. ' ' .. redis.call('PEXPIRETIME', key) .. ' ' .. redis.sha1hex(value) \
+             end return lines";
+        self.run(&format!("SELECT {database}\nDBSIZE\nEVAL \"{script}\" 0\n"))
     }
 
     /// Returns the folder with the server's files.
@@ -78,7 +81,7 @@ impl Redis {
     }
 
     /// Ends the server as a crash does.
-    pub fn kill(&mut self) {
+    pub fn kill(&self) {
         self.running.kill();
     }
 }
