@@ -47,6 +47,18 @@ impl Finished {
         }
     }
 
+    /// Returns everything that it said, wherever.
+    pub fn said(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+
+    /// Asserts that a text is in what it said.
+    #[track_caller]
+    pub fn says(&self, text: &str) {
+        let said = self.said();
+        assert!(said.contains(text), "`{text}` is not in:\n{said}");
+    }
+
     /// Returns stdout; panics with everything that is known unless the exit code is 0.
     #[track_caller]
     pub fn success(self) -> String {

@@ -1,5 +1,6 @@
 //! A host in a temporary folder: a home and a place for backups of its own, and the program under test.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -130,12 +131,30 @@ impl Host {
 
     /// Returns a fact of the one backup of a service.
     #[track_caller]
-    pub fn fact(&self, service: &str, key: &str) -> Value {
-        let manifest = self.manifest(service);
-        manifest["facts"]
-            .get(key)
-            .cloned()
-            .unwrap_or_else(|| panic!("no fact `{key}` in {manifest:#}"))
+    pub fn fact(&self, service: &str, key: &str) -> String {
+        let mut facts = self.facts(service, key);
+        facts
+            .remove(key)
+            .unwrap_or_else(|| panic!("no fact `{key}` among {facts:?}"))
+    }
+
+    /// Returns the facts of the one backup of a service whose keys begin with `prefix`.
+    #[track_caller]
+    pub fn facts(&self, service: &str, prefix: &str) -> BTreeMap<String, String> {
+        let facts = self.manifest(service)["facts"].clone();
+        let facts: BTreeMap<String, String> = serde_json::from_value(facts).expect("facts are texts");
+        facts
+            .into_iter()
+            .filter(|(key, _)| key.starts_with(prefix))
+            .collect()
+    }
+
+    /// Returns what the scripts of a service have said in all runs.
+    pub fn logs(&self, service: &str) -> String {
+        let runs = entries(&self.home().join("var/runs"));
+        runs.iter()
+            .filter_map(|run| fs::read_to_string(run.join(format!("{service}.log"))).ok())
+            .collect()
     }
 
     /// Runs the commands of a backup's RESTORE.md one after the other, in its folder, as an administrator would.

@@ -1,4 +1,5 @@
 //! The file service: trees come back by the commands of RESTORE.md, with everything that a file is.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
 use std::io::Write as _;
@@ -195,11 +196,11 @@ fn what_cannot_be_a_path_or_is_not_there_fails_by_its_name() {
         ("--checkpoint-action=exec=touch pwned", "is no absolute path"),
     ] {
         let finished = host.batt(&[&format!("--file={item}")]).code(2);
-        assert!(finished.stderr.contains(reason), "{item}: {}", finished.stderr);
-        assert!(finished.stderr.contains(item), "{item}: {}", finished.stderr);
+        finished.says(reason);
+        finished.says(item);
     }
     let finished = host.batt(&["file"]).code(2);
-    assert!(finished.stderr.contains("FILE_DATA_DIRS"), "{}", finished.stderr);
+    finished.says("FILE_DATA_DIRS");
     assert!(host.backups("file").is_empty());
 }
 
@@ -233,7 +234,7 @@ fn a_file_that_changes_while_it_is_read_is_kept_and_a_warning() {
     let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
     let warnings = report["services"][0]["warnings"].to_string();
     assert!(warnings.contains("changed while they were read"), "{report:#}");
-    assert!(finished.stderr.contains("growing"), "{}", finished.stderr);
+    assert!(host.logs("file").contains("growing"), "{}", finished.said());
     fs::remove_dir_all(&tree).unwrap();
     host.restore(&host.backup("file"), &[]);
     assert_eq!(fs::read_to_string(tree.join("quiet")).unwrap(), "here");

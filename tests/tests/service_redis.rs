@@ -1,4 +1,5 @@
 //! The redis service on a real server: the RDB file comes back by the commands of RESTORE.md and is equal.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use batt_tests::host::Host;
 use batt_tests::server::redis::Redis;
@@ -62,11 +63,7 @@ fn there_are_no_items() {
 
     let finished = host.batt(&["--redis-db", "5"]).code(2);
 
-    assert!(
-        finished.stderr.contains("cannot back up `5` alone"),
-        "{}",
-        finished.stderr
-    );
+    finished.says("cannot back up `5` alone");
     assert!(host.backups("redis").is_empty());
 }
 
@@ -81,11 +78,7 @@ fn a_wrong_password_and_a_server_that_is_gone_fail_and_keep_the_earlier_backup()
 
     configure(&host, &server, "canary-wrong-password");
     let finished = host.batt(&["redis"]).code(2);
-    assert!(
-        finished.stderr.contains("cannot ask the server"),
-        "{}",
-        finished.stderr
-    );
+    finished.says("cannot ask the server");
     host.assert_nowhere("canary-wrong-password");
 
     configure(&host, &server, CANARY);
@@ -106,11 +99,7 @@ fn another_folder_than_the_configured_one_is_a_warning() {
     ];
     host.configure("redis", &settings);
     let finished = host.batt(&["--format", "json", "redis"]).code(0);
-    assert!(
-        finished.stdout.contains("is it the right one?"),
-        "{}",
-        finished.stdout
-    );
+    finished.says("is it the right one?");
 
     let folder = format!("{}/", server.folder().display());
     settings[2].1 = &folder;

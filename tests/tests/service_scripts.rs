@@ -1,4 +1,5 @@
 //! What holds for every shipped script: it can be run, is clean shell, tells of itself, and has a template of settings.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
