@@ -75,8 +75,7 @@ impl Host {
     /// Runs `batt` on this host under strace; returns also the arguments of every program that was started meanwhile.
     pub fn batt_traced(&self, arguments: &[&str]) -> (Finished, String) {
         let trace = self.scratch().join("trace");
-        let mut command = self.command(&program("strace"));
-        command.args([
+        let trace_to = [
             "-f",
             "-qq",
             "-e",
@@ -86,18 +85,25 @@ impl Host {
             "-s",
             "65536",
             "-o",
-        ]);
-        command
-            .arg(&trace)
-            .arg(under_test("batt"))
-            .args(self.location())
-            .args(arguments);
-        let finished = Finished::run(&mut command);
+        ];
+        let wrapper: Vec<&str> = trace_to.into_iter().chain(trace.to_str()).collect();
+        let finished = self.batt_within("strace", &wrapper, arguments);
         // Without -v the environment, where secrets may be, is but counted.
         (
             finished,
             fs::read_to_string(&trace).expect("strace writes its trace"),
         )
+    }
+
+    /// Runs `batt` on this host by a program that takes a command line at the end of its own.
+    pub fn batt_within(&self, wrapper: &str, its_arguments: &[&str], arguments: &[&str]) -> Finished {
+        let mut command = self.command(&program(wrapper));
+        command
+            .args(its_arguments)
+            .arg(under_test("batt"))
+            .args(self.location())
+            .args(arguments);
+        Finished::run(&mut command)
     }
 
     /// Returns the folder of the one backup of a service that is published.

@@ -263,3 +263,36 @@ fn a_backup_does_not_swallow_itself() {
     );
     assert!(!members.contains(".zst"), "{members}");
 }
+
+#[test]
+fn file_systems_mounted_below_are_left_out_and_recorded() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("only root can mount: not tried");
+        return;
+    }
+    let host = Host::new();
+    let mount = host.scratch().join("tree/other disk");
+    fs::create_dir_all(&mount).unwrap();
+    let tree = mount.parent().unwrap();
+    fs::write(tree.join("own"), "x").unwrap();
+
+    let mounted = "mount -t tmpfs none \"$0\" && : >\"$0/foreign\" && exec \"$@\"";
+    let wrapper = ["--mount", "bash", "-c", mounted, text(&mount)];
+    host.batt_within("unshare", &wrapper, &["--file", text(tree)])
+        .code(0);
+
+    let skipped = host.facts("file", "skipped-mounts.");
+    assert_eq!(skipped.values().collect::<Vec<_>>(), [text(&mount)]);
+    fs::remove_dir_all(tree).unwrap();
+    host.restore(&host.backup("file"), &[]);
+    assert_eq!(
+        run(
+            "find",
+            &[text(tree), "-mindepth", "1", "-printf", "%f\n", "-prune"]
+        )
+        .lines()
+        .count(),
+        2
+    );
+    assert!(!mount.join("foreign").exists());
+}

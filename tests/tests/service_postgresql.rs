@@ -213,3 +213,24 @@ fn a_server_that_dies_in_mid_dump_fails_the_backup_and_keeps_the_earlier_one() {
     finished.code(2);
     assert_eq!(fs::read(&manifest).unwrap(), before);
 }
+
+#[test]
+fn root_asks_as_the_account_that_the_server_knows() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("only root can act as another account: not tried");
+        return;
+    }
+    let server = Postgresql::start();
+    let host = Host::new();
+    let mut environment = server.environment();
+    environment.retain(|(key, _)| *key != "PGUSER");
+
+    // There is no role `root`.
+    configure(&host, &environment);
+    host.batt(&["postgresql"]).code(2);
+
+    environment.push(("BACKUP_USER", "postgres".to_owned()));
+    configure(&host, &environment);
+    host.batt(&["postgresql"]).code(0);
+    assert_eq!(host.fact("postgresql", "tables.postgres"), "0");
+}
