@@ -1,1 +1,11 @@
 //! What the black-box tests share: private servers, private homes, and the two programs under test.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails"
+)]
+
+pub mod finished;
+pub mod host;
+pub mod server;

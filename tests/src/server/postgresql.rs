@@ -1,0 +1,194 @@
+//! A private PostgreSQL cluster, with the superuser `postgres` and without passwords, on a Unix socket alone.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::{Account, Running, SEARCH_PATH, build_of, copy_of_template, private_folder, program, wait_until};
+use crate::finished::{Finished, INSTALL_HINT};
+
+/// A PostgreSQL server that lives as long as this value.
+#[derive(Debug)]
+pub struct Postgresql {
+    running: Running,
+    folder: TempDir,
+}
+
+impl Postgresql {
+    /// Starts a cluster that has nothing but what initdb makes.
+    pub fn start() -> Self {
+        let account = Account::of_package("postgres");
+        let programs = newest_programs();
+        let server = programs.join("postgres");
+        let folder = private_folder(account);
+        let data = folder.path().join("data");
+        copy_of_template(
+            &format!("postgresql-{}", build_of(&server)),
+            account,
+            &data,
+            |target| {
+                let mut initdb = Account::command(account, &programs.join("initdb"));
+                initdb.arg("-D").arg(target);
+                // Passwords are asked for, as in production, from every account but `postgres`.
+                initdb.args(["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"]);
+                Finished::run(&mut initdb).success();
+                fs::write(
+                    target.join("pg_hba.conf"),
+                    "local all postgres trust\nlocal all all scram-sha-256\n",
+                )
+                .expect("the data folder can be written");
+            },
+        );
+
+        let mut command = Account::command(account, &server);
+        command
+            .arg("-D")
+            .arg(&data)
+            .arg("-k")
+            .arg(folder.path())
+            .args(["-c", "listen_addresses="]);
+        command.args([
+            "-c",
+            "fsync=off",
+            "-c",
+            "full_page_writes=off",
+            "-c",
+            "autovacuum=off",
+        ]);
+        let running = Running::start(command, &folder.path().join("log"), Signal::QUIT, || {
+            Finished::run(client(folder.path(), "postgres").arg("--command=SELECT 1")).code == Some(0)
+        });
+        Self { running, folder }
+    }
+
+    /// Runs SQL statements as `postgres` in a database; returns the rows, columns between `|`. Panics on an error.
+    #[track_caller]
+    pub fn sql(&self, database: &str, statements: &str) -> String {
+        Finished::run_with(&mut client(self.folder.path(), database), statements.as_bytes()).success()
+    }
+
+    /// Runs a statement and keeps its locks until the server dies.
+    pub fn hold(&self, database: &str, statement: &str) {
+        let statements = format!("BEGIN; {statement}; SELECT pg_sleep(3600);");
+        let finished = Finished::run_with(&mut client(self.folder.path(), database), statements.as_bytes());
+        assert_ne!(finished.code, Some(0), "it was to end by the death of the server");
+    }
+
+    /// Waits until a query has rows.
+    #[track_caller]
+    pub fn wait_until(&self, database: &str, query: &str) {
+        wait_until(query, || !self.sql(database, query).is_empty());
+    }
+
+    /// Returns a fingerprint of everything in a database: its schema as pg_dump writes it, the rows of each table in
+    /// order, large objects, sequences, encoding.
+    pub fn fingerprint(&self, database: &str) -> String {
+        let mut schema = Command::new(newest_programs().join("pg_dump"));
+        schema
+            .env_clear()
+            .env("PATH", SEARCH_PATH)
+            .args(["--schema-only", "--no-password"]);
+        schema
+            .args(["--username=postgres", "--host"])
+            .arg(self.folder.path());
+        schema.arg(format!("--dbname={}", connection(database)));
+        let schema = Finished::run(&mut schema).success();
+        // Two lines hold a key that is new in each dump.
+        let is_stable = |line: &&str| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict");
+        let mut fingerprint: String = schema
+            .lines()
+            .filter(is_stable)
+            .map(|line| format!("{line}\n"))
+            .collect();
+
+        let tables = self.sql(
+            database,
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+                 WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1",
+        );
+        for table in tables.lines() {
+            let rows = self.sql(
+                database,
+                &format!(
+                    "SELECT count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text COLLATE \"C\")) FROM {table} t"
+                ),
+            );
+            fingerprint += &format!("{table} {rows}");
+        }
+        fingerprint
+            + &self.sql(
+                database,
+                "SELECT oid, md5(lo_get(oid)) FROM pg_largeobject_metadata ORDER BY oid;
+                 SELECT schemaname, sequencename, last_value FROM pg_sequences ORDER BY 1, 2;
+                 SELECT pg_encoding_to_char(encoding), datcollate, datacl, setconfig, pg_get_userbyid(datdba)
+                     FROM pg_database d LEFT JOIN pg_db_role_setting ON setdatabase = d.oid
+                     WHERE datname = current_database();",
+            )
+    }
+
+    /// Returns the roles with their rights, passwords and memberships.
+    pub fn roles(&self) -> String {
+        self.sql(
+            "postgres",
+            "SELECT rolname, rolsuper, rolcreatedb, rolcanlogin, rolbypassrls, rolpassword FROM pg_authid ORDER BY 1;
+             SELECT r.rolname, m.rolname FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid
+                 JOIN pg_roles m ON m.oid = a.member ORDER BY 1, 2;",
+        )
+    }
+
+    /// Returns the settings that lead a client here as `postgres`.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("PGHOST", self.folder.path().display().to_string()),
+            ("PGUSER", "postgres".to_owned()),
+        ]
+    }
+
+    /// Ends the server as a crash does.
+    pub fn kill(&self) {
+        self.running.kill();
+    }
+}
+
+/// Returns the folder of the newest version that is installed; Debian keeps servers out of the search path.
+fn newest_programs() -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let newest = versions
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|version| Path::new(&format!("/usr/lib/postgresql/{version}/bin/postgres")).is_file())
+        .max()
+        .unwrap_or_else(|| panic!("PostgreSQL's server is not installed\n{INSTALL_HINT}"));
+    PathBuf::from(format!("/usr/lib/postgresql/{newest}/bin"))
+}
+
+/// Returns a connection string in which a name stays a name, whatever is in it.
+fn connection(database: &str) -> String {
+    format!("dbname='{}'", database.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+/// Returns a client that talks to a server as `postgres`, stops at the first error, and prints bare rows.
+fn client(folder: &Path, database: &str) -> Command {
+    let mut command = Command::new(program("psql"));
+    command
+        .env_clear()
+        .env("PATH", SEARCH_PATH)
+        .env("LC_ALL", "C.UTF-8");
+    command.args([
+        "--no-psqlrc",
+        "--no-password",
+        "--quiet",
+        "--tuples-only",
+        "--no-align",
+    ]);
+    command
+        .args(["--set=ON_ERROR_STOP=1", "--username=postgres", "--host"])
+        .arg(folder);
+    command.arg(format!("--dbname={}", connection(database)));
+    command
+}

@@ -1,0 +1,113 @@
+//! The redis service on a real server: the RDB file comes back by the commands of RESTORE.md and is equal.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use batt_tests::host::Host;
+use batt_tests::server::redis::Redis;
+
+const CANARY: &str = "canary-7d20-redis";
+
+fn host_of(server: &Redis, password: &str) -> Host {
+    let host = Host::new();
+    configure(&host, server, password);
+    host
+}
+
+fn configure(host: &Host, server: &Redis, password: &str) {
+    let socket = server.socket().display().to_string();
+    host.configure("redis", &[("REDIS_SOCKET", &socket), ("REDISCLI_AUTH", password)]);
+}
+
+/// Keys of every type, in two databases.
+fn fill(server: &Redis) {
+    let strings: String = (0..2000)
+        .map(|n| format!("SET key:{n} {}\n", "v".repeat(n % 300 + 1)))
+        .collect();
+    server.run(&strings);
+    server.run(
+        "SETEX brief 86400 x\nRPUSH list a b c\nSADD set 1 2 three\nZADD sorted 1 one 2.5 two\nHSET hash a 1 b two\n\
+         XADD stream 1-1 field value\nPFADD counted a b c\nSELECT 5\nSET \"with blank\" \"\\x00\\xff\"\n",
+    );
+}
+
+#[test]
+fn everything_comes_back_equal() {
+    let server = Redis::start(CANARY);
+    fill(&server);
+    let host = host_of(&server, CANARY);
+
+    let (finished, started) = host.batt_traced(&["redis"]);
+    finished.code(0);
+
+    assert!(started.contains("--rdb"), "{started}");
+    assert!(!started.contains(CANARY));
+    host.assert_nowhere(CANARY);
+    assert_eq!(host.fact("redis", "keys.db0"), "2007");
+    assert_eq!(host.fact("redis", "keys.db5"), "1");
+    assert_eq!(host.fact("redis", "aof_enabled"), "0");
+
+    let folder = Redis::empty_folder();
+    host.restore(
+        &host.backup("redis"),
+        &[("dir", folder.path().display().to_string())],
+    );
+    let restored = Redis::start_on(folder, CANARY);
+    for database in [0, 5] {
+        assert_eq!(restored.fingerprint(database), server.fingerprint(database));
+    }
+}
+
+#[test]
+fn there_are_no_items() {
+    let server = Redis::start(CANARY);
+    let host = host_of(&server, CANARY);
+
+    let finished = host.batt(&["--redis-db", "5"]).code(2);
+
+    finished.says("cannot back up `5` alone");
+    assert!(host.backups("redis").is_empty());
+}
+
+#[test]
+fn a_wrong_password_and_a_server_that_is_gone_fail_and_keep_the_earlier_backup() {
+    let server = Redis::start(CANARY);
+    server.run("SET a 1\n");
+    let host = host_of(&server, CANARY);
+    host.batt(&["redis"]).code(0);
+    let manifest = host.backup("redis").join("manifest.json");
+    let before = std::fs::read(&manifest).unwrap();
+
+    configure(&host, &server, "canary-wrong-password");
+    let finished = host.batt(&["redis"]).code(2);
+    finished.says("cannot ask the server");
+    host.assert_nowhere("canary-wrong-password");
+
+    configure(&host, &server, CANARY);
+    server.kill();
+    host.batt(&["redis"]).code(2);
+    assert_eq!(std::fs::read(&manifest).unwrap(), before);
+}
+
+#[test]
+fn another_folder_than_the_configured_one_is_a_warning() {
+    let server = Redis::start(CANARY);
+    let host = Host::new();
+    let socket = server.socket().display().to_string();
+    let mut settings = vec![
+        ("REDIS_SOCKET", socket.as_str()),
+        ("REDISCLI_AUTH", CANARY),
+        ("REDIS_DATA_DIR", "/nonexistent"),
+    ];
+    host.configure("redis", &settings);
+    let finished = host.batt(&["--format", "json", "redis"]).code(0);
+    finished.says("is it the right one?");
+
+    let folder = format!("{}/", server.folder().display());
+    settings[2].1 = &folder;
+    host.configure("redis", &settings);
+    let finished = host.batt(&["--format", "json", "redis"]).code(0);
+    assert!(
+        !finished.stdout.contains("is it the right one?"),
+        "{}",
+        finished.stdout
+    );
+}
