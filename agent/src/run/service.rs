@@ -109,6 +109,9 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
     let script = home.script(service.name());
     trust::require_trusted(&script)?;
     require_startable(&script)?;
+    // Before it runs: a script that changes itself, or is replaced meanwhile, is recorded as it was started.
+    let header = Header::parse(&fs::read(&script).unwrap_or_default());
+    let script_digest = digest(&script)?;
     let conf = Conf::of_service(home, service)?;
     conf.files()
         .iter()
@@ -149,7 +152,6 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
             .filter(|(key, _)| key.starts_with("warning"))
             .map(|(_, text)| text.clone()),
     );
-    let header = Header::parse(&fs::read(&script).unwrap_or_default());
     let manifest = Manifest {
         format: Manifest::FORMAT,
         batt: env!("CARGO_PKG_VERSION").to_owned(),
@@ -164,7 +166,7 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
         archives: judged.archives.clone(),
         script: ScriptRecord {
             path: script.display().to_string(),
-            sha256: digest(&script)?,
+            sha256: script_digest,
         },
         facts: ledger.facts,
         warnings: warnings.clone(),
