@@ -141,7 +141,7 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
 
     let ledger = Ledger::read(&staging.path());
     running.show(Stage::Verifying);
-    let judged = judge::judge(&staging.archives(), &ledger)?;
+    let judged = judge::judge(&staging.archives(), &ledger).map_err(|error| running.with_last_lines(error))?;
     if around.cancellation.is_requested() {
         return Err(cancelled());
     }
@@ -348,11 +348,26 @@ impl Running<'_> {
         Ok(environment)
     }
 
+    /// Returns the last lines of the log, each on a line of its own.
+    fn last_lines(&self) -> String {
+        let lines = LogReader::new(&self.log_file()).last_lines(LAST_LINES);
+        lines.iter().map(|line| format!("\n| {line}")).collect()
+    }
+
+    /// Adds the last lines of the log to what is wrong with the files: a script that ends with `exit 0` has told the
+    /// cause there, and nowhere else.
+    fn with_last_lines(&self, error: Error) -> Failure {
+        let failure = Failure::from(error);
+        Failure {
+            reason: failure.reason + &self.last_lines(),
+            ..failure
+        }
+    }
+
     /// Turns the end of a script that did not succeed into a reason: what happened, and the last lines of its log.
     fn require_success(&self, ended: &Ended) -> Result<(), Failure> {
         let failure = |outcome: Outcome, what: String| {
-            let lines = LogReader::new(&self.log_file()).last_lines(LAST_LINES);
-            let reason = lines.iter().fold(what, |text, line| format!("{text}\n| {line}"));
+            let reason = what + &self.last_lines();
             Err(Failure { outcome, reason })
         };
         match ended.verdict {
