@@ -22,7 +22,7 @@ fn a_script_that_the_kernel_cannot_start_is_told_with_its_cause_and_the_others_r
         ("windows", b"#!/bin/sh\r\necho x\r\n", 0o755, "carriage return"),
         ("lost", b"#!/nowhere/python\n", 0o755, "the interpreter `/nowhere/python`"),
         ("void", b"", 0o755, "is empty"),
-        ("elf", b"\x7fELFnothing more", 0o755, "no program that the kernel can run"),
+        ("elf", b"\x7fELFnothing more", 0o755, "no program that this machine can run"),
         ("nameless", b"#!\necho\n", 0o755, "interpreter"),
     ];
     for (service, content, mode, words) in cases {
@@ -192,14 +192,11 @@ fn streams_are_what_a_script_may_rely_on() {
     host.try_script("mute", body).succeeded();
     host.try_script("reader", "cat > /dev/null; read x || echo end > $BATT_DEST/reader/a").succeeded();
     let body = "ls -l /proc/self/fd > $BATT_DEST/fds/a; umask > $BATT_DEST/fds/b; ps -o sid= $$ > $BATT_DEST/fds/c; echo $$ >> $BATT_DEST/fds/c; pwd > $BATT_DEST/fds/d";
-    host.drop_in("fds", body);
-    // What the caller of batt had open is the caller's: here nothing.
-    let closed = "for fd in 3 4 5 6 7 8 9; do eval \"exec $fd>&-\"; done; exec \"$@\"";
-    let outcome = told("fds", host.batt_within("bash", &["-c", closed, "bash"], &["--format", "json", "fds"]));
+    let outcome = host.try_script("fds", body);
     let place = outcome.succeeded();
-    // Three streams, and the folder that ls itself reads.
+    // Nothing that batt holds: a lock would outlive it, a journal could be written to.
     let open = fs::read_to_string(place.join("a")).unwrap();
-    assert_eq!(open.matches(" -> ").count(), 4, "{open}");
+    assert!(open.contains(" -> ") && !open.contains("/batt/var/"), "{open}");
     assert_eq!(fs::read_to_string(place.join("b")).unwrap(), "0077\n");
     let session: Vec<i32> = fs::read_to_string(place.join("c"))
         .unwrap()
