@@ -27,14 +27,15 @@ pub(crate) fn publish(
 ) -> Result<Place, Error> {
     let name = manifest.service.to_string();
     let beside = format!("{name}~{}", manifest.run);
-    let reason = match rename_new(destination, &staging.archives_name(), &name)? {
+    let staged = staging.archives_name();
+    let reason = match place_new(destination, &staged, &name)? {
         Renamed::Done => None,
         Renamed::Taken => match earlier(destination, &name, manifest)? {
             Earlier::Covered => {
-                exchange(destination, &staging.archives_name(), &name, manifest)?;
+                exchange(destination, &staged, &name, manifest)?;
                 None
             }
-            Earlier::Kept(reason) => match rename_new(destination, &staging.archives_name(), &beside)? {
+            Earlier::Kept(reason) => match place_new(destination, &staged, &beside)? {
                 Renamed::Done => Some(reason),
                 Renamed::Taken => {
                     return Err(Error::program(format!(
@@ -45,7 +46,6 @@ pub(crate) fn publish(
             },
         },
     };
-    destination.sync()?;
     let name = if reason.is_some() { beside } else { name };
     Ok(Place {
         path: destination.path().join(name),
@@ -75,6 +75,20 @@ fn rename_new(destination: &Destination, from: &str, to: &str) -> Result<Renamed
         Err(rustix::io::Errno::EXIST | rustix::io::Errno::NOTEMPTY) => Ok(Renamed::Taken),
         Err(cause) => Err(fail(destination, to, cause)),
     }
+}
+
+/// Publishes under a name that nothing has. What cannot be synced is taken back: nobody may see what was not said to be
+/// good.
+fn place_new(destination: &Destination, from: &str, to: &str) -> Result<Renamed, Error> {
+    let renamed = rename_new(destination, from, to)?;
+    if matches!(renamed, Renamed::Done)
+        && let Err(error) = destination.sync()
+    {
+        let folder = destination.folder();
+        let _ = renameat(folder, to, folder, from);
+        return Err(error);
+    }
+    Ok(renamed)
 }
 
 /// What to do with the earlier backup at the place.
@@ -111,11 +125,13 @@ fn earlier(destination: &Destination, name: &str, manifest: &Manifest) -> Result
 }
 
 /// Exchanges the new backup with the earlier one, so that there is never a moment without. The earlier one goes with
-/// the staging folder.
+/// the staging folder, and comes back when the exchange cannot be synced.
 fn exchange(destination: &Destination, from: &str, to: &str, manifest: &Manifest) -> Result<(), Error> {
     let folder = destination.folder();
     match renameat_with(folder, from, folder, to, RenameFlags::EXCHANGE) {
-        Ok(()) => Ok(()),
+        Ok(()) => destination.sync().inspect_err(|_| {
+            let _ = renameat_with(folder, from, folder, to, RenameFlags::EXCHANGE);
+        }),
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => step_aside(
             destination,
             from,
@@ -130,12 +146,18 @@ fn exchange(destination: &Destination, from: &str, to: &str, manifest: &Manifest
 fn step_aside(destination: &Destination, from: &str, to: &str, aside: &str) -> Result<(), Error> {
     let folder = destination.folder();
     renameat(folder, to, folder, aside).map_err(|cause| fail(destination, to, cause))?;
-    destination.sync()?;
-    if let Err(cause) = renameat(folder, from, folder, to) {
+    let put_back = || {
         let _ = renameat(folder, aside, folder, to);
+    };
+    destination.sync().inspect_err(|_| put_back())?;
+    if let Err(cause) = renameat(folder, from, folder, to) {
+        put_back();
         return Err(fail(destination, to, cause));
     }
-    destination.sync()?;
+    destination.sync().inspect_err(|_| {
+        let _ = renameat(folder, to, folder, from);
+        put_back();
+    })?;
     super::destination::remove_folder(folder, aside).map_err(|cause| fail(destination, aside, cause))
 }
 
