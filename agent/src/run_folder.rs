@@ -131,7 +131,11 @@ impl RunFolder {
             .filter_map(|entry| Some(Self::of(home, &entry.file_name().to_str()?.parse().ok()?)))
             .collect();
         // The ids of runs of the same second say nothing about their order; when they were admitted does.
-        let admitted = |folder: &Self| fs::metadata(folder.order_file()).and_then(|order| order.modified()).ok();
+        let admitted = |folder: &Self| {
+            fs::metadata(folder.order_file())
+                .and_then(|order| order.modified())
+                .ok()
+        };
         folders.sort_by(|a, b| {
             let same_second = || admitted(b).cmp(&admitted(a)).then_with(|| b.run.cmp(&a.run));
             b.run.time().cmp(&a.run.time()).then_with(same_second)

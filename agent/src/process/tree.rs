@@ -20,8 +20,8 @@ pub(crate) fn adopt_orphans() {
 /// What tells the processes of one script from all others.
 #[derive(Debug, Clone)]
 pub(crate) struct Family {
-    /// The script's own process, which leads a session.
-    pub(crate) leader: Pid,
+    /// The script's own process, which leads a session; none when another process started it, which has died since.
+    pub(crate) leader: Option<Pid>,
     /// The group they were started in, where there is one.
     pub(crate) cgroup: Option<Cgroup>,
     /// A line of their environment, as `NAME=value`: what was forked from the script has it unless it took it off.
@@ -42,7 +42,10 @@ impl Family {
         let processes = processes();
         let mut members: Vec<Pid> = self.cgroup.as_ref().map(Cgroup::processes).unwrap_or_default();
         for process in &processes {
-            if process.session == self.leader.as_raw_nonzero().get() || is_marked(process.pid, &self.mark) {
+            let led = self
+                .leader
+                .is_some_and(|leader| process.session == leader.as_raw_nonzero().get());
+            if led || is_marked(process.pid, &self.mark) {
                 members.push(process.pid);
             }
         }
@@ -94,10 +97,10 @@ impl Family {
 }
 
 /// Takes the exit statuses of adopted processes, so that none stays as a zombie. The leader is waited for elsewhere.
-fn reap_orphans(leader: Pid) {
+fn reap_orphans(leader: Option<Pid>) {
     let me = getpid().as_raw_nonzero().get();
     for process in processes() {
-        if process.zombie && process.parent == me && process.pid != leader && is_adopted(process.pid) {
+        if process.zombie && process.parent == me && Some(process.pid) != leader && is_adopted(process.pid) {
             let _ = waitpid(Some(process.pid), WaitOptions::NOHANG);
         }
     }

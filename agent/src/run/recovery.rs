@@ -1,13 +1,14 @@
-//! Healing what a run that died left: its staging folders, a backup that it had set aside, a journal without an end.
+//! Healing what a run that died left: its processes, its staging folders, a backup that it had set aside, a journal without an end.
 
 use std::path::Path;
 
 use batt_protocol::{Error, EventKind, ExitCode, Service};
 
-use crate::backup;
+use super::process_names::ProcessNames;
 use crate::home::Home;
 use crate::journal::Journal;
 use crate::run_folder::{RunFolder, forget_old_runs};
+use crate::{backup, host};
 
 /// Heals every run of the home that was interrupted, and forgets what is too old to be kept.
 ///
@@ -16,13 +17,13 @@ use crate::run_folder::{RunFolder, forget_old_runs};
 pub(crate) fn recover(home: &Home) -> Result<(), Error> {
     for folder in RunFolder::all(home)? {
         if folder.is_interrupted() {
-            heal(&folder)?;
+            heal(home, &folder)?;
         }
     }
     forget_old_runs(home)
 }
 
-fn heal(folder: &RunFolder) -> Result<(), Error> {
+fn heal(home: &Home, folder: &RunFolder) -> Result<(), Error> {
     // Whoever gets the supervision heals; another one that starts now leaves it to us.
     let Some(supervision) = folder.supervise()? else {
         return Ok(());
@@ -39,7 +40,24 @@ fn heal(folder: &RunFolder) -> Result<(), Error> {
             _ => {}
         }
     }
+    let host_id = host::host_id(home)?;
     for service in &services {
+        // First what still writes there: a script outlives a supervisor that was killed.
+        let names = ProcessNames {
+            host_id: &host_id,
+            run: folder.run(),
+            service,
+        };
+        let orphans = names.orphans();
+        if !orphans.kill() {
+            return Err(Error::program(format!(
+                "processes that the interrupted run `{}` left cannot be killed",
+                folder.run()
+            )));
+        }
+        if let Some(cgroup) = &orphans.cgroup {
+            cgroup.remove();
+        }
         backup::clean_up(Path::new(&path), service, folder.run())?;
     }
     if !ended && folder.journal().exists() {

@@ -12,6 +12,7 @@ use chrono::Utc;
 
 use super::judge::{self, Judged};
 use super::plan::PlannedService;
+use super::process_names::ProcessNames;
 use super::{Events, Plan};
 use crate::backup::{
     self, Catalogue, Destination, Entry, GUIDE, MANIFEST, Manifest, Place, SUMS, ScriptRecord, Staging,
@@ -141,7 +142,8 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
 
     let ledger = Ledger::read(&staging.path());
     running.show(Stage::Verifying);
-    let judged = judge::judge(&staging.archives(), &ledger).map_err(|error| running.with_last_lines(error))?;
+    let judged =
+        judge::judge(&staging.archives(), &ledger).map_err(|error| running.with_last_lines(error))?;
     if around.cancellation.is_requested() {
         return Err(cancelled());
     }
@@ -251,12 +253,8 @@ struct Running<'a> {
 impl Running<'_> {
     fn run(&self, script: &Path, conf: &Conf) -> Result<Ended, Error> {
         let plan = self.around.plan;
-        let cgroup = Cgroup::make(&format!(
-            "{}-{}.{}",
-            &self.around.host_id[..8],
-            plan.run,
-            self.planned.service
-        ));
+        let names = self.names();
+        let cgroup = Cgroup::make(&names.cgroup());
         let start = Start {
             launcher: self.around.agent.to_owned(),
             launch: LaunchRequest {
@@ -267,7 +265,7 @@ impl Running<'_> {
                 items: self.planned.items.iter().map(OsString::from).collect(),
             },
             environment: self.environment(conf)?,
-            mark: format!("BATT_MARK={}", self.mark()),
+            mark: names.marked(),
             cgroup,
             log: LogWriter::create(&self.log_file(), plan.log_limit)?,
             mask: Mask::new(conf.secrets()),
@@ -302,11 +300,12 @@ impl Running<'_> {
             .join(format!("{}.launch-failure", self.planned.service))
     }
 
-    fn mark(&self) -> String {
-        format!(
-            "{}.{}.{}",
-            self.around.host_id, self.around.plan.run, self.planned.service
-        )
+    fn names(&self) -> ProcessNames<'_> {
+        ProcessNames {
+            host_id: self.around.host_id,
+            run: &self.around.plan.run,
+            service: &self.planned.service,
+        }
     }
 
     fn environment(&self, conf: &Conf) -> Result<Vec<(OsString, OsString)>, Error> {
@@ -344,7 +343,7 @@ impl Running<'_> {
         set("BATT_HOME", home.root().into());
         set("BATT_CONF", home.conf().into());
         set("BATT_RUN_ID", self.around.plan.run.as_str().into());
-        set("BATT_MARK", self.mark().into());
+        set(ProcessNames::VARIABLE, self.names().mark().into());
         Ok(environment)
     }
 

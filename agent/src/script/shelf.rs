@@ -290,7 +290,10 @@ fn require_own_machine(path: &Path, start: &[u8]) -> Result<(), Error> {
     }
     Err(Error::new(
         ExitCode::FAILED,
-        format!("the script `{}` is no program that this machine can run", path.display()),
+        format!(
+            "the script `{}` is no program that this machine can run",
+            path.display()
+        ),
     )
     .hint("It is cut off, or was built for another machine."))
 }
