@@ -73,8 +73,25 @@ impl Host {
     /// Runs `batt` and returns what its JSON says of one service.
     #[track_caller]
     pub fn told(&self, service: &str, arguments: &[&str]) -> Told {
-        let all: Vec<&str> = ["--format", "json"].into_iter().chain(arguments.iter().copied()).collect();
+        let all: Vec<&str> = ["--format", "json"]
+            .into_iter()
+            .chain(arguments.iter().copied())
+            .collect();
         told(service, self.batt(&all))
+    }
+
+    /// Runs `batt` with another pattern for the place of backups.
+    pub fn batt_at(&self, pattern: &Path, arguments: &[&str]) -> Finished {
+        let usual = self.batt_command(arguments);
+        let mut command = std::process::Command::new(usual.get_program());
+        command.env_clear();
+        command.envs(usual.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        let mut is_pattern = false;
+        for word in usual.get_args() {
+            command.arg(if is_pattern { pattern.as_os_str() } else { word });
+            is_pattern = word == "--path";
+        }
+        Finished::run(&mut command)
     }
 
     /// Returns every file below the folder for backups with its content, and every link, as text.
@@ -113,7 +130,10 @@ pub fn told(service: &str, finished: Finished) -> Told {
         .find(|entry| entry["service"] == service)
         .unwrap_or_else(|| panic!("`{service}` is not in:\n{said}"));
     let exit = finished.code.expect("batt ends by itself");
-    assert_eq!(report["exit"], exit, "the report and the exit code differ:\n{said}");
+    assert_eq!(
+        report["exit"], exit,
+        "the report and the exit code differ:\n{said}"
+    );
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let warnings = own["warnings"].as_array().into_iter().flatten();
     Told {

@@ -23,12 +23,18 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
 pub fn living_with(text: &str) -> Vec<i32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
             continue;
         };
         let holds = |file: &str| {
             let content = fs::read(entry.path().join(file)).unwrap_or_default();
-            content.windows(text.len()).any(|window| window == text.as_bytes())
+            content
+                .windows(text.len())
+                .any(|window| window == text.as_bytes())
         };
         if pid != std::process::id().cast_signed() && (holds("cmdline") || holds("environ")) {
             found.push(pid);
@@ -43,7 +49,11 @@ pub fn assert_none_lives(text: &str) {
     let found = living_with(text);
     let shown: Vec<String> = found
         .iter()
-        .map(|pid| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default().replace('\0', " "))
+        .map(|pid| {
+            fs::read_to_string(format!("/proc/{pid}/cmdline"))
+                .unwrap_or_default()
+                .replace('\0', " ")
+        })
         .collect();
     assert!(found.is_empty(), "still alive: {found:?} {shown:?}");
 }

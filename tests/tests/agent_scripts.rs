@@ -1,5 +1,10 @@
 //! What scripts may do to `batt`: each way of going wrong is told for what it is, and nothing of it is published.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails"
+)]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -20,9 +25,19 @@ fn a_script_that_the_kernel_cannot_start_is_told_with_its_cause_and_the_others_r
         ("modeless", whole, 0o644, "is not executable"),
         ("shebangless", b"echo x\n", 0o755, "names no interpreter"),
         ("windows", b"#!/bin/sh\r\necho x\r\n", 0o755, "carriage return"),
-        ("lost", b"#!/nowhere/python\n", 0o755, "the interpreter `/nowhere/python`"),
+        (
+            "lost",
+            b"#!/nowhere/python\n",
+            0o755,
+            "the interpreter `/nowhere/python`",
+        ),
         ("void", b"", 0o755, "is empty"),
-        ("elf", b"\x7fELFnothing more", 0o755, "no program that this machine can run"),
+        (
+            "elf",
+            b"\x7fELFnothing more",
+            0o755,
+            "no program that this machine can run",
+        ),
         ("nameless", b"#!\necho\n", 0o755, "interpreter"),
     ];
     for (service, content, mode, words) in cases {
@@ -54,28 +69,65 @@ fn what_is_no_whole_regular_file_is_never_published() {
     let cases = [
         ("nothing", ":", "the script wrote nothing"),
         ("emptyfile", ": > $BATT_DEST/emptyfile/a.sql", "`a.sql` is empty"),
-        ("secondempty", "cd $BATT_DEST/secondempty; echo x > a; : > b", "`b` is empty"),
+        (
+            "secondempty",
+            "cd $BATT_DEST/secondempty; echo x > a; : > b",
+            "`b` is empty",
+        ),
         ("link", "ln -s /etc/hostname $BATT_DEST/link/a", "`a` is a link"),
         ("ring", "ln -s . $BATT_DEST/ring/a", "`a` is a link"),
         ("fifo", "mkfifo $BATT_DEST/fifo/a", "`a` is a FIFO"),
-        ("hard", "echo x > $BATT_DEST/out; ln $BATT_DEST/out $BATT_DEST/hard/a", "`a` is a hard link"),
-        ("cut", "head -c 100000 /dev/urandom | gzip | head -c 5000 > $BATT_DEST/cut/a.gz", "`a.gz`"),
-        ("tail", "(echo x | gzip; echo junk) > $BATT_DEST/tail/a.gz", "`a.gz`"),
-        ("void", "gzip < /dev/null > $BATT_DEST/void/a.sql.gz", "`a.sql.gz`"),
+        (
+            "hard",
+            "echo x > $BATT_DEST/out; ln $BATT_DEST/out $BATT_DEST/hard/a",
+            "`a` is a hard link",
+        ),
+        (
+            "cut",
+            "head -c 100000 /dev/urandom | gzip | head -c 5000 > $BATT_DEST/cut/a.gz",
+            "`a.gz`",
+        ),
+        (
+            "tail",
+            "(echo x | gzip; echo junk) > $BATT_DEST/tail/a.gz",
+            "`a.gz`",
+        ),
+        (
+            "void",
+            "gzip < /dev/null > $BATT_DEST/void/a.sql.gz",
+            "`a.sql.gz`",
+        ),
         ("voidxz", "xz < /dev/null > $BATT_DEST/voidxz/a.xz", "`a.xz`"),
-        ("voidzst", "zstd -q < /dev/null > $BATT_DEST/voidzst/a.zst", "`a.zst`"),
+        (
+            "voidzst",
+            "zstd -q < /dev/null > $BATT_DEST/voidzst/a.zst",
+            "`a.zst`",
+        ),
         ("notgzip", "echo x > $BATT_DEST/notgzip/a.gz", "`a.gz`"),
-        ("paper", "echo x > $BATT_DEST/paper/manifest.json", "batt itself uses"),
+        (
+            "paper",
+            "echo x > $BATT_DEST/paper/manifest.json",
+            "batt itself uses",
+        ),
         ("gone", "rm -rf $BATT_DEST", "cannot read"),
-        ("elsewhere", "cd $BATT_DEST; rmdir elsewhere; ln -s /etc elsewhere", "no folder any more"),
-        ("odd", "printf x > $BATT_DEST/odd/$(printf 'a\\377')", "is not UTF-8"),
+        (
+            "elsewhere",
+            "cd $BATT_DEST; rmdir elsewhere; ln -s /etc elsewhere",
+            "no folder any more",
+        ),
+        (
+            "odd",
+            "printf x > $BATT_DEST/odd/$(printf 'a\\377')",
+            "is not UTF-8",
+        ),
     ];
     for (service, body, words) in cases {
         host.try_script(service, body).failed(&[words]);
         assert_eq!(host.backups(service), [] as [&Path; 0]);
     }
     if rustix::process::geteuid().is_root() {
-        host.try_script("device", "mknod $BATT_DEST/device/a c 1 3").failed(&["`a` is a device"]);
+        host.try_script("device", "mknod $BATT_DEST/device/a c 1 3")
+            .failed(&["`a` is a device"]);
     }
     host.try_script(
         "socket",
@@ -89,8 +141,11 @@ fn what_is_no_whole_regular_file_is_never_published() {
 fn exit_codes_and_signals_are_told_as_they_are() {
     let host = Host::new();
     for code in [1, 2, 42, 126, 127, 130, 143, 255] {
-        host.try_script("x", &format!("echo x > $BATT_DEST/x/a; echo last words; exit {code}"))
-            .failed(&[&format!("exit code {code}\n"), "| last words"]);
+        host.try_script(
+            "x",
+            &format!("echo x > $BATT_DEST/x/a; echo last words; exit {code}"),
+        )
+        .failed(&[&format!("exit code {code}\n"), "| last words"]);
     }
     for signal in [1, 2, 9, 11, 15] {
         host.try_script("x", &format!("echo x > $BATT_DEST/x/a; kill -{signal} $$"))
@@ -118,7 +173,10 @@ fn a_flood_of_output_takes_neither_memory_nor_disk_and_is_counted() {
         .sum();
     assert!(kept < (1 << 20) + 100_000, "{kept}");
     let log = host.batt(&["logs", "--last"]).success();
-    let note = log.lines().find(|line| line.contains("bytes were dropped")).expect("it says so");
+    let note = log
+        .lines()
+        .find(|line| line.contains("bytes were dropped"))
+        .expect("it says so");
     let dropped: usize = note.split(['[', ' ']).nth(1).unwrap().parse().unwrap();
     let note = note.len() + 2;
     assert_eq!(dropped + log.len() - note, 600_000_000 + "the end\n".len());
@@ -132,7 +190,10 @@ fn binary_output_is_kept_as_it_is_and_shown_escaped() {
     let outcome = host.try_script("x", body);
     outcome.failed(&["exit code 1"]);
     let raw = host.home().join("var/runs").join(&outcome.run).join("x.log");
-    assert_eq!(fs::read(raw).unwrap(), b"\x1b]0;owned\x07\xff\0\r\xe2\x80\xaered\n");
+    assert_eq!(
+        fs::read(raw).unwrap(),
+        b"\x1b]0;owned\x07\xff\0\r\xe2\x80\xaered\n"
+    );
     let shown = host.batt(&["x"]).code(2).said();
     for bad in ['\u{1b}', '\u{7}', '\0', '\r', '\u{202e}'] {
         assert!(!shown.contains(bad), "{shown:?}");
@@ -146,7 +207,8 @@ fn a_script_that_ignores_term_is_killed_when_its_time_is_over() {
     host.settings("[service.deaf]\nmax_duration = \"1s\"\n");
     let canary = format!("deaf-{}", std::process::id());
     let body = format!("trap '' TERM; echo x > $BATT_DEST/deaf/a; while :; do sleep 7; : {canary}; done");
-    host.try_script("deaf", &body).ended("timed-out", 8, &["max_duration"]);
+    host.try_script("deaf", &body)
+        .ended("timed-out", 8, &["max_duration"]);
     assert_none_lives(&host.root().display().to_string());
     host.assert_sound();
 }
@@ -155,8 +217,10 @@ fn a_script_that_ignores_term_is_killed_when_its_time_is_over() {
 fn a_script_that_stops_itself_or_stands_still_is_ended() {
     let host = Host::new();
     host.settings("[defaults]\nstall_timeout = \"1s\"\n");
-    host.try_script("stopped", "kill -STOP $$").ended("timed-out", 8, &["1 seconds"]);
-    host.try_script("still", "echo begun; exec sleep 1000").ended("timed-out", 8, &["| begun"]);
+    host.try_script("stopped", "kill -STOP $$")
+        .ended("timed-out", 8, &["1 seconds"]);
+    host.try_script("still", "echo begun; exec sleep 1000")
+        .ended("timed-out", 8, &["| begun"]);
     // Whoever moves is left alone: the log, or a file in staging.
     let body = "for i in 1 2 3 4 5; do echo $i; echo $i >> $BATT_DEST/alive/a; sleep 0.4; done";
     host.try_script("alive", body).succeeded();
@@ -171,15 +235,24 @@ fn what_a_script_leaves_behind_is_killed_and_told() {
         ("child", "sleep 1000 &"),
         ("quiet", "sleep 1000 > /dev/null 2>&1 &"),
         ("daemon", "setsid sleep 1000 > /dev/null 2>&1 < /dev/null &"),
-        ("twice", "(setsid sh -c 'setsid sleep 1000 & exit' > /dev/null 2>&1 &)"),
+        (
+            "twice",
+            "(setsid sh -c 'setsid sleep 1000 & exit' > /dev/null 2>&1 &)",
+        ),
         ("unmarked", "env -i setsid /bin/sleep 1000 > /dev/null 2>&1 &"),
     ];
     for (service, line) in cases {
         let canary = format!("{}{}", 1000, std::process::id());
-        let body = format!("{}\necho x > $BATT_DEST/{service}/a", line.replace("1000", &canary));
+        let body = format!(
+            "{}\necho x > $BATT_DEST/{service}/a",
+            line.replace("1000", &canary)
+        );
         let outcome = host.try_script(service, &body);
         outcome.succeeded();
-        assert!(outcome.warnings.contains("behind, now killed"), "{service}: {outcome:?}");
+        assert!(
+            outcome.warnings.contains("behind, now killed"),
+            "{service}: {outcome:?}"
+        );
         assert_none_lives(&canary);
     }
     assert_none_lives(&host.root().display().to_string());
@@ -190,7 +263,11 @@ fn streams_are_what_a_script_may_rely_on() {
     let host = Host::new();
     let body = "exec >&- 2>&-; sleep 0.1; echo x > $BATT_DEST/mute/a";
     host.try_script("mute", body).succeeded();
-    host.try_script("reader", "cat > /dev/null; read x || echo end > $BATT_DEST/reader/a").succeeded();
+    host.try_script(
+        "reader",
+        "cat > /dev/null; read x || echo end > $BATT_DEST/reader/a",
+    )
+    .succeeded();
     let body = "ls -l /proc/self/fd > $BATT_DEST/fds/a; umask > $BATT_DEST/fds/b; ps -o sid= $$ > $BATT_DEST/fds/c; echo $$ >> $BATT_DEST/fds/c; pwd > $BATT_DEST/fds/d";
     let outcome = host.try_script("fds", body);
     let place = outcome.succeeded();
@@ -210,15 +287,31 @@ fn streams_are_what_a_script_may_rely_on() {
 #[test]
 fn items_reach_a_script_as_exactly_one_argument_each() {
     let host = Host::new();
-    host.drop_in("args", "for a in \"$@\"; do printf '%s\\0' \"$a\"; done > $BATT_DEST/args/a");
-    let items = ["a;b", "$(touch /tmp/x)", "../../etc", "new\nline", "-rf", "--help", "*", " ", "é"];
+    host.drop_in(
+        "args",
+        "for a in \"$@\"; do printf '%s\\0' \"$a\"; done > $BATT_DEST/args/a",
+    );
+    let items = [
+        "a;b",
+        "$(touch /tmp/x)",
+        "../../etc",
+        "new\nline",
+        "-rf",
+        "--help",
+        "*",
+        " ",
+        "é",
+    ];
     let mut arguments = vec!["--format", "json"];
     for item in items {
         arguments.extend(["--args-db", item]);
     }
     let outcome = told("args", host.batt(&arguments));
     let got = fs::read(outcome.succeeded().join("a")).unwrap();
-    let expected: Vec<u8> = items.iter().flat_map(|item| [item.as_bytes(), b"\0"].concat()).collect();
+    let expected: Vec<u8> = items
+        .iter()
+        .flat_map(|item| [item.as_bytes(), b"\0"].concat())
+        .collect();
     assert_eq!(String::from_utf8_lossy(&got), String::from_utf8_lossy(&expected));
 }
 
@@ -274,10 +367,16 @@ fn a_link_that_does_not_lead_into_scripts_available_is_refused() {
     fs::copy(&script, &outside).unwrap();
     let enabled = host.home().join("scripts-enabled");
     let link = enabled.join("backup-x");
-    let targets = [outside.clone(), "../../scratch/backup-x".into(), "../scripts-available/backup-y".into()];
+    let targets = [
+        outside.clone(),
+        "../../scratch/backup-x".into(),
+        "../scripts-available/backup-y".into(),
+    ];
     for target in targets {
         symlink(&target, &link).unwrap();
-        host.batt(&[]).code(77).says("backup-x` does not lead to `scripts-available/backup-x`");
+        host.batt(&[])
+            .code(77)
+            .says("backup-x` does not lead to `scripts-available/backup-x`");
         fs::remove_file(&link).unwrap();
     }
     fs::copy(&script, &link).unwrap();
@@ -326,7 +425,10 @@ exit 0
 fn a_script_of_2014_works_unmodified_and_is_not_believed() {
     let host = Host::new();
     host.drop_in_raw("legacy", LEGACY.as_bytes(), 0o755);
-    host.conf("backup-legacy.conf", "ALL=\"a b\"\nDUMP_COMMAND=\"echo dump of\"\n");
+    host.conf(
+        "backup-legacy.conf",
+        "ALL=\"a b\"\nDUMP_COMMAND=\"echo dump of\"\n",
+    );
     let outcome = host.told("legacy", &["legacy"]);
     let place = outcome.succeeded().to_owned();
     let unpacked = Finished::run(Command::new("gzip").args(["-dc"]).arg(place.join("b.sql.gz"))).success();
@@ -336,9 +438,15 @@ fn a_script_of_2014_works_unmodified_and_is_not_believed() {
     host.conf("backup-legacy.conf", "ALL=\"a b\"\nDUMP_COMMAND=\"false\"\n");
     host.told("legacy", &["legacy"]).failed(&["`a.sql.gz`"]);
     // One of two is enough to fail it.
-    host.conf("backup-legacy.conf", "ALL=\"a b\"\nDUMP_COMMAND=\"grep -H b --label=x - /dev/null\"\n");
+    host.conf(
+        "backup-legacy.conf",
+        "ALL=\"a b\"\nDUMP_COMMAND=\"grep -H b --label=x - /dev/null\"\n",
+    );
     host.told("legacy", &["legacy"]).failed(&[".sql.gz`"]);
-    host.conf("backup-legacy.conf", "ALL=\"a b\"\nDUMP_COMMAND=/nowhere/mysqldump\n");
+    host.conf(
+        "backup-legacy.conf",
+        "ALL=\"a b\"\nDUMP_COMMAND=/nowhere/mysqldump\n",
+    );
     host.told("legacy", &["legacy"]).failed(&["/nowhere/mysqldump"]);
     assert_eq!(host.published(), before);
 }
@@ -347,17 +455,30 @@ fn a_script_of_2014_works_unmodified_and_is_not_believed() {
 fn a_store_that_failed_fails_the_service_whatever_the_script_says() {
     let host = Host::new();
     let cases = [
-        ("dump", "batt store a -- sh -c 'echo x; exit 3'; exit 0", "exit code 3"),
+        (
+            "dump",
+            "batt store a -- sh -c 'echo x; exit 3'; exit 0",
+            "exit code 3",
+        ),
         ("none", "batt store a -- true; exit 0", "a"),
-        ("killed", "batt store a -- sh -c 'echo x; kill -9 $$'; exit 0", "signal 9"),
+        (
+            "killed",
+            "batt store a -- sh -c 'echo x; kill -9 $$'; exit 0",
+            "signal 9",
+        ),
         ("absent", "batt store a -- /nowhere/dump; exit 0", "/nowhere/dump"),
         ("kind", "batt store --check mysql a -- echo no dump; exit 0", "a"),
-        ("never", "(batt store a -- sh -c 'echo x; sleep 1000') & sleep 0.5; echo x > $BATT_DEST/never/b; kill -9 $!; exit 0", "a"),
+        (
+            "never",
+            "(batt store a -- sh -c 'echo x; sleep 1000') & sleep 0.5; echo x > $BATT_DEST/never/b; kill -9 $!; exit 0",
+            "a",
+        ),
     ];
     for (service, body, words) in cases {
         host.try_script(service, body).failed(&[words]);
     }
-    host.try_script("good", "batt store a -- echo x && batt record tables 3").succeeded();
+    host.try_script("good", "batt store a -- echo x && batt record tables 3")
+        .succeeded();
     assert_eq!(host.fact("good", "tables"), "3");
     host.assert_sound();
 }
@@ -366,7 +487,10 @@ fn a_store_that_failed_fails_the_service_whatever_the_script_says() {
 fn secrets_stay_where_they_were_put() {
     let host = Host::new();
     let canary = format!("hunter2-{}", std::process::id());
-    host.conf("backup-x.conf", &format!("REDIS_PASSWORD=\"{canary}\"\nMY_SECRET={canary}s\nAPI_TOKEN='{canary}t'\n"));
+    host.conf(
+        "backup-x.conf",
+        &format!("REDIS_PASSWORD=\"{canary}\"\nMY_SECRET={canary}s\nAPI_TOKEN='{canary}t'\n"),
+    );
     let started = host.scratch().join("started");
     let body = format!(
         "echo \"connecting with $REDIS_PASSWORD\"; printf '%s' \"${{MY_SECRET%?????}}\"; sleep 0.1; echo \"${{MY_SECRET#????????}}\"; \
@@ -390,22 +514,36 @@ fn secrets_stay_where_they_were_put() {
             let shown = String::from_utf8_lossy(&line).into_owned();
             assert!(!shown.contains(&canary), "{shown}");
         }
-        assert!(!living_with(&canary).is_empty(), "the script has it in its environment");
+        assert!(
+            !living_with(&canary).is_empty(),
+            "the script has it in its environment"
+        );
         fs::remove_file(&started).unwrap();
         let output = child.wait_with_output().unwrap();
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let said = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
         assert!(!said.contains(&canary), "{said}");
         assert_eq!(said.contains("********"), code != 0, "{said}");
     }
     host.assert_nowhere(&canary);
-    assert!(host.logs("x").contains("connecting with ********"), "{}", host.logs("x"));
+    assert!(
+        host.logs("x").contains("connecting with ********"),
+        "{}",
+        host.logs("x")
+    );
 }
 
 #[test]
 fn a_script_whose_dump_dies_is_reported_failed() {
     let host = Host::new();
     let started = host.scratch().join("started");
-    let body = format!("echo $$ > {0}.new; mv {0}.new {0}; echo x > $BATT_DEST/x/a; exec sleep 1000", started.display());
+    let body = format!(
+        "echo $$ > {0}.new; mv {0}.new {0}; echo x > $BATT_DEST/x/a; exec sleep 1000",
+        started.display()
+    );
     host.drop_in("x", &body);
     let child = host
         .batt_command(&["--format", "json", "x"])
@@ -431,6 +569,9 @@ fn a_script_that_changes_itself_is_recorded_as_it_was_started() {
     let script = host.drop_in("x", "echo '# more' >> $0; echo x > $BATT_DEST/x/a");
     let sum = Finished::run(Command::new("sha256sum").arg(&script)).success();
     host.told("x", &["x"]).succeeded();
-    assert_eq!(host.manifest("x")["script"]["sha256"], sum.split(' ').next().unwrap());
+    assert_eq!(
+        host.manifest("x")["script"]["sha256"],
+        sum.split(' ').next().unwrap()
+    );
     assert_eq!(fs::metadata(&script).unwrap().permissions().mode() & 0o777, 0o755);
 }
