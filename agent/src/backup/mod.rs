@@ -8,7 +8,7 @@ mod publish;
 mod verify;
 
 pub(crate) use catalogue::{Catalogue, Entry, remember};
-pub(crate) use destination::{Destination, Staging, clean_up, open_file};
+pub(crate) use destination::{Destination, MOST_DEPTH, Staging, clean_up, open_file};
 pub(crate) use guide::restore_guide;
 pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};
 pub(crate) use publish::{Place, publish};
