@@ -106,7 +106,11 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
     if around.cancellation.is_requested() {
         return Err(not_started());
     }
-    let _lock = lock::service(home, service, plan.wait, around.cancellation)?;
+    let lock = lock::service(home, service, plan.wait, around.cancellation);
+    if around.cancellation.is_requested() {
+        return Err(not_started());
+    }
+    let _lock = lock?;
     let script = home.script(service.name());
     trust::require_trusted(&script)?;
     require_startable(&script)?;
@@ -142,11 +146,11 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
 
     let ledger = Ledger::read(&staging.path());
     running.show(Stage::Verifying);
-    let judged =
-        judge::judge(&staging.archives(), &ledger).map_err(|error| running.with_last_lines(error))?;
+    let judged = judge::judge(&staging.archives(), &ledger, around.cancellation);
     if around.cancellation.is_requested() {
         return Err(cancelled());
     }
+    let judged = judged.map_err(|error| running.with_last_lines(error))?;
     warnings.extend(
         ledger
             .facts
