@@ -9,13 +9,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use batt_tests::drop_in::told;
 use batt_tests::finished::Finished;
 use batt_tests::host::Host;
-use batt_tests::process::{assert_none_lives, living_with, signal, until};
+use batt_tests::process::{assert_none_lives, signal, until};
 use rustix::process::Signal;
 
 /// A service with a file for each item; of all of `a` and `b` when none is named. What it writes differs at each run.
@@ -55,6 +55,16 @@ fn finish(child: Child) -> Finished {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// Tells whether a process has a file open whose path ends so.
+fn has_open(child: &Child, path: &Path) -> bool {
+    let open = fs::read_dir(format!("/proc/{}/fd", child.id()))
+        .into_iter()
+        .flatten()
+        .flatten();
+    open.filter_map(|fd| fs::read_link(fd.path()).ok())
+        .any(|target| target.ends_with(path))
 }
 
 #[test]
@@ -167,7 +177,7 @@ fn two_runs_at_once_are_one_run_and_a_busy_one() {
         .succeeded();
     let second = start(&host, &["--wait", "30s", "--format", "json", "data"]);
     until("the second one waits", || {
-        living_with(&host.root().display().to_string()).contains(&second.id().cast_signed())
+        has_open(&second, &host.home().join("var/locks/data.lock"))
     });
     // The second one takes the file again when its turn comes.
     fs::remove_file(&waits).unwrap();
@@ -501,4 +511,29 @@ fn a_destination_that_leads_through_a_link_is_refused() {
     // A file on the way is no folder.
     fs::write(host.scratch().join("file"), "").unwrap();
     at(host.scratch().join("file/%Y")).failed(&["file"]);
+}
+
+#[test]
+fn a_run_is_cancelled_while_it_reads_what_the_script_made_and_while_it_waits() {
+    let host = data();
+    // Sparse: made at once, and read for minutes.
+    host.drop_in("data", "truncate -s 200G $BATT_DEST/data/a");
+    let mut child = host.batt_command(&["--format", "json", "data"]);
+    let child = child
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("batt reads the archive", || has_open(&child, Path::new("data/a")));
+    // What waits for the service's lock is cancelled as well.
+    let waits = start(&host, &["--wait", "10m", "--format", "json", "data"]);
+    until("the second one waits", || {
+        has_open(&waits, &host.home().join("var/locks/data.lock"))
+    });
+    signal(&waits, Signal::INT);
+    told("data", finish(waits)).ended("not-started", 130, &[]);
+    signal(&child, Signal::TERM);
+    told("data", finish(child)).ended("cancelled", 143, &[]);
+    assert_eq!(host.backups("data"), [] as [PathBuf; 0]);
+    host.assert_sound();
 }

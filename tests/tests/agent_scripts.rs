@@ -575,3 +575,16 @@ fn a_script_that_changes_itself_is_recorded_as_it_was_started() {
     );
     assert_eq!(fs::metadata(&script).unwrap().permissions().mode() & 0o777, 0o755);
 }
+
+#[test]
+fn folders_nested_beyond_reason_are_refused_and_removed() {
+    let host = Host::new();
+    let nest =
+        "perl -e 'for (1..900) { mkdir \"ddddd\"; chdir \"ddddd\" or die } open F, \">a\"; print F \"x\"'";
+    let body = format!("cd $BATT_DEST/deep; {nest}");
+    host.try_script("deep", &body)
+        .failed(&["nested more than 100 deep"]);
+    host.try_script("deep", &format!("{body}; exit 1"))
+        .failed(&["exit code 1"]);
+    host.assert_sound();
+}
