@@ -39,9 +39,11 @@ pub(crate) fn judge(archives: &Path, ledger: &Ledger, cancellation: &Cancellatio
     }
     let mut found = Found {
         root: archives.to_owned(),
+        device: 0,
         files: Vec::new(),
         folders: Vec::new(),
     };
+    found.device = fs::symlink_metadata(archives).map_or(0, |metadata| metadata.dev());
     found.walk(archives, 0)?;
     if found.files.is_empty() {
         return Err(failed("the script wrote nothing".to_owned())
@@ -69,6 +71,8 @@ fn failed(message: String) -> Error {
 
 struct Found {
     root: PathBuf,
+    /// The file system that the backup is on.
+    device: u64,
     files: Vec<String>,
     folders: Vec<PathBuf>,
 }
@@ -86,6 +90,10 @@ impl Found {
         for entry in fs::read_dir(folder).map_err(|cause| cannot(folder, cause))? {
             let path = entry.map_err(|cause| cannot(folder, cause))?.path();
             let metadata = fs::symlink_metadata(&path).map_err(|cause| cannot(&path, cause))?;
+            if metadata.dev() != self.device {
+                return Err(failed(format!("`{}` is on another file system", path.display()))
+                    .hint("What is mounted there would not be part of the backup."));
+            }
             if metadata.is_dir() {
                 if depth == MOST_DEPTH {
                     return Err(failed(format!("folders are nested more than {MOST_DEPTH} deep"))
