@@ -15,6 +15,7 @@ mod supervise;
 mod verify;
 
 pub(crate) use cancel::request_cancel;
+pub(crate) use script::remember_refusal;
 
 use batt_protocol::{Error, ExitCode};
 
