@@ -484,6 +484,40 @@ fn a_store_that_failed_fails_the_service_whatever_the_script_says() {
 }
 
 #[test]
+fn a_call_that_has_no_meaning_fails_the_service_whatever_the_script_says() {
+    let host = Host::new();
+    let calls = [
+        "batt store -- echo x",
+        "batt store x",
+        "batt store --check nonsense x -- echo x",
+        "batt store --chekc mysql x -- echo x",
+        "batt stroe x -- echo x",
+        "batt record tables",
+    ];
+    for call in calls {
+        let body = format!("batt store good -- echo x; {call}; exit 0");
+        let start: Vec<&str> = call.split(' ').take(2).collect();
+        host.try_script("x", &body)
+            .failed(&[&format!("`{}", start.join(" "))]);
+    }
+    host.assert_sound();
+}
+
+#[test]
+fn what_is_mounted_in_the_backup_is_no_part_of_it() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can mount");
+        return;
+    }
+    let host = Host::new();
+    let mount = "cd $BATT_DEST/x; mkdir m; mount -t tmpfs tmpfs m; echo x > m/a; echo x > a";
+    host.drop_in("x", mount);
+    // The mount goes with the namespace that only this run of batt has.
+    let finished = host.batt_within("unshare", &["-m"], &["--format", "json", "x"]);
+    told("x", finished).failed(&["is on another file system"]);
+}
+
+#[test]
 fn secrets_stay_where_they_were_put() {
     let host = Host::new();
     let canary = format!("hunter2-{}", std::process::id());
