@@ -259,6 +259,40 @@ fn what_a_script_leaves_behind_is_killed_and_told() {
 }
 
 #[test]
+fn without_control_groups_what_hides_is_ended_as_well() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can unmount");
+        return;
+    }
+    let host = Host::new();
+    let canary = format!("2000{}", std::process::id());
+    // Without session, mark and parent: nothing tells it but that it is an orphan of ours.
+    let hidden = format!(
+        "env -i setsid /bin/sleep {canary} > /dev/null 2>&1 & env -i setsid sh -c 'setsid sleep {canary} & exit' > /dev/null 2>&1"
+    );
+    host.drop_in("x", &format!("{hidden}\necho x > $BATT_DEST/x/a"));
+    let unmounted = "umount -a -t cgroup2; exec \"$@\"";
+    let wrapper = ["-m", "sh", "-c", unmounted, "sh"];
+    told(
+        "x",
+        host.batt_within("unshare", &wrapper, &["--format", "json", "x"]),
+    )
+    .succeeded();
+    assert_none_lives(&canary);
+    // Who was there before is left alone: here the one that reads what batt says.
+    let reader = host.scratch().join("read");
+    let shell = format!(
+        "umount -a -t cgroup2; exec bash -c 'exec \"$@\" > >(sleep 0.2; cat > {})' bash \"$@\"",
+        reader.display()
+    );
+    host.batt_within("unshare", &["-m", "sh", "-c", &shell, "sh"], &["x"])
+        .success();
+    until("everything was read", || {
+        fs::read_to_string(&reader).is_ok_and(|text| text.contains("exit 0"))
+    });
+}
+
+#[test]
 fn streams_are_what_a_script_may_rely_on() {
     let host = Host::new();
     let body = "exec >&- 2>&-; sleep 0.1; echo x > $BATT_DEST/mute/a";
