@@ -2,9 +2,9 @@
 #![allow(
     clippy::expect_used,
     clippy::panic,
-    clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "a panic is how a test fails"
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails, and what is skipped is told loudly"
 )]
 
 use std::collections::BTreeMap;
