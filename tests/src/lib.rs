@@ -8,4 +8,5 @@
 
 pub mod finished;
 pub mod host;
+pub mod lab;
 pub mod server;
