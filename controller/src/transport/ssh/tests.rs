@@ -1,0 +1,6 @@
+//! The transport against real servers: OpenSSH's sshd, and listeners that misbehave.
+
+mod hosts;
+mod keys;
+mod logins;
+mod openssh;
