@@ -22,7 +22,7 @@ fn twenty_megabytes_go_both_ways_at_once() {
 
 #[test]
 fn fifty_sessions_at_once() {
-    behaviour::many_sessions(Lab::builtin(1).host("db1"));
+    behaviour::many_sessions(Lab::builtin(1).host("db1"), 50);
 }
 
 #[test]

@@ -122,6 +122,15 @@ impl LabHost {
         Ok(text.trim().to_owned())
     }
 
+    /// Returns a line about its key as it is now, as ssh keeps it of hosts that it knows.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn known_hosts_line(&self) -> io::Result<String> {
+        let key = self.host_key()?;
+        Ok(format!("[{}]:{} {key}\n", self.address.ip(), self.address.port()))
+    }
+
     /// Returns its folder on this machine.
     pub fn folder(&self) -> &Path {
         &self.folder

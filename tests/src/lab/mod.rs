@@ -111,6 +111,8 @@ impl Lab {
         }
         fleet::write(&lab.folder, &lab.hosts, blueprint)?;
         inventory::write(&lab.inventory(), &lab.hosts, blueprint, &lab._range)?;
+        let known: io::Result<String> = lab.hosts.iter().map(LabHost::known_hosts_line).collect();
+        fs::write(lab.known_hosts(), known?)?;
         Ok(lab)
     }
 
@@ -122,6 +124,11 @@ impl Lab {
     /// Returns the inventory, for `batt-fleet -i`.
     pub fn inventory(&self) -> PathBuf {
         self.folder.join("inventory.toml")
+    }
+
+    /// Returns the keys of all hosts as they were at the start, for ssh's `UserKnownHostsFile`.
+    pub fn known_hosts(&self) -> PathBuf {
+        self.folder.join("known_hosts")
     }
 
     /// Returns all hosts, in the inventory's order. A host that was never there is not among them.

@@ -8,7 +8,7 @@ use std::thread;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Blueprint, Database, Kind, Lab, Network};
+use super::{Blueprint, Database, Kind, Lab, LabHost, Network};
 
 const USAGE: &str = "\
 Throw-away hosts on this machine, with an inventory for batt-fleet. They live until Ctrl-C.
@@ -71,21 +71,22 @@ fn up(blueprint: &Blueprint, until: Until) -> ExitCode {
 }
 
 fn welcome(lab: &Lab) -> String {
-    let names: Vec<&str> = lab.hosts().iter().map(super::LabHost::name).collect();
+    let names: Vec<&str> = lab.hosts().iter().map(LabHost::name).collect();
     let inventory = lab.inventory();
-    format!(
-        "inventory: {inventory}\nhosts: {}\n\ntry: batt-fleet -i {inventory} push\n     batt-fleet -i {inventory} run --group db\n     ssh -i {} -p {} {}@{}\n",
-        names.join(" "),
-        lab.hosts()
-            .first()
-            .map_or_else(String::new, |host| host.identity().display().to_string()),
-        lab.hosts().first().map_or(0, |host| host.address().port()),
-        lab.hosts().first().map_or("", |host| host.user()),
-        lab.hosts()
-            .first()
-            .map_or_else(String::new, |host| host.address().ip().to_string()),
-        inventory = inventory.display(),
-    )
+    let inventory = inventory.display();
+    let mut text = format!("inventory: {inventory}\nhosts: {}\n\n", names.join(" "));
+    text += &format!("try: batt-fleet push -i {inventory}\n     batt-fleet run -i {inventory} --group db\n");
+    if let Some(host) = lab.hosts().first() {
+        text += &format!(
+            "     ssh -o UserKnownHostsFile={} -i {} -p {} {}@{}\n",
+            lab.known_hosts().display(),
+            host.identity().display(),
+            host.address().port(),
+            host.user(),
+            host.address().ip(),
+        );
+    }
+    text
 }
 
 /// Returns what says when it is time to end: SIGINT, SIGTERM, SIGHUP, or the end of stdin where that was asked for.

@@ -134,9 +134,9 @@ pub(crate) fn echoes(host: &LabHost) {
     );
 }
 
-pub(crate) fn many_sessions(host: &LabHost) {
+pub(crate) fn many_sessions(host: &LabHost, sessions: i32) {
     thread::scope(|scope| {
-        let sessions: Vec<_> = (0..50)
+        let sessions: Vec<_> = (0..sessions)
             .map(|number| {
                 scope
                     .spawn(move || on(host, &format!("read line; echo {number}; exit {number}")).code(number))

@@ -1,5 +1,6 @@
-# Brings up one host of the lab, in the mount, process and host name namespaces that it was started in, and becomes its sshd.
-# Arguments: its folder, its name, its sshd.
+# Brings up one host of the lab, in the mount, process and host name namespaces that it was started in, as its first process.
+# Arguments: its folder, its name, its sshd. The host ends when its sshd does, and when stdin is closed: the lab holds the other
+# end, so that no host outlives it whatever happens to it.
 set -eu
 folder=$1 name=$2 sshd=$3
 
@@ -21,4 +22,8 @@ mount --bind "$folder/bin" /opt/bin
 mount --bind "$folder/opt-batt" /opt/batt
 # The folder that sshd locks itself into before anybody has logged in (sshd(8)).
 mkdir -p /run/sshd
-exec "$sshd" -D -e -f "$folder/sshd_config"
+exec 3<&0
+"$sshd" -D -e -f "$folder/sshd_config" 3<&- &
+sshd=$!
+{ read -r _ <&3 || kill -KILL "$sshd"; } &
+wait "$sshd"

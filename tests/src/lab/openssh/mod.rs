@@ -89,7 +89,7 @@ impl Sshd {
             .env("PATH", SEARCH_PATH)
             .env("LC_ALL", "C.UTF-8")
             .current_dir("/")
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(output.try_clone()?)
             .stderr(output);
         let sshd = Self {
@@ -150,14 +150,16 @@ impl Sshd {
         }
     }
 
-    /// Returns its processes except those of sshd.
+    /// Returns its processes, except those that make it a host.
     pub(super) fn processes(&self) -> Vec<Pid> {
-        let all = self.all();
+        let init = self.init().ok();
         let is_sshd = |process: &Pid| {
             let comm = format!("/proc/{}/comm", process.as_raw_nonzero());
             fs::read_to_string(comm).is_ok_and(|name| name.trim() == "sshd")
         };
-        all.into_iter().filter(|process| !is_sshd(process)).collect()
+        let all = self.all().into_iter();
+        all.filter(|process| Some(*process) != init && !is_sshd(process))
+            .collect()
     }
 
     fn all(&self) -> Vec<Pid> {
@@ -172,9 +174,14 @@ impl Sshd {
 
 impl Drop for Sshd {
     fn drop(&mut self) {
+        let running = |child: &mut Child| matches!(child.try_wait(), Ok(None));
+        if running(self.child.get_mut().unwrap_or_else(PoisonError::into_inner))
+            && let Ok(init) = self.init()
+        {
+            // The kernel takes all others of the namespace with it, and lets it be waited for when they are gone.
+            let _ = kill_process(init, Signal::KILL);
+        }
         let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
-        // `unshare --kill-child` takes the host's first process with it, and the kernel all the others.
-        let _ = child.kill();
         let _ = child.wait();
     }
 }
