@@ -128,7 +128,7 @@ impl Chance {
             let number = self.next();
             let word = usize::try_from(number >> 8).unwrap_or_default() % WORDS.len();
             text.push_str(WORDS[word]);
-            text.push(if number % 12 == 0 { '\n' } else { ' ' });
+            text.push(if number.is_multiple_of(12) { '\n' } else { ' ' });
         }
         text.truncate(bytes - 1);
         text.push('\n');

@@ -1,5 +1,6 @@
 //! What holds for a host of either kind, seen by OpenSSH's client.
 #![allow(dead_code, reason = "each kind of host has tests of its own beside these")]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
