@@ -1,4 +1,5 @@
 //! Hosts of the OpenSSH kind behave as the built-in ones do, and as real ones when they fail. Root only: they have namespaces.
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod lab_behaviour;
 

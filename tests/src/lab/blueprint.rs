@@ -22,6 +22,32 @@ pub enum Network {
     Namespaces,
 }
 
+/// How large the databases are, and how long their dumps take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Small ones, dumped at once: for tests, and for many hosts.
+    Quick,
+    /// Ten megabytes that come as from a slow disk, in about four seconds: for people to watch.
+    Watchable,
+}
+
+impl Pace {
+    pub(super) fn page_bytes(self) -> usize {
+        match self {
+            Self::Quick => 4 << 10,
+            Self::Watchable => 512 << 10,
+        }
+    }
+
+    /// Returns the seconds between two pages, as `sleep` takes them.
+    pub(super) fn pause(self) -> &'static str {
+        match self {
+            Self::Quick => "0",
+            Self::Watchable => "0.15",
+        }
+    }
+}
+
 /// A lab to be started.
 #[derive(Debug, Clone)]
 pub struct Blueprint {
@@ -33,7 +59,7 @@ pub struct Blueprint {
     pub(super) database: Database,
     pub(super) dead_host: bool,
     pub(super) installed: bool,
-    pub(super) pause: &'static str,
+    pub(super) pace: Pace,
 }
 
 impl Blueprint {
@@ -48,7 +74,7 @@ impl Blueprint {
             database: Database::Sound,
             dead_host: false,
             installed: true,
-            pause: "0",
+            pace: Pace::Quick,
         }
     }
 
@@ -87,10 +113,10 @@ impl Blueprint {
         self
     }
 
-    /// Lets dumps of the database take a few seconds, for people to watch.
+    /// How large the databases are, and how long their dumps take.
     #[must_use]
-    pub fn slow(mut self) -> Self {
-        self.pause = "0.1";
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
         self
     }
 

@@ -36,7 +36,7 @@ pub(super) fn write(folder: &Path, hosts: &[LabHost], blueprint: &Blueprint) -> 
             format!(
                 "NOTES_FOLDER=\"{}\"\n# Seconds between two pages: as from a slow disk, so that there is something to watch.\nNOTES_PAUSE={}\n",
                 host.notes_folder().display(),
-                blueprint.pause
+                blueprint.pace.pause()
             ),
         )?;
         fs::write(

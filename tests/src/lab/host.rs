@@ -88,7 +88,12 @@ impl LabHost {
             install(&blueprint.agent, &host.folder.join("bin/batt"))?;
         }
         key::write(&key::make()?, &host.host_key_file())?;
-        notes::write_database(&host.notes_folder(), name, blueprint.database_of(name))?;
+        notes::write_database(
+            &host.notes_folder(),
+            name,
+            blueprint.database_of(name),
+            blueprint.pace.page_bytes(),
+        )?;
         notes::write_site(&host.site_folder(), name)?;
         Ok(host)
     }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-pub use blueprint::{Blueprint, Kind, Network};
+pub use blueprint::{Blueprint, Kind, Network, Pace};
 pub use host::LabHost;
 pub use notes::Database;
 pub use program::run_main;

@@ -10,7 +10,6 @@ use sha2::{Digest as _, Sha256};
 
 /// The tables of each database, with the number of their pages.
 const TABLES: &[(&str, u64)] = &[("letters", 14), ("recipes", 7)];
-const PAGE_BYTES: usize = 256 << 10;
 /// The page of the first table that a damaged database has lost: far enough in for a dump to have begun.
 const DAMAGED_PAGE: u64 = 9;
 
@@ -62,8 +61,13 @@ pub enum Database {
     Damaged,
 }
 
-/// Writes a database into a folder.
-pub(super) fn write_database(folder: &Path, host: &str, state: Database) -> io::Result<()> {
+/// Writes a database into a folder, in pages of this size.
+pub(super) fn write_database(
+    folder: &Path,
+    host: &str,
+    state: Database,
+    page_bytes: usize,
+) -> io::Result<()> {
     for (table, pages) in TABLES {
         let folder = folder.join(table);
         fs::create_dir_all(&folder)?;
@@ -71,7 +75,7 @@ pub(super) fn write_database(folder: &Path, host: &str, state: Database) -> io::
         let mut sums = String::new();
         for number in 1..=*pages {
             let name = format!("{number:04}.page");
-            let mut page = chance.text(PAGE_BYTES);
+            let mut page = chance.text(page_bytes);
             writeln!(sums, "{} {name}", hexadecimal(&Sha256::digest(&page))).map_err(io::Error::other)?;
             if state == Database::Damaged && *table == TABLES[0].0 && number == DAMAGED_PAGE {
                 page.replace_range(1000..1004, "\0\0\0\0");
@@ -144,7 +148,7 @@ mod tests {
     fn a_damaged_database_differs_in_one_page() {
         let folder = tempfile::tempdir().unwrap();
         for (name, state) in [("sound", Database::Sound), ("damaged", Database::Damaged)] {
-            write_database(&folder.path().join(name), "db1", state).unwrap();
+            write_database(&folder.path().join(name), "db1", state, 4096).unwrap();
         }
         let read = |database: &str, file: &str| fs::read(folder.path().join(database).join(file)).unwrap();
         let differ = |file: &str| read("sound", file) != read("damaged", file);

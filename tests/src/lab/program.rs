@@ -8,13 +8,13 @@ use std::thread;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Blueprint, Database, Kind, Lab, LabHost, Network};
+use super::{Blueprint, Database, Kind, Lab, LabHost, Network, Pace};
 
 const USAGE: &str = "\
 Throw-away hosts on this machine, with an inventory for batt-fleet. They live until Ctrl-C.
 
 usage: batt-lab up [--kind builtin|openssh] [--hosts N] [--folder DIR] [--agent FILE] [--bare] [--healthy] [--dead-host]
-                   [--network loopback|namespaces] [--until-stdin-closes]
+                   [--quick] [--network loopback|namespaces] [--until-stdin-closes]
 
   --kind builtin         SSH servers within this program; needs nothing installed (default)
   --kind openssh         sshd in namespaces, each host with its own /opt/batt and /opt/backup; needs root
@@ -24,6 +24,7 @@ usage: batt-lab up [--kind builtin|openssh] [--hosts N] [--folder DIR] [--agent 
   --bare                 install none: `batt-fleet push --agent` brings it
   --healthy              without it the last db host has a damaged database, and its dump dies on the way
   --dead-host            a host `db0` more in the inventory, which is down
+  --quick                small databases, dumped at once: for many hosts, or for measuring
   --network namespaces   a network for each OpenSSH host (default: loopback addresses)
   --until-stdin-closes   end when stdin does
 ";
@@ -132,7 +133,7 @@ fn parse(arguments: &[String]) -> Result<Request, String> {
         None => return Err("a command is missing: `batt-lab up`".to_owned()),
     }
     let (mut kind, mut hosts, mut folder, mut agent) = (Kind::Builtin, 5, None, None);
-    let (mut network, mut database) = (Network::Loopback, Database::Damaged);
+    let (mut network, mut database, mut pace) = (Network::Loopback, Database::Damaged, Pace::Watchable);
     let (mut bare, mut dead_host, mut until) = (false, false, Until::Signalled);
     while let Some(option) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("`{option}` needs a value"));
@@ -161,6 +162,7 @@ fn parse(arguments: &[String]) -> Result<Request, String> {
             "--agent" => agent = Some(PathBuf::from(value()?)),
             "--bare" => bare = true,
             "--healthy" => database = Database::Sound,
+            "--quick" => pace = Pace::Quick,
             "--dead-host" => dead_host = true,
             "--until-stdin-closes" => until = Until::StdinCloses,
             "--help" | "-h" => return Ok(Request::Help),
@@ -175,7 +177,7 @@ fn parse(arguments: &[String]) -> Result<Request, String> {
         .folder(folder)
         .network(network)
         .last_database(database)
-        .slow();
+        .pace(pace);
     if bare {
         blueprint = blueprint.without_agent();
     }
