@@ -14,11 +14,11 @@ build: ## build both programs and the lab
 	$(CARGO) build --workspace
 
 demo: ## show the main job on five throw-away hosts
-	$(CARGO) build --workspace --quiet
-	tests/lab/demo.sh $(TARGET)/debug
+	$(CARGO) build --workspace --locked
+	tests/lab/demo.sh $(TARGET)/debug/batt $(TARGET)/debug/batt-fleet
 
 lab: ## start throw-away hosts to play with, until Ctrl-C
-	$(CARGO) build --workspace --quiet
+	$(CARGO) build --workspace --locked
 	$(TARGET)/debug/batt-lab up
 
 test: needs format lint docs shell-lint unit ## install what the tests need, then check and test everything

@@ -9,5 +9,6 @@
 pub mod drop_in;
 pub mod finished;
 pub mod host;
+pub mod lab;
 pub mod process;
 pub mod server;
