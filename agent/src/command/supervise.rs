@@ -16,7 +16,15 @@ pub(crate) fn supervise(home: &Home, run: &RunId) -> Result<ExitCode, Error> {
     // Out of the session of sshd, and out of its control group: both end with the connection.
     let _ = rustix::process::setsid();
     let host_id = host::host_id(home)?;
-    let cgroup = Cgroup::make(&format!("{}-{run}", &host_id[..8])).filter(|cgroup| cgroup.enter().is_ok());
+    let cgroup = Cgroup::make(&run::supervisor_cgroup(&host_id, run)).filter(|cgroup| cgroup.enter().is_ok());
+    let exit = to_its_end(home, run);
+    if let Some(cgroup) = cgroup {
+        cgroup.leave();
+    }
+    exit
+}
+
+fn to_its_end(home: &Home, run: &RunId) -> Result<ExitCode, Error> {
     let cancellation = Cancellation::by_signals()?;
     let folder = RunFolder::of(home, run);
     let order = folder.order()?;
@@ -25,9 +33,5 @@ pub(crate) fn supervise(home: &Home, run: &RunId) -> Result<ExitCode, Error> {
         .supervise()?
         .ok_or_else(|| Error::program(format!("another process supervises the run `{run}`")))?;
     let readers: Vec<Box<dyn run::Reader>> = vec![Box::new(ProgressFile::new(folder.clone()))];
-    let report = run::execute(home, &plan, &folder, supervision, readers, &cancellation)?;
-    if let Some(cgroup) = cgroup {
-        cgroup.leave();
-    }
-    Ok(report.exit)
+    Ok(run::execute(home, &plan, &folder, supervision, readers, &cancellation)?.exit)
 }

@@ -12,5 +12,6 @@ mod service;
 pub(crate) use events::{Events, Reader};
 pub(crate) use look_ahead::look_ahead;
 pub(crate) use plan::Plan;
+pub(crate) use process_names::supervisor_cgroup;
 pub(crate) use recovery::recover;
 pub(crate) use runner::{execute, start_supervisor};

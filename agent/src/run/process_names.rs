@@ -4,6 +4,11 @@ use batt_protocol::{RunId, Service};
 
 use crate::process::{Cgroup, Family};
 
+/// Returns the name of the control group of a run's supervisor.
+pub(crate) fn supervisor_cgroup(host_id: &str, run: &RunId) -> String {
+    format!("{}-{run}", host_id.get(..8).unwrap_or(host_id))
+}
+
 /// One service of one run on one host.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ProcessNames<'a> {
@@ -28,8 +33,7 @@ impl ProcessNames<'_> {
 
     /// Returns the name of the control group.
     pub(super) fn cgroup(self) -> String {
-        let host = self.host_id.get(..8).unwrap_or(self.host_id);
-        format!("{host}-{}.{}", self.run, self.service)
+        format!("{}.{}", supervisor_cgroup(self.host_id, self.run), self.service)
     }
 
     /// Returns what can still be found of the processes when their supervisor has died.

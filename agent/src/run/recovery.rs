@@ -4,11 +4,12 @@ use std::path::Path;
 
 use batt_protocol::{Error, EventKind, ExitCode, Service};
 
-use super::process_names::ProcessNames;
+use super::process_names::{ProcessNames, supervisor_cgroup};
 use crate::backup::{self, Catalogue, Entry, Manifest};
 use crate::home::Home;
 use crate::host;
 use crate::journal::Journal;
+use crate::process::Cgroup;
 use crate::run_folder::{RunFolder, forget_old_runs};
 
 /// Heals every run of the home that was interrupted, and forgets what is too old to be kept.
@@ -16,12 +17,14 @@ use crate::run_folder::{RunFolder, forget_old_runs};
 /// # Errors
 /// What cannot be healed, by name. The caller goes on without.
 pub(crate) fn recover(home: &Home) -> Result<(), Error> {
+    let mut first_error = Ok(());
     for folder in RunFolder::all(home)? {
+        // One that cannot be healed, as when its disk is away, keeps no other from it.
         if folder.is_interrupted() {
-            heal(home, &folder)?;
+            first_error = first_error.and(heal(home, &folder));
         }
     }
-    forget_old_runs(home)
+    first_error.and(forget_old_runs(home))
 }
 
 fn heal(home: &Home, folder: &RunFolder) -> Result<(), Error> {
@@ -61,6 +64,9 @@ fn heal(home: &Home, folder: &RunFolder) -> Result<(), Error> {
         }
         backup::clean_up(Path::new(&path), service, folder.run())?;
         remember_published(home, Path::new(&path), service, folder)?;
+    }
+    if let Some(cgroup) = Cgroup::existing(&supervisor_cgroup(&host_id, folder.run())) {
+        cgroup.remove();
     }
     if !ended && folder.journal().exists() {
         let mut journal = Journal::resume(&folder.journal())?;
