@@ -214,7 +214,13 @@ impl Conversation {
             Request::Commit { force } => {
                 let reply = if self.script.conflicts.is_empty() || force {
                     let bundle = sha256(bundle_text(&self.offered).as_bytes());
-                    self.agent.script.lock().unwrap().hello.bundle = bundle.clone();
+                    let mut script = self.agent.script.lock().unwrap();
+                    script.hello.bundle = bundle.clone();
+                    if script.hello.home == HomeState::Empty {
+                        script.hello.home = HomeState::Ready;
+                        script.hello.host_id = "made".into();
+                    }
+                    drop(script);
                     let mut seen = self.agent.seen.lock().unwrap();
                     seen.bundle = std::mem::take(&mut self.offered);
                     seen.received.append(&mut self.files);

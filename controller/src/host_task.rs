@@ -1,9 +1,11 @@
 //! One host from its turn to its end. Every phase has its own deadline, so that a host that is stuck gives its place
 //! free, and what is returned is the end that gets reported: it cannot be forgotten.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -17,7 +19,7 @@ use crate::follow::{self, Reconnect, RunOrder};
 use crate::host::Host;
 use crate::host_ids::HostIds;
 use crate::install;
-use crate::push::{PushMode, Refused, Unverified};
+use crate::push::{PushMode, Refused, Unverified, Verified};
 use crate::reporter::{HostReporter, Message};
 use crate::session::{Opened, Session, SessionLimits};
 use crate::shell::AgentPlace;
@@ -29,6 +31,10 @@ use crate::transport::{
 };
 use crate::trouble::{Trouble, foreign};
 
+/// How long a push may take as a whole, or the questions before it: 50 MB over a line of half a Mbit/s.
+const PUSH: Duration = Duration::from_secs(15 * 60);
+/// How far the clock of a host may be off before it is told.
+const MAX_SKEW: TimeDelta = TimeDelta::minutes(5);
 /// How long a goodbye may take; the host has been reported by then.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -97,17 +103,24 @@ impl KeySource for SshTransport {
     }
 }
 
-/// What all hosts of a run share.
+/// The ways to the hosts.
 #[derive(Clone)]
-pub(crate) struct Surroundings {
-    /// The way to the hosts.
+pub(crate) struct Ways {
+    /// The way to work there.
     pub(crate) transport: Arc<dyn Transport>,
     /// Where keys are shown, when that is asked for.
     pub(crate) keys: Arc<dyn KeySource>,
-    /// Who answered with which id.
-    pub(crate) ids: HostIds,
     /// How long a host may take.
     pub(crate) limits: Limits,
+}
+
+/// What all hosts of a run share.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    /// The ways to the hosts.
+    pub(crate) ways: Ways,
+    /// Who answered with which id.
+    pub(crate) ids: HostIds,
     /// When to stop.
     pub(crate) stop: Stop,
     /// The time.
@@ -164,16 +177,13 @@ impl Line<'_> {
                 result = self.errand(errand, reporter) => result,
             },
             Order::Run(order, mode) => {
-                let prepare = async {
-                    let unverified = self.open(reporter).await?;
-                    unverified.verify(task.bundle.as_deref(), *mode, reporter).await
-                };
+                let prepare = self.verified(*mode, reporter);
                 let verified = tokio::select! {
                     biased;
                     reason = stop.wait() => return Err(reason.trouble("before the order was sent")),
-                    verified = prepare => verified?.map_err(|Refused(trouble)| trouble)?,
+                    verified = prepare => verified?,
                 };
-                let stop = stop.limited(self.around.limits.run);
+                let stop = stop.limited(self.around.ways.limits.run);
                 follow::run(order, verified, self, reporter, &stop).await
             }
         }
@@ -200,14 +210,13 @@ impl Line<'_> {
                     let installed = install::install(connection, &task.place, agent).await?;
                     reporter.emit(Kind::AgentInstalled { installed }).await?;
                 }
-                let unverified = self.open(reporter).await?;
-                let verified = unverified.verify(bundle, *mode, reporter).await?;
-                verified.map(drop).map_err(|Refused(trouble)| trouble)
+                self.verified(*mode, reporter).await.map(drop)
             }
             Errand::PushCheck => {
                 let mut unverified = self.open(reporter).await?;
                 let Some(bundle) = bundle else { return Ok(()) };
-                match unverified.compare(bundle, reporter).await? {
+                let comparing = unverified.compare(bundle, reporter);
+                match within(PUSH, "the comparison", comparing).await? {
                     Ok(changes) if changes.is_empty() => Ok(()),
                     Ok(changes) => Err(Trouble::new(
                         HostClass::Failed,
@@ -218,22 +227,45 @@ impl Line<'_> {
             }
             Errand::Plan(services) => {
                 let mut unverified = self.open(reporter).await?;
-                if let Some(bundle) = bundle
-                    && let Err(Refused(trouble)) = unverified.compare(bundle, reporter).await?
-                {
-                    return Err(trouble);
-                }
-                let planned = unverified.plan(services.clone(), reporter).await?;
+                let planning = async {
+                    if let Some(bundle) = bundle
+                        && let Err(refused) = unverified.compare(bundle, reporter).await?
+                    {
+                        return Ok(Err(refused));
+                    }
+                    unverified.plan(services.clone(), reporter).await
+                };
+                let planned = within(PUSH, "the plan", planning).await?;
                 planned.map_err(|Refused(trouble)| trouble)
             }
         }
     }
 
+    /// Connects and brings the bundle. A host whose home is laid out by that is greeted again: it has an id from then
+    /// on, and two names of one host have to be told apart before they run.
+    async fn verified(&mut self, mode: PushMode, reporter: &mut HostReporter) -> Result<Verified, Trouble> {
+        let bundle = self.task.bundle.as_deref();
+        for _ in 0..2 {
+            let unverified = self.open(reporter).await?;
+            let was_bare = unverified.has_no_home();
+            let verifying = unverified.verify(bundle, mode, reporter);
+            let verified = within(PUSH, "the push", verifying).await?;
+            let verified = verified.map_err(|Refused(trouble)| trouble)?;
+            if !was_bare || matches!(mode, PushMode::Verify | PushMode::Never) {
+                return Ok(verified);
+            }
+        }
+        Err(Trouble::protocol(
+            "the agent's home is not there although it was laid out",
+        ))
+    }
+
     async fn show_keys(&mut self, reporter: &mut HostReporter) -> Result<(), Trouble> {
         let keys = self
             .around
+            .ways
             .keys
-            .keys(&self.task.target, &self.around.limits.deadlines)
+            .keys(&self.task.target, &self.around.ways.limits.deadlines)
             .await
             .map_err(unreachable)?;
         for OfferedKey { line, fingerprint } in keys {
@@ -249,7 +281,7 @@ impl Line<'_> {
 
     /// Connects unless there is a connection, and reads the greeting.
     async fn open(&mut self, reporter: &mut HostReporter) -> Result<Unverified, Trouble> {
-        let (task, limits) = (self.task, self.around.limits.session);
+        let (task, limits) = (self.task, self.around.ways.limits.session);
         let connection = self.connect(reporter).await?;
         reporter
             .emit(Kind::PhaseEntered {
@@ -271,6 +303,9 @@ impl Line<'_> {
                 host_name: foreign(&hello.host),
             })
             .await?;
+        if let Some(text) = skew(hello.time, self.around.clock.now()) {
+            reporter.emit(Kind::HostWarned { text }).await?;
+        }
         self.around.ids.claim(&hello.host_id, &task.host)?;
         Ok(Unverified::new(session, hello))
     }
@@ -283,9 +318,9 @@ impl Line<'_> {
                 // Nobody is left to tell only when this is dropped.
                 let _ = sender.send(phase);
             };
-            let connecting = self.around.transport.connect(
+            let connecting = self.around.ways.transport.connect(
                 &self.task.target,
-                &self.around.limits.deadlines,
+                &self.around.ways.limits.deadlines,
                 &mut observer,
             );
             tokio::pin!(connecting);
@@ -327,9 +362,35 @@ impl Reconnect for Line<'_> {
         };
         let verified = opened.verify(self.task.bundle.as_deref(), mode, reporter).await?;
         verified
-            .map(crate::push::Verified::into_session)
+            .map(Verified::into_session)
             .map_err(|Refused(trouble)| trouble)
     }
+}
+
+/// Gives work its time.
+async fn within<T>(
+    limit: Duration,
+    what: &str,
+    work: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    timeout(limit, work).await.unwrap_or_else(|_| {
+        let seconds = limit.as_secs();
+        Err(Trouble::new(
+            HostClass::TimedOut,
+            format!("{what} took longer than {seconds} s"),
+        ))
+    })
+}
+
+/// Returns a warning about a clock that is far off: backups are named and kept by the host's time.
+fn skew(theirs: DateTime<Utc>, ours: DateTime<Utc>) -> Option<String> {
+    let ahead = theirs - ours;
+    let side = if ahead > TimeDelta::zero() {
+        "ahead of"
+    } else {
+        "behind"
+    };
+    (ahead.abs() > MAX_SKEW).then(|| format!("its clock is {} s {side} ours", ahead.num_seconds().abs()))
 }
 
 fn is_accepted(reporter: &HostReporter) -> bool {

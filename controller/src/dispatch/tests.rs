@@ -6,7 +6,7 @@ mod interrupted;
 mod pushing;
 
 use std::io;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use batt_protocol::{HostClass, HostReport, RunId, ServiceRequest};
 
@@ -15,7 +15,7 @@ use crate::bundle::Bundle;
 use crate::event::{PlannedHost, Verb};
 use crate::fake_agent::{FakeAgent, Script};
 use crate::follow::RunOrder;
-use crate::host_task::{Errand, Order};
+use crate::host_task::{Errand, KeySource, Limits, Order};
 use crate::push::PushMode;
 use crate::shell::AgentPlace;
 use crate::transport::memory::MemoryTransport;
@@ -187,9 +187,11 @@ impl Lab {
         let fleet = Fleet {
             plan,
             tasks,
-            transport: Arc::new(self.transport),
-            keys: Arc::new(NoKeys),
-            limits: self.limits,
+            ways: Ways {
+                transport: Arc::new(self.transport),
+                keys: Arc::new(NoKeys),
+                limits: self.limits,
+            },
             deadline: self.deadline,
             forks: self.forks,
             journal: self.journal,
