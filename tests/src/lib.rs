@@ -7,5 +7,6 @@
 )]
 
 pub mod finished;
+pub mod fleet;
 pub mod host;
 pub mod server;
