@@ -33,7 +33,7 @@ fn a_run_backs_up_every_host_of_the_group_and_says_so() {
     let finished = fleet.fleet(&["run", "--group", "db"]).code(0);
     for words in [
         "ok         3  db[1-3]",
-        "more     195.3 KiB",
+        "more      195 KiB",
         "3 of 3 hosts ok",
         "exit  0: everything asked for was done and verified",
     ] {
@@ -200,7 +200,10 @@ fn words_of_a_host_never_drive_the_terminal() {
 fn a_secret_of_a_conf_file_stays_where_it_was_put() {
     const SECRET: &str = "canary-8d1f0b2e";
     let fleet = Fleet::of(&["db1"]);
-    fleet.file("conf/backup-work.conf", &format!("WORK_PASSWORD={SECRET}\n"));
+    fleet.file(
+        "conf/hosts/db1/backup-work.conf",
+        &format!("WORK_PASSWORD={SECRET}\n"),
+    );
     fleet.script(
         "work",
         "#!/bin/sh\necho \"logging in with $WORK_PASSWORD\"\necho x >\"$BATT_DEST/$BATT_SERVICE/x\"\n\
