@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 
 use super::{Entry, FILE_NAME, StoreEnded, VALUE_LIMIT};
 
-/// More than [`super::FACT_ROOM`] and all the stores a script may ask for.
+/// More than the room for facts and all the stores a script may ask for.
 const LEDGER_LIMIT: u64 = 64 << 20;
 /// A value of control characters takes six bytes each.
 const LINE_LIMIT: u64 = (VALUE_LIMIT as u64) * 6 + 4096;

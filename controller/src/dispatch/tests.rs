@@ -61,6 +61,7 @@ impl KeySource for NoKeys {
 /// A fleet in memory, before it runs.
 struct Lab {
     transport: MemoryTransport,
+    other: Option<Arc<dyn crate::transport::Transport>>,
     hosts: Vec<String>,
     services: Vec<ServiceRequest>,
     bundle: Option<Arc<Bundle>>,
@@ -85,6 +86,7 @@ impl Lab {
         let (interrupt, interruptions) = mpsc::channel(4);
         Self {
             transport: MemoryTransport::default(),
+            other: None,
             hosts: Vec::new(),
             services: Vec::new(),
             bundle: None,
@@ -188,7 +190,7 @@ impl Lab {
             plan,
             tasks,
             ways: Ways {
-                transport: Arc::new(self.transport),
+                transport: self.other.unwrap_or_else(|| Arc::new(self.transport)),
                 keys: Arc::new(NoKeys),
                 limits: self.limits,
             },
