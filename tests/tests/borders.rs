@@ -47,6 +47,7 @@ const AGENT: &[&str] = &[
 
 /// The modules of the controller, likewise.
 const CONTROLLER: &[&str] = &[
+    "json_text",
     "world",
     "clock",
     "trouble",

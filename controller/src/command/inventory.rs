@@ -12,7 +12,8 @@ use crate::cli::{
     Format, InventoryCommand, ListArguments, OutputArguments, SelectionArguments, ShowArguments,
 };
 use crate::ground::Ground;
-use crate::world::{Shape, World};
+use crate::json_text::Shape;
+use crate::world::World;
 
 /// Answers.
 ///
