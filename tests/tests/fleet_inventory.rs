@@ -47,7 +47,7 @@ fn hosts_are_listed_folded_and_counted() {
         ("(@web,db2)!web1", "db2"),
         ("db and prod and not web1", "db1"),
         ("db[1-10/9]", "db1 db10"),
-        ("db*", "db1 db2 db10"),
+        ("db1*", "db1 db10"),
         ("all", "db1 db2 db10 web1"),
     ] {
         let listed = words(fleet.fleet(&["inventory", "list", pattern]));
@@ -58,7 +58,7 @@ fn hosts_are_listed_folded_and_counted() {
         };
         assert_eq!(listed, expected, "{pattern}");
     }
-    for bad in ["@db!web1:&prod", "db and @web", "(@db", "db[1-", "db[9-1]"] {
+    for bad in ["@db!web1:&prod", "db and web,db1", "(@db", "db[1-", "db[9-1]"] {
         let finished = fleet.fleet(&["inventory", "list", bad]).code(64);
         finished.says("hint:");
     }
@@ -141,9 +141,12 @@ fn a_mistake_is_shown_where_it_is() {
     check("[groups.a]\nchildren = [\"nope\"]\n", &["bad.toml:2:13", "nope"]);
     check("[groups.a\n", &["bad.toml:1:10"]);
     check("[groups.db]\nhosts = [\"db[1-\"]\n", &["bad.toml:2:", "db[1-"]);
-    check("[hosts.a]\npath = \"/b/%Q\"\n", &["bad.toml:2:8", "%Q"]);
+    check("[hosts.a]\npath = \"/b/%Q\"\n", &["bad.toml:2", "%Q", "host a"]);
     check("[hosts.a]\nhost_key = [\"ssh-ed25519 AAAA\"]\n", &["bad.toml:2:"]);
-    check("[hosts.a]\n\"x\u{1b}[2J\" = 1\n", &["bad.toml:2:1", "\\x1b[2J"]);
+    check(
+        "[hosts.a]\n\"x\\u001b[2J\" = 1\n",
+        &["bad.toml:2:1", "\\u{1b}[2J"],
+    );
     fleet.fleet(&["inventory", "check"]).code(0);
 }
 
