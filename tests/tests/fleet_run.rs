@@ -167,6 +167,13 @@ fn people_see_what_failed_why_and_its_last_words() {
             finished.stdout
         );
     }
+    // Two hosts that are alike in one block, with their last words once.
+    assert_eq!(
+        finished.stdout.matches("the disk is on fire").count(),
+        1,
+        "{}",
+        finished.stdout
+    );
     let quiet = fleet.fleet(&["run", "-g", "db", "--quiet"]).code(2);
     assert!(!quiet.stderr.contains("db2"), "{}", quiet.stderr);
     assert!(quiet.stderr.contains("db1"), "{}", quiet.stderr);

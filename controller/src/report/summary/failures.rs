@@ -160,7 +160,11 @@ fn add_service(page: &mut Page, group: &[Failure<'_>], first: &Failure<'_>, serv
         let label = format!("{} {}", service.service, service.outcome);
         page.labelled(2, 2, Ink::Bad, &label, &format!(": {line}"));
     }
-    page.foreign(2, more, REASON_LINES);
+    // An agent quotes the end of the log behind its reason; where the log itself is shown, once is enough.
+    let has_log = !first.record.log.lines(&service.service, LOG_LINES).is_empty();
+    let is_told = |line: &&str| !(has_log && line.starts_with("| "));
+    let more: Vec<&str> = more.lines().filter(is_told).collect();
+    page.foreign(2, &more.join("\n"), REASON_LINES);
     add_log(page, group, &service.service);
 }
 
