@@ -201,7 +201,7 @@ fn a_broken_connection_is_mended_and_the_truth_told() {
 fn a_host_that_never_comes_back_is_lost() {
     let fleet = Fleet::of(&["db1"]);
     fleet.mode("db1", "gate");
-    let running = fleet.start(&["run", "-g", "db", "--deadline", "3s"]);
+    let running = fleet.start(&["run", "-g", "db", "--deadline", "8s"]);
     fleet.started("db1");
     until("the controller knows that it started", || {
         let known = texts_below(&fleet.state());
