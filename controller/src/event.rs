@@ -162,6 +162,9 @@ pub(crate) enum FleetEventKind {
         /// What to do about it.
         #[serde(default)]
         hints: Vec<String>,
+        /// Whether somebody else held a lock there, and nothing else went wrong.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        busy: bool,
     },
     /// A kind that a later version emits.
     #[serde(other)]

@@ -192,10 +192,10 @@ impl Ground {
             Error::usage("nobody says as whom to log in")
                 .hint("Set `user` in the inventory, or use `--user`.")
         })?;
-        let pattern = path.or(host.path.as_deref());
-        if let Some(pattern) = pattern {
-            check_pattern(pattern)?;
-        }
+        let pattern = match path {
+            Some(path) => check_pattern(path).map(|()| Some(path))?,
+            None => self.pattern(host)?,
+        };
         Ok(Selected {
             host: host.name.as_str().parse()?,
             target: Target {
@@ -222,6 +222,24 @@ impl Ground {
                 .map(|service| service.parse())
                 .collect::<Result<_, Error>>()?,
         })
+    }
+
+    /// Returns where the inventory wants a host's backups.
+    ///
+    /// # Errors
+    /// A pattern that is no pattern; told with its place.
+    pub(crate) fn pattern<'a>(&self, host: &'a batt_inventory::Host) -> Result<Option<&'a str>, Error> {
+        let Some(pattern) = host.path.as_deref() else {
+            return Ok(None);
+        };
+        check_pattern(pattern).map_err(|error| {
+            let explained = self.inventory.explain(host.name.as_str()).unwrap_or_default();
+            match explained.into_iter().find(|value| value.key == "path") {
+                Some(path) => error.hint(format!("It is the `path` of {}.", path.origin)),
+                None => error,
+            }
+        })?;
+        Ok(Some(pattern))
     }
 
     /// Reads the fleet folder; none where nothing lies beside the inventory.

@@ -177,6 +177,7 @@ mod tests {
                     class: HostClass::Connect,
                     reason: Some("refused".into()),
                     hints: Vec::new(),
+                    busy: false,
                 },
             ),
             event(

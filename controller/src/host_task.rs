@@ -71,7 +71,7 @@ pub(crate) enum Errand {
     /// Asks what a push would change.
     PushCheck,
     /// Asks what a run would do, and what a push would change before it.
-    Plan(Vec<ServiceRequest>),
+    Plan(Vec<ServiceRequest>, PushMode),
 }
 
 /// Collects the keys of a host without logging in.

@@ -22,6 +22,7 @@ mod host_ids;
 mod host_task;
 mod install;
 mod journal;
+mod json_text;
 mod log_files;
 mod login;
 mod passphrase;

@@ -1,7 +1,7 @@
 //! The bundle on a host: compared, put in place, verified. Only this module makes a [`Verified`], and only that can run.
 
-use batt_protocol::wire::{Hello, HomeState, MAX_CHUNK, Reply, Request};
-use batt_protocol::{BundleFile, Change, FileChange, HostClass, ServiceRequest, text};
+use batt_protocol::wire::{Hello, HomeState, MAX_CHUNK, PlannedService, Reply, Request};
+use batt_protocol::{BundleFile, BundleFolder, Change, FileChange, HostClass, ServiceRequest, text};
 
 use crate::bundle::Bundle;
 use crate::event::{FleetEventKind as Kind, Phase};
@@ -139,40 +139,75 @@ impl Unverified {
         Ok(Ok(changes))
     }
 
-    /// Asks what a run would do, and tells it.
+    /// Asks what a push and then a run would do, and tells it. A service whose script comes with the push is not known
+    /// to the host, and is not asked for.
     ///
     /// # Errors
     /// As [`Unverified::verify`].
-    pub(crate) async fn plan(
+    pub(crate) async fn look_ahead(
         &mut self,
-        services: Vec<ServiceRequest>,
+        bundle: Option<&Bundle>,
+        mode: PushMode,
+        services: &[ServiceRequest],
+        pattern: Option<&str>,
         reporter: &mut HostReporter,
     ) -> Answer<()> {
-        reporter.emit(Kind::PhaseEntered { phase: Phase::Run }).await?;
-        match self.session.ask(&Request::Plan { services }).await? {
-            Ok(Reply::Planned { services }) => {
-                let refused: Vec<String> = services
-                    .iter()
-                    .filter(|planned| planned.refusal.is_some())
-                    .map(|planned| planned.service.to_string())
-                    .collect();
-                let none = services.is_empty();
-                reporter.emit(Kind::Planned { services }).await?;
-                Ok(if none {
-                    Err(Refused(Trouble::new(
-                        HostClass::Failed,
-                        "no service is enabled or named",
-                    )))
-                } else if refused.is_empty() {
-                    Ok(())
-                } else {
-                    let reason = format!("{} would not run", text::list_and(&refused));
-                    Err(Refused(Trouble::new(HostClass::Failed, reason)))
-                })
-            }
-            Ok(_) => Err(out_of_place("planned")),
-            Err(refusal) => Ok(Err(Refused(Trouble::refused(&refusal)))),
+        let changes = match bundle {
+            Some(bundle) => match self.compare(bundle, reporter).await? {
+                Ok(changes) => changes,
+                Err(refused) => return Ok(Err(refused)),
+            },
+            None => Vec::new(),
+        };
+        if let Some(trouble) = objection(&changes, mode).filter(|_| !changes.is_empty()) {
+            return Ok(Err(Refused(trouble)));
         }
+        let is_brought = |request: &&ServiceRequest| {
+            let script = format!("backup-{}", request.service.name());
+            changes.iter().any(|change| {
+                change.folder == BundleFolder::ScriptsAvailable
+                    && change.change == Change::Add
+                    && change.name.as_str() == script
+            })
+        };
+        let (brought, known): (Vec<_>, Vec<_>) = services.iter().partition(is_brought);
+        reporter.emit(Kind::PhaseEntered { phase: Phase::Run }).await?;
+        // Only the host can expand the pattern, and has one of its own where none is given.
+        let mut planned: Vec<PlannedService> = brought
+            .into_iter()
+            .map(|request| PlannedService {
+                service: request.service.clone(),
+                path: pattern.map_or_else(String::new, |pattern| format!("{pattern}/{}", request.service)),
+                refusal: None,
+            })
+            .collect();
+        // To name none would mean all that the host has enabled.
+        if planned.is_empty() || !known.is_empty() {
+            let services = known.into_iter().cloned().collect();
+            match self.session.ask(&Request::Plan { services }).await? {
+                Ok(Reply::Planned { services }) => planned.extend(services),
+                Ok(_) => return Err(out_of_place("planned")),
+                Err(refusal) => return Ok(Err(Refused(Trouble::refused(&refusal)))),
+            }
+        }
+        let refused: Vec<String> = planned
+            .iter()
+            .filter(|planned| planned.refusal.is_some())
+            .map(|planned| planned.service.to_string())
+            .collect();
+        let none = planned.is_empty();
+        reporter.emit(Kind::Planned { services: planned }).await?;
+        Ok(if none {
+            Err(Refused(Trouble::new(
+                HostClass::Failed,
+                "no service is enabled or named",
+            )))
+        } else if refused.is_empty() {
+            Ok(())
+        } else {
+            let reason = format!("{} would not run", text::list_and(&refused));
+            Err(Refused(Trouble::new(HostClass::Failed, reason)))
+        })
     }
 
     async fn commit(

@@ -72,11 +72,13 @@ impl HostReporter {
                 class: HostClass::Ok,
                 reason: None,
                 hints: Vec::new(),
+                busy: false,
             },
             Err(trouble) => Kind::HostEnded {
                 class: trouble.class,
                 reason: Some(trouble.reason),
                 hints: trouble.hints,
+                busy: trouble.busy,
             },
         };
         if let Err(unproven) = self.emit(end(result)).await {

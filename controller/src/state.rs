@@ -254,6 +254,7 @@ impl FleetState {
         let mut tally = Tally::default();
         for record in &self.hosts {
             match &record.state {
+                HostState::Ended(end) if end.busy => tally.service(Outcome::Busy),
                 HostState::Ended(end) => {
                     let outcomes: Vec<Outcome> = end.services.iter().map(|report| report.outcome).collect();
                     tally.host(end.class, &outcomes);

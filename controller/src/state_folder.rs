@@ -88,11 +88,18 @@ impl StateFolder {
         };
         let mut runs = Vec::new();
         for entry in entries {
-            let name = entry.map_err(unreadable)?.file_name();
-            runs.extend(name.to_str().and_then(|name| name.parse::<RunId>().ok()));
+            let entry = entry.map_err(unreadable)?;
+            let name = entry.file_name();
+            let Some(run) = name.to_str().and_then(|name| name.parse::<RunId>().ok()) else {
+                continue;
+            };
+            // Ids tell the second; of two runs in one second the folder that was made later is the newer one. A file
+            // system that does not know that leaves the ids to decide.
+            let made = entry.metadata().and_then(|metadata| metadata.created()).ok();
+            runs.push((run.time(), made, run));
         }
         runs.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(runs)
+        Ok(runs.into_iter().map(|(.., run)| run).collect())
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) struct Trouble {
     pub(crate) reason: String,
     /// What to do about it: sentences without their `hint:`.
     pub(crate) hints: Vec<String>,
+    /// Whether somebody else holds a lock there, and it may go well later.
+    pub(crate) busy: bool,
 }
 
 impl Trouble {
@@ -22,6 +24,7 @@ impl Trouble {
             class,
             reason: reason.into(),
             hints: Vec::new(),
+            busy: false,
         }
     }
 
@@ -52,6 +55,7 @@ impl Trouble {
             class,
             reason: foreign(&refusal.message),
             hints: refusal.hints.iter().take(5).map(|hint| foreign(hint)).collect(),
+            busy: refusal.exit == ExitCode::BUSY,
         }
     }
 }
@@ -103,5 +107,7 @@ mod tests {
             Trouble::refused(&refusal(ExitCode::NOTHING)).class,
             HostClass::Failed
         );
+        assert!(Trouble::refused(&refusal(ExitCode::BUSY)).busy);
+        assert!(!Trouble::refused(&refusal(ExitCode::NOTHING)).busy);
     }
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use batt_protocol::{Error, ExitCode, text};
 
+use crate::json_text::{self, Shape};
+
 /// The world of one command.
 pub(crate) struct World<'a> {
     /// Looks up a variable of the environment.
@@ -34,12 +36,8 @@ impl World<'_> {
     /// # Errors
     /// An output that cannot be written.
     pub(crate) fn print_json(&mut self, value: &impl serde::Serialize, shape: Shape) -> Result<(), Error> {
-        let text = match shape {
-            Shape::Document => serde_json::to_string_pretty(value),
-            Shape::Line => serde_json::to_string(value),
-        };
-        let mut text = text.map_err(|error| Error::program(format!("cannot write JSON: {error}")))?;
-        text.push('\n');
+        let text = json_text::of(value, shape)
+            .map_err(|error| Error::program(format!("cannot write JSON: {error}")))?;
         self.print(&text)
     }
 
@@ -95,15 +93,6 @@ impl World<'_> {
             ))),
         }
     }
-}
-
-/// The shape of JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// For one thing: over several lines.
-    Document,
-    /// For one of several things.
-    Line,
 }
 
 /// Returns the error of an output; a broken pipe is none.

@@ -8,6 +8,7 @@
 
 pub mod drop_in;
 pub mod finished;
+pub mod fleet;
 pub mod host;
 pub mod lab;
 pub mod process;

@@ -73,6 +73,7 @@ const INVENTORY: &[&str] = &[
 
 /// The modules of the controller, likewise.
 const CONTROLLER: &[&str] = &[
+    "json_text",
     "world",
     "clock",
     "trouble",

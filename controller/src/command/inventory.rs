@@ -12,7 +12,8 @@ use crate::cli::{
     Format, InventoryCommand, ListArguments, OutputArguments, SelectionArguments, ShowArguments,
 };
 use crate::ground::Ground;
-use crate::world::{Shape, World};
+use crate::json_text::Shape;
+use crate::world::World;
 
 /// Answers.
 ///
@@ -267,16 +268,19 @@ fn is_narrowed(selection: &SelectionArguments) -> bool {
     !(selection.groups.is_empty() && selection.limit.is_empty() && selection.exclude.is_empty())
 }
 
-/// Checks all that can be wrong before a connection: the inventory, names of services, and the bundle of each host.
+/// Checks all that can be wrong before a connection: the inventory, names of services, patterns, and the bundle of each
+/// host.
 fn check(ground: &Ground, output: &OutputArguments, world: &mut World<'_>) -> Result<(), Error> {
     let hosts = ground.inventory.hosts();
     for host in hosts {
+        let of_host = |error: Error| {
+            let told = Error::usage(format!("host `{}`: {}", host.name.as_str(), error.message()));
+            error.hints().iter().fold(told, |told, hint| told.hint(hint))
+        };
         for service in &host.services {
-            service.parse::<Service>().map_err(|error| {
-                let told = Error::usage(format!("host `{}`: {}", host.name.as_str(), error.message()));
-                error.hints().iter().fold(told, |told, hint| told.hint(hint))
-            })?;
+            service.parse::<Service>().map_err(of_host)?;
         }
+        ground.pattern(host).map_err(of_host)?;
     }
     let mut files = 0;
     if let Some(fleet) = ground.fleet()? {

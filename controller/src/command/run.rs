@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &RunArguments, items: &Items, world: &mut World<'_>
         };
         let requests = items.join(named);
         let order = if arguments.dry_run {
-            Order::Errand(Errand::Plan(requests.clone()))
+            Order::Errand(Errand::Plan(requests.clone(), mode))
         } else {
             let order = RunOrder {
                 run: run.clone(),

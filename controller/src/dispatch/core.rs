@@ -158,6 +158,7 @@ fn end(class: HostClass, reason: &str, hints: &[&str]) -> Kind {
         class,
         reason: Some(reason.to_owned()),
         hints: hints.iter().map(|hint| (*hint).to_owned()).collect(),
+        busy: false,
     }
 }
 

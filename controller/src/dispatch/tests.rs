@@ -168,7 +168,7 @@ impl Lab {
             Some(Errand::Ping { .. }) => Verb::Ping,
             Some(Errand::Push { .. }) => Verb::Push,
             Some(Errand::PushCheck) => Verb::PushCheck,
-            Some(Errand::Plan(_)) => Verb::Plan,
+            Some(Errand::Plan(..)) => Verb::Plan,
         };
         let planned = |task: &HostTask| PlannedHost {
             host: task.host.clone(),

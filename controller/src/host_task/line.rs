@@ -91,16 +91,10 @@ impl Line<'_> {
                     Err(Refused(trouble)) => Err(trouble),
                 }
             }
-            Errand::Plan(services) => {
+            Errand::Plan(services, mode) => {
                 let mut unverified = self.open(reporter).await?;
-                let planning = async {
-                    if let Some(bundle) = bundle
-                        && let Err(refused) = unverified.compare(bundle, reporter).await?
-                    {
-                        return Ok(Err(refused));
-                    }
-                    unverified.plan(services.clone(), reporter).await
-                };
+                let pattern = task.place.pattern.as_deref();
+                let planning = unverified.look_ahead(bundle, *mode, services, pattern, reporter);
                 let planned = within(PUSH, "the plan", planning).await?;
                 planned.map_err(|Refused(trouble)| trouble)
             }
@@ -159,7 +153,9 @@ impl Line<'_> {
             hello,
             noise,
         } = Session::open(connection, &task.place, limits).await?;
-        if let Some(text) = noise {
+        // A host that greets again has been warned of.
+        let is_first = matches!(reporter.state(), HostState::Connecting(_));
+        if let Some(text) = noise.filter(|_| is_first) {
             reporter.emit(Kind::HostWarned { text }).await?;
         }
         reporter
@@ -169,7 +165,7 @@ impl Line<'_> {
                 host_name: foreign(&hello.host),
             })
             .await?;
-        if let Some(text) = skew(hello.time, self.around.clock.now()) {
+        if let Some(text) = skew(hello.time, self.around.clock.now()).filter(|_| is_first) {
             reporter.emit(Kind::HostWarned { text }).await?;
         }
         self.around.ids.claim(&hello.host_id, &task.host)?;

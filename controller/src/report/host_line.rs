@@ -78,9 +78,13 @@ fn planned(facts: &HostFacts) -> String {
         .filter(|service| service.refusal.is_some())
         .count();
     let would = format!("{} would run", count(services.len() - refused, "service"));
+    let pushed = match facts.changes.as_deref().unwrap_or_default() {
+        [] => String::new(),
+        changes => format!(", after a push of {}", count(changes.len(), "file")),
+    };
     match refused {
-        0 => would,
-        _ => format!("{would}, {refused} not"),
+        0 => format!("{would}{pushed}"),
+        _ => format!("{would}, {refused} not{pushed}"),
     }
 }
 

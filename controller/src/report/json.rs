@@ -6,6 +6,7 @@ use batt_protocol::ExitCode;
 
 use super::screen::{Patience, Screen};
 use crate::event::FleetEvent;
+use crate::json_text::{self, Shape};
 use crate::reader::Reader;
 use crate::state::FleetState;
 
@@ -14,8 +15,8 @@ use crate::state::FleetState;
 /// # Errors
 /// Those of the output.
 pub(crate) fn write_report(output: &mut dyn Write, state: &FleetState, exit: ExitCode) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *output, &state.report(exit))?;
-    output.write_all(b"\n")?;
+    let document = json_text::of(&state.report(exit), Shape::Document)?;
+    output.write_all(document.as_bytes())?;
     output.flush()
 }
 
@@ -39,9 +40,7 @@ impl Reader for JsonLines {
         if !event.event.is_kept() {
             return Ok(());
         }
-        let mut line = serde_json::to_string(event)?;
-        line.push('\n');
-        self.0.write(&line)
+        self.0.write(&json_text::of(event, Shape::Line)?)
     }
 
     fn finish(&mut self, _state: &FleetState) -> io::Result<()> {

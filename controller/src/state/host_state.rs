@@ -96,6 +96,8 @@ pub(crate) struct Ended {
     pub(crate) reason: Option<String>,
     /// What to do about it.
     pub(crate) hints: Vec<String>,
+    /// Whether somebody else held a lock there.
+    pub(crate) busy: bool,
     /// The services that are known to have ended.
     pub(crate) services: Vec<ServiceReport>,
     /// The services that were to run and are not known to have ended.
@@ -128,8 +130,18 @@ impl HostState {
         match (self, &event.event) {
             (Self::Ended(_), _) => illegal("an event after the host's end"),
             (_, Kind::Unknown | Kind::HostWarned { .. }) => Ok(self.clone()),
-            (_, Kind::HostEnded { class, reason, hints }) => {
-                self.end(at, *class, reason.clone(), hints.clone())
+            (
+                _,
+                Kind::HostEnded {
+                    class,
+                    reason,
+                    hints,
+                    busy,
+                },
+            ) => {
+                let mut end = self.end(at, *class, reason.clone(), hints.clone())?;
+                end.busy = *busy;
+                Ok(Self::Ended(end))
             }
             (Self::Queued, Kind::HostStarted) => Ok(Self::Connecting(Connecting {
                 started: at,
@@ -172,7 +184,7 @@ impl HostState {
         class: HostClass,
         reason: Option<String>,
         hints: Vec<String>,
-    ) -> Result<Self, IllegalEvent> {
+    ) -> Result<Ended, IllegalEvent> {
         let (started, services, open) = match self {
             Self::Queued | Self::Connecting(_) if class == HostClass::Ok => {
                 return illegal("a host cannot end well before its agent greeted");
@@ -187,15 +199,16 @@ impl HostState {
                 (Some(run.started), reports, open)
             }
         };
-        Ok(Self::Ended(Ended {
+        Ok(Ended {
             started,
             ended,
             class,
             reason,
             hints,
+            busy: false,
             services,
             open,
-        }))
+        })
     }
 }
 

@@ -106,6 +106,7 @@ fn ended(class: HostClass) -> Kind {
         class,
         reason: (class != HostClass::Ok).then(|| "why".to_owned()),
         hints: Vec::new(),
+        busy: false,
     }
 }
 

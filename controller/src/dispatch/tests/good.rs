@@ -205,7 +205,7 @@ async fn a_ping_tells_who_is_there_and_can_show_keys() {
 async fn a_dry_run_asks_and_orders_nothing() {
     let agent = agent("1");
     let mut lab = Lab::new().host("db1", &agent);
-    lab.errand = Some(Errand::Plan(Vec::new()));
+    lab.errand = Some(Errand::Plan(Vec::new(), PushMode::Auto));
     let told = lab.run().await;
     assert_eq!(told.class("db1"), HostClass::Ok);
     let planned = told.end.state.hosts()[0].facts.planned.as_ref().unwrap();

@@ -160,12 +160,12 @@ fn add_service(page: &mut Page, group: &[Failure<'_>], first: &Failure<'_>, serv
         let label = format!("{} {}", service.service, service.outcome);
         page.labelled(2, 2, Ink::Bad, &label, &format!(": {line}"));
     }
-    page.foreign(2, more, REASON_LINES);
-    // The agent quotes the end of the log where that is the reason; twice would be noise.
-    let quotes_log = more.lines().any(|line| line.starts_with("| "));
-    if !quotes_log {
-        add_log(page, group, &service.service);
-    }
+    // An agent quotes the end of the log behind its reason; where the log itself is shown, once is enough.
+    let has_log = !first.record.log.lines(&service.service, LOG_LINES).is_empty();
+    let is_told = |line: &&str| !(has_log && line.starts_with("| "));
+    let more: Vec<&str> = more.lines().filter(is_told).collect();
+    page.foreign(2, &more.join("\n"), REASON_LINES);
+    add_log(page, group, &service.service);
 }
 
 /// Adds the last lines of a service's log: once where all hosts have the same.

@@ -246,6 +246,7 @@ impl Story {
             class,
             reason: (class != HostClass::Ok).then(|| reason.to_owned()),
             hints: hints.iter().map(|hint| (*hint).to_owned()).collect(),
+            busy: false,
         };
         self.tell(Some(host), event)
     }
