@@ -1,8 +1,9 @@
 //! What every command does that connects to hosts: it makes the runtime, the transport and the readers, and lets the
 //! dispatcher run the fleet.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,11 +61,16 @@ pub(super) fn new_run() -> Result<RunId, Error> {
 /// What stands in the way of starting: the journal, files of host keys, signals.
 pub(super) fn carry_out(errands: Errands<'_>, world: &mut World<'_>) -> Result<FleetEnd, Error> {
     let transport = Arc::new(transport(errands.connection, world)?);
-    let (journal, logs) = journal(&errands)?.unzip();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::system("cannot start the runtime", error))?;
+    if let Err(interrupted) = runtime.block_on(ask_passphrases(&transport, &errands)) {
+        // Whoever waits for the answer sets the terminal back first.
+        runtime.shutdown_timeout(FAREWELL);
+        return Err(interrupted);
+    }
+    let (journal, logs) = journal(&errands)?.unzip();
     let asked = errands.connection.forks as usize;
     let forks = descriptors::forks(asked, descriptors::raise());
     if forks < asked {
@@ -119,6 +125,27 @@ pub(super) fn carry_out(errands: Errands<'_>, world: &mut World<'_>) -> Result<F
         }
     }
     Ok(end)
+}
+
+/// Asks for passphrases while nothing else is on the terminal, once for all hosts.
+///
+/// # Errors
+/// An interruption meanwhile: nothing was started.
+async fn ask_passphrases(transport: &SshTransport, errands: &Errands<'_>) -> Result<(), Error> {
+    let mut interruptions =
+        signals::interruptions().map_err(|error| Error::system("cannot catch signals", error))?;
+    let identities: BTreeSet<Option<&Path>> = errands
+        .tasks
+        .iter()
+        .map(|(task, _)| task.target.identity.as_deref())
+        .collect();
+    tokio::select! {
+        () = transport.ask_passphrases(identities) => Ok(()),
+        Some(by) = interruptions.recv() => {
+            let exit = by.exit().unwrap_or(ExitCode::UNFINISHED);
+            Err(Error::new(exit, "interrupted before anything was started"))
+        }
+    }
 }
 
 fn transport(connection: &ConnectionArguments, world: &mut World<'_>) -> Result<SshTransport, Error> {

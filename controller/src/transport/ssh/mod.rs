@@ -14,7 +14,7 @@ mod socket;
 mod tests;
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use russh::client::connect_stream;
@@ -72,6 +72,14 @@ impl SshTransport {
     /// The lines of the files of host keys that could not be read, each with its place.
     pub(crate) fn warnings(&self) -> &[String] {
         self.known_hosts.warnings()
+    }
+
+    /// Asks for the passphrases that these identity files need; none stands for ssh-agent and ssh's usual files. It comes
+    /// before anything else is drawn on the terminal. What cannot be used is told by each host that needs it.
+    pub(crate) async fn ask_passphrases(&self, identities: impl IntoIterator<Item = Option<&Path>>) {
+        for identity in identities {
+            let _ = self.identities.candidates(identity).await;
+        }
     }
 
     async fn reach(
