@@ -108,6 +108,25 @@ async fn an_encrypted_key_is_asked_for_once_for_all_hosts() {
 }
 
 #[tokio::test]
+async fn a_passphrase_that_was_asked_for_before_is_not_asked_for_by_a_host() {
+    let server = Sshd::start();
+    let identity = server.user_key("ed25519", "correct horse");
+    let passphrases = Arc::new(Passphrases {
+        answers: vec!["correct horse"],
+        ..Passphrases::default()
+    });
+    let transport = SshTransport::new(SshSettings {
+        passphrases: passphrases.clone(),
+        ..settings()
+    })
+    .unwrap();
+    transport.ask_passphrases([Some(identity.as_path())]).await;
+    assert_eq!(passphrases.asked.load(Ordering::SeqCst), 1);
+    connect(&transport, &with(identity, &server)).await.close().await;
+    assert_eq!(passphrases.asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
 async fn older_formats_of_files() {
     let server = Sshd::start();
     for format in ["PEM", "PKCS8"] {
