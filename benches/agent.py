@@ -3,7 +3,7 @@
 import os
 
 from hosts import Hosts
-from measuring import Cost, interleaved, median, megabytes, run, spread, table, tell
+from measuring import Cost, interleaved, median, run, spread, table, tell
 
 # Each is so short that only many of them are a measurement.
 CALLS = 40
@@ -26,9 +26,9 @@ def measure(programs: str, rounds: int) -> None:
     for name, of_name in costs.items():
         cost = median(of_name)
         rows.append([name, f"{cost.cpu * 1000:.2f}", spread([one.cpu * 1000 for one in of_name]),
-                     f"{cost.wall * 1000:.2f}", megabytes(cost.memory)])
+                     f"{cost.wall * 1000:.2f}"])
     print("### The agent's start\n")
-    table(["call", "CPU ms", "least-greatest", "wall ms", "memory MB"], rows)
+    table(["call", "CPU ms", "least-greatest", "wall ms"], rows)
 
 
 def _many(command: list[str]) -> Cost:
