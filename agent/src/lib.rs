@@ -42,6 +42,9 @@ pub fn run_main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             console.error(&error);
+            if error.exit() == batt_protocol::ExitCode::USAGE {
+                command::remember_refusal(&arguments, &error);
+            }
             error.exit().into()
         }
     }

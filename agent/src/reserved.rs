@@ -29,5 +29,5 @@ pub(crate) const SUBCOMMANDS: &[&str] = &[
 
 /// Options that no script may claim, without their dashes.
 pub(crate) const OPTIONS: &[&str] = &[
-    "all", "dry-run", "format", "help", "home", "last", "new-id", "path", "quiet", "version", "wait",
+    "all", "dry-run", "format", "help", "home", "jobs", "last", "new-id", "path", "quiet", "version", "wait",
 ];

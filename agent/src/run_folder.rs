@@ -126,12 +126,21 @@ impl RunFolder {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(Error::system(format!("cannot read `{}`", runs.display()), error)),
         };
-        let mut ids: Vec<RunId> = entries
+        let mut folders: Vec<Self> = entries
             .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter_map(|entry| Some(Self::of(home, &entry.file_name().to_str()?.parse().ok()?)))
             .collect();
-        ids.sort_by(|a, b| b.cmp(a));
-        Ok(ids.iter().map(|id| Self::of(home, id)).collect())
+        // The ids of runs of the same second say nothing about their order; when they were admitted does.
+        let admitted = |folder: &Self| {
+            fs::metadata(folder.order_file())
+                .and_then(|order| order.modified())
+                .ok()
+        };
+        folders.sort_by(|a, b| {
+            let same_second = || admitted(b).cmp(&admitted(a)).then_with(|| b.run.cmp(&a.run));
+            b.run.time().cmp(&a.run.time()).then_with(same_second)
+        });
+        Ok(folders)
     }
 
     pub(crate) fn run(&self) -> &RunId {

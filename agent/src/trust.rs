@@ -23,6 +23,18 @@ pub(crate) fn require_trusted(path: &Path) -> Result<(), Error> {
     walk(path, MOST_LINKS)
 }
 
+/// Refuses an entry of a folder that others could have put there: like [`require_trusted`] for the folder, and the owner
+/// of the entry itself, which may be a link that leads nowhere.
+///
+/// # Errors
+/// A refusal (77) that names what is not trusted and why.
+pub(crate) fn require_trusted_entry(path: &Path) -> Result<(), Error> {
+    require_trusted(path.parent().unwrap_or(Path::new("/")))?;
+    let metadata = fs::symlink_metadata(path)
+        .map_err(|cause| Error::system(format!("cannot look at `{}`", path.display()), cause))?;
+    require_owner(path, &metadata)
+}
+
 fn walk(path: &Path, links_left: u32) -> Result<(), Error> {
     let mut reached = PathBuf::new();
     let parts: Vec<Component<'_>> = path.components().collect();

@@ -164,6 +164,11 @@ impl Bundle {
         }
     }
 
+    /// Returns a bundle without files.
+    pub(crate) fn empty() -> Self {
+        Self::new(BTreeMap::new())
+    }
+
     /// Returns the digest that a host with exactly these files greets with.
     pub(crate) fn digest(&self) -> &str {
         &self.digest

@@ -16,6 +16,10 @@ pub(crate) use self::arguments::{
 };
 use self::items::{ItemOptions, Items};
 
+/// What the help of the whole program ends with.
+const AFTER: &str = "\
+Every option has a variable: --connect-timeout takes BATT_FLEET_CONNECT_TIMEOUT.";
+
 /// Backs up all the things on many hosts, and tells the truth about it.
 #[derive(Debug, Parser)]
 #[command(
@@ -25,7 +29,7 @@ use self::items::{ItemOptions, Items};
     subcommand_required = true,
     arg_required_else_help = true,
     max_term_width = 100,
-    after_help = EXIT_TABLE
+    after_help = format!("{AFTER}\n\n{EXIT_TABLE}")
 )]
 struct Cli {
     #[command(subcommand)]

@@ -6,6 +6,7 @@ mod fleet;
 mod inventory;
 mod logs;
 mod ping;
+mod plan;
 mod push;
 mod run;
 mod runs;

@@ -7,7 +7,6 @@ mod core;
 mod readers;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -22,13 +21,12 @@ use crate::clock::Clock;
 use crate::event::{FleetEvent, FleetEventKind as Kind, Interruption};
 use crate::host::Host;
 use crate::host_ids::HostIds;
-use crate::host_task::{HostTask, KeySource, Limits, Surroundings};
+use crate::host_task::{HostTask, Surroundings, Ways};
 use crate::journal::{Durability, Journal};
 use crate::reader::Reader;
 use crate::reporter::Message;
 use crate::state::{FleetState, IllegalEvent};
 use crate::stop::Stop;
-use crate::transport::Transport;
 
 /// How many events may wait for the dispatcher: with a log's part in each of them 8 MiB. A host that tells more waits.
 const QUEUE: usize = 256;
@@ -41,12 +39,8 @@ pub(crate) struct Fleet {
     pub(crate) plan: FleetEvent,
     /// Its hosts, in the plan's order.
     pub(crate) tasks: Vec<HostTask>,
-    /// The way to the hosts.
-    pub(crate) transport: Arc<dyn Transport>,
-    /// Where host keys are shown.
-    pub(crate) keys: Arc<dyn KeySource>,
-    /// How long a host may take.
-    pub(crate) limits: Limits,
+    /// The ways to the hosts.
+    pub(crate) ways: Ways,
     /// How long the whole may take.
     pub(crate) deadline: Option<Duration>,
     /// How many hosts have their turn at once.
@@ -81,9 +75,7 @@ impl Fleet {
         let Self {
             plan,
             tasks,
-            transport,
-            keys,
-            limits,
+            ways,
             deadline,
             forks,
             journal,
@@ -93,10 +85,8 @@ impl Fleet {
         } = self;
         let (cancel, cancelled) = watch::channel(None);
         let around = Surroundings {
-            transport,
-            keys,
+            ways,
             ids: HostIds::default(),
-            limits,
             stop: Stop::new(cancelled),
             clock,
         };

@@ -6,7 +6,7 @@ mod verdict;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use batt_protocol::wire::{Reply, Request, RunState};
 use batt_protocol::{ExitCode, HostClass, RunId, Service, ServiceRequest};
@@ -21,6 +21,8 @@ use crate::trouble::Trouble;
 
 /// How long a host may take to confirm that a run which was told to end has ended.
 const CONFIRMATION: Duration = Duration::from_secs(30);
+/// How long a host may take to accept an order: it heals what an interrupted run left before.
+const ACCEPTANCE: Duration = Duration::from_secs(120);
 /// How often a host is tried again after its line broke.
 const ATTEMPTS: u32 = 3;
 /// How long to wait before each of them, at most; half of it is chance, so that a fleet does not come back at once.
@@ -156,7 +158,15 @@ impl Following<'_> {
                 services: self.order.services.clone(),
                 controller: self.order.controller.clone(),
             };
-            match session.ask(&request).await? {
+            let accepted = timeout(ACCEPTANCE, session.ask(&request))
+                .await
+                .unwrap_or_else(|_| {
+                    let seconds = ACCEPTANCE.as_secs();
+                    Err(Trouble::lost(format!(
+                        "the host did not take the order within {seconds} s"
+                    )))
+                });
+            match accepted? {
                 Ok(Reply::Accepted {
                     run: theirs,
                     attached,

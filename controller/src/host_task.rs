@@ -1,33 +1,30 @@
 //! One host from its turn to its end. Every phase has its own deadline, so that a host that is stuck gives its place
 //! free, and what is returned is the end that gets reported: it cannot be forgotten.
 
+mod line;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use batt_protocol::{HostClass, ServiceRequest, text};
+use batt_protocol::ServiceRequest;
 
+use self::line::Line;
 use crate::agent_binary::AgentBinary;
 use crate::bundle::Bundle;
 use crate::clock::Clock;
-use crate::event::{FleetEventKind as Kind, Phase};
-use crate::follow::{self, Reconnect, RunOrder};
+use crate::event::FleetEventKind as Kind;
+use crate::follow::RunOrder;
 use crate::host::Host;
 use crate::host_ids::HostIds;
-use crate::install;
-use crate::push::{PushMode, Refused, Unverified};
+use crate::push::PushMode;
 use crate::reporter::{HostReporter, Message};
-use crate::session::{Opened, Session, SessionLimits};
+use crate::session::SessionLimits;
 use crate::shell::AgentPlace;
-use crate::state::HostState;
 use crate::stop::Stop;
-use crate::transport::{
-    self, Boxed, ConnectFailure, Connection, Deadlines, FailureClass, OfferedKey, SshTransport, Target,
-    Transport,
-};
-use crate::trouble::{Trouble, foreign};
+use crate::transport::{Boxed, ConnectFailure, Deadlines, OfferedKey, SshTransport, Target, Transport};
 
 /// How long a goodbye may take; the host has been reported by then.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -97,17 +94,24 @@ impl KeySource for SshTransport {
     }
 }
 
-/// What all hosts of a run share.
+/// The ways to the hosts.
 #[derive(Clone)]
-pub(crate) struct Surroundings {
-    /// The way to the hosts.
+pub(crate) struct Ways {
+    /// The way to work there.
     pub(crate) transport: Arc<dyn Transport>,
     /// Where keys are shown, when that is asked for.
     pub(crate) keys: Arc<dyn KeySource>,
-    /// Who answered with which id.
-    pub(crate) ids: HostIds,
     /// How long a host may take.
     pub(crate) limits: Limits,
+}
+
+/// What all hosts of a run share.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    /// The ways to the hosts.
+    pub(crate) ways: Ways,
+    /// Who answered with which id.
+    pub(crate) ids: HostIds,
     /// When to stop.
     pub(crate) stop: Stop,
     /// The time.
@@ -143,230 +147,5 @@ impl HostTask {
             // A host that does not take leave is left.
             let _ = timeout(GOODBYE, connection.close()).await;
         }
-    }
-}
-
-/// The line to a host, which may break and be mended.
-struct Line<'a> {
-    task: &'a HostTask,
-    around: &'a Surroundings,
-    connection: Option<Box<dyn Connection>>,
-}
-
-impl Line<'_> {
-    async fn work(&mut self, reporter: &mut HostReporter) -> Result<(), Trouble> {
-        let stop = self.around.stop.clone();
-        let task = self.task;
-        match &task.order {
-            Order::Errand(errand) => tokio::select! {
-                biased;
-                reason = stop.wait() => Err(reason.trouble("before it was done")),
-                result = self.errand(errand, reporter) => result,
-            },
-            Order::Run(order, mode) => {
-                let prepare = async {
-                    let unverified = self.open(reporter).await?;
-                    unverified.verify(task.bundle.as_deref(), *mode, reporter).await
-                };
-                let verified = tokio::select! {
-                    biased;
-                    reason = stop.wait() => return Err(reason.trouble("before the order was sent")),
-                    verified = prepare => verified?.map_err(|Refused(trouble)| trouble)?,
-                };
-                let stop = stop.limited(self.around.limits.run);
-                follow::run(order, verified, self, reporter, &stop).await
-            }
-        }
-    }
-
-    async fn errand(&mut self, errand: &Errand, reporter: &mut HostReporter) -> Result<(), Trouble> {
-        let task = self.task;
-        let bundle = task.bundle.as_deref();
-        match errand {
-            Errand::Ping { show_keys } => {
-                if *show_keys {
-                    self.show_keys(reporter).await?;
-                }
-                self.open(reporter).await.map(drop)
-            }
-            Errand::Push { mode, agent } => {
-                if let Some(agent) = agent {
-                    let connection = self.connect(reporter).await?;
-                    reporter
-                        .emit(Kind::PhaseEntered {
-                            phase: Phase::Install,
-                        })
-                        .await?;
-                    let installed = install::install(connection, &task.place, agent).await?;
-                    reporter.emit(Kind::AgentInstalled { installed }).await?;
-                }
-                let unverified = self.open(reporter).await?;
-                let verified = unverified.verify(bundle, *mode, reporter).await?;
-                verified.map(drop).map_err(|Refused(trouble)| trouble)
-            }
-            Errand::PushCheck => {
-                let mut unverified = self.open(reporter).await?;
-                let Some(bundle) = bundle else { return Ok(()) };
-                match unverified.compare(bundle, reporter).await? {
-                    Ok(changes) if changes.is_empty() => Ok(()),
-                    Ok(changes) => Err(Trouble::new(
-                        HostClass::Failed,
-                        format!("{} from the fleet folder", differ(changes.len())),
-                    )),
-                    Err(Refused(trouble)) => Err(trouble),
-                }
-            }
-            Errand::Plan(services) => {
-                let mut unverified = self.open(reporter).await?;
-                if let Some(bundle) = bundle
-                    && let Err(Refused(trouble)) = unverified.compare(bundle, reporter).await?
-                {
-                    return Err(trouble);
-                }
-                let planned = unverified.plan(services.clone(), reporter).await?;
-                planned.map_err(|Refused(trouble)| trouble)
-            }
-        }
-    }
-
-    async fn show_keys(&mut self, reporter: &mut HostReporter) -> Result<(), Trouble> {
-        let keys = self
-            .around
-            .keys
-            .keys(&self.task.target, &self.around.limits.deadlines)
-            .await
-            .map_err(unreachable)?;
-        for OfferedKey { line, fingerprint } in keys {
-            reporter
-                .emit(Kind::KeyShown {
-                    fingerprint,
-                    key: line,
-                })
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Connects unless there is a connection, and reads the greeting.
-    async fn open(&mut self, reporter: &mut HostReporter) -> Result<Unverified, Trouble> {
-        let (task, limits) = (self.task, self.around.limits.session);
-        let connection = self.connect(reporter).await?;
-        reporter
-            .emit(Kind::PhaseEntered {
-                phase: Phase::Greeting,
-            })
-            .await?;
-        let Opened {
-            session,
-            hello,
-            noise,
-        } = Session::open(connection, &task.place, limits).await?;
-        if let Some(text) = noise {
-            reporter.emit(Kind::HostWarned { text }).await?;
-        }
-        reporter
-            .emit(Kind::Greeted {
-                version: foreign(&hello.version),
-                host_id: foreign(&hello.host_id),
-                host_name: foreign(&hello.host),
-            })
-            .await?;
-        self.around.ids.claim(&hello.host_id, &task.host)?;
-        Ok(Unverified::new(session, hello))
-    }
-
-    /// Returns the connection, a new one where there is none. Each phase is told as it begins.
-    async fn connect(&mut self, reporter: &mut HostReporter) -> Result<&mut dyn Connection, Trouble> {
-        if self.connection.is_none() {
-            let (sender, mut phases) = mpsc::unbounded_channel();
-            let mut observer = move |phase| {
-                // Nobody is left to tell only when this is dropped.
-                let _ = sender.send(phase);
-            };
-            let connecting = self.around.transport.connect(
-                &self.task.target,
-                &self.around.limits.deadlines,
-                &mut observer,
-            );
-            tokio::pin!(connecting);
-            let connected = loop {
-                tokio::select! {
-                    biased;
-                    Some(phase) = phases.recv() => {
-                        reporter.emit(Kind::PhaseEntered { phase: phase_of(phase) }).await?;
-                    }
-                    connected = &mut connecting => break connected,
-                }
-            };
-            while let Ok(phase) = phases.try_recv() {
-                reporter
-                    .emit(Kind::PhaseEntered {
-                        phase: phase_of(phase),
-                    })
-                    .await?;
-            }
-            self.connection = Some(connected.map_err(unreachable)?);
-        }
-        match &mut self.connection {
-            Some(connection) => Ok(&mut **connection),
-            None => Err(Trouble::lost("there is no connection")),
-        }
-    }
-}
-
-impl Reconnect for Line<'_> {
-    async fn reconnect(&mut self, reporter: &mut HostReporter) -> Result<Session, Trouble> {
-        self.connection = None;
-        let opened = self.open(reporter).await?;
-        // The order went to a verified host. Should it never have arrived, it goes out again with the same id, and the
-        // files may not have changed in between.
-        let mode = match &self.task.order {
-            Order::Run(_, PushMode::Never) => PushMode::Never,
-            _ if is_accepted(reporter) => PushMode::Never,
-            _ => PushMode::Verify,
-        };
-        let verified = opened.verify(self.task.bundle.as_deref(), mode, reporter).await?;
-        verified
-            .map(crate::push::Verified::into_session)
-            .map_err(|Refused(trouble)| trouble)
-    }
-}
-
-fn is_accepted(reporter: &HostReporter) -> bool {
-    matches!(reporter.state(), HostState::Running(running) if running.accepted)
-}
-
-fn differ(count: usize) -> String {
-    let verb = if count == 1 { "differs" } else { "differ" };
-    format!("{} {verb}", text::count(count, "file"))
-}
-
-fn phase_of(phase: transport::Phase) -> Phase {
-    match phase {
-        transport::Phase::Resolve => Phase::Resolve,
-        transport::Phase::Connect => Phase::Connect,
-        transport::Phase::Handshake => Phase::Handshake,
-        transport::Phase::Authenticate => Phase::Authenticate,
-    }
-}
-
-/// Returns the trouble of a host that cannot be reached.
-pub(crate) fn unreachable(failure: ConnectFailure) -> Trouble {
-    let class = match failure.class {
-        FailureClass::Resolve => HostClass::Resolve,
-        FailureClass::Connect => HostClass::Connect,
-        FailureClass::HostKey => HostClass::HostKey,
-        FailureClass::Authentication => HostClass::Authentication,
-        // A name that is not answered for and an address that does not answer are what these two classes mean.
-        FailureClass::TimedOut(transport::Phase::Resolve) => HostClass::Resolve,
-        FailureClass::TimedOut(transport::Phase::Connect) => HostClass::Connect,
-        FailureClass::TimedOut(_) => HostClass::TimedOut,
-        FailureClass::Lost => HostClass::Lost,
-        FailureClass::Protocol => HostClass::Protocol,
-    };
-    let trouble = Trouble::new(class, failure.reason);
-    match failure.hint {
-        Some(hint) => trouble.hint(hint),
-        None => trouble,
     }
 }

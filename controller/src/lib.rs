@@ -27,10 +27,6 @@ mod login;
 mod passphrase;
 mod push;
 mod reader;
-#[cfg_attr(
-    test,
-    allow(dead_code, reason = "stories have more words than tests tell today")
-)]
 mod report;
 mod reporter;
 mod session;

@@ -1,6 +1,6 @@
 //! The bundle on a host: compared, put in place, verified. Only this module makes a [`Verified`], and only that can run.
 
-use batt_protocol::wire::{Hello, MAX_CHUNK, Reply, Request};
+use batt_protocol::wire::{Hello, HomeState, MAX_CHUNK, Reply, Request};
 use batt_protocol::{BundleFile, Change, FileChange, HostClass, ServiceRequest, text};
 
 use crate::bundle::Bundle;
@@ -54,6 +54,11 @@ impl Unverified {
         Self { session, hello }
     }
 
+    /// Tells whether the agent's home is not laid out, so that the host has no id yet.
+    pub(crate) fn has_no_home(&self) -> bool {
+        self.hello.home == HomeState::Empty
+    }
+
     /// Makes sure that the host has its bundle. Nothing is sent when its greeting says so already.
     ///
     /// # Errors
@@ -64,7 +69,11 @@ impl Unverified {
         mode: PushMode,
         reporter: &mut HostReporter,
     ) -> Answer<Verified> {
-        let Some(bundle) = bundle.filter(|_| mode != PushMode::Never) else {
+        let empty = Bundle::empty();
+        // The first push lays a home out, also one that has nothing to bring.
+        let lays_out = self.has_no_home() && matches!(mode, PushMode::Auto | PushMode::Force);
+        let wanted = bundle.filter(|_| mode != PushMode::Never);
+        let Some(bundle) = wanted.or_else(|| lays_out.then_some(&empty)) else {
             return Ok(Ok(Verified {
                 session: self.session,
             }));
@@ -73,7 +82,7 @@ impl Unverified {
             Ok(changes) => changes,
             Err(refused) => return Ok(Err(refused)),
         };
-        if self.hello.bundle == bundle.digest() {
+        if self.hello.bundle == bundle.digest() && !lays_out {
             return Ok(Ok(Verified {
                 session: self.session,
             }));

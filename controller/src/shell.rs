@@ -46,6 +46,15 @@ impl AgentPlace {
         command(words)
     }
 
+    /// Returns the same as root has it: what a line in sudoers has to allow.
+    pub(crate) fn serve_as_root(&self) -> String {
+        Self {
+            sudo: false,
+            ..self.clone()
+        }
+        .serve()
+    }
+
     /// Returns `[sudo -n --] AGENT_PATH --home DIR init`.
     pub(crate) fn init(&self) -> String {
         let mut words = self.become_root();

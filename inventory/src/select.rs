@@ -1,12 +1,10 @@
 //! From what a person asks for to hosts: groups are united, limits narrow, exclusions remove.
 
-use std::fmt;
-use std::ops::Range;
-
-use crate::error::Excerpt;
+use crate::group_source::GroupSource;
 use crate::host::Host;
 use crate::inventory::Inventory;
 use crate::pattern::{Pattern, Scope, Set};
+use crate::selection_error::{SelectionError, SelectionErrorKind};
 use crate::suggest;
 use crate::text::quoted;
 
@@ -31,95 +29,6 @@ pub struct Selection {
     /// Patterns; a host must match none of them.
     pub exclude: Vec<String>,
 }
-
-/// Where groups come from that no inventory knows, like the failed hosts of the last run: `@last:failed`.
-pub trait GroupSource {
-    /// Returns the names of the hosts of `@source:name`, or `None` when there is no such group. Names that are not
-    /// in the inventory are passed over: those hosts have left it.
-    ///
-    /// # Errors
-    /// Why a group that exists cannot be told.
-    fn resolve(&self, source: &str, name: &str) -> Option<Result<Vec<String>, String>>;
-}
-
-/// A source that knows no groups.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoGroups;
-
-impl GroupSource for NoGroups {
-    fn resolve(&self, _source: &str, _name: &str) -> Option<Result<Vec<String>, String>> {
-        None
-    }
-}
-
-/// What kind of trouble a selection is in. A caller makes an exit code of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SelectionErrorKind {
-    /// The pattern cannot be read, or could be read in two ways: an error of usage.
-    Pattern,
-    /// A group that was asked for by name does not exist.
-    UnknownGroup,
-    /// A term of a pattern matches nothing.
-    NoMatch,
-    /// Each term matches something, and nothing is left of it all.
-    Empty,
-    /// A group source could not tell a group.
-    Source,
-}
-
-/// A selection that cannot be made. `Display` shows the message, the pattern with carets, and a hint.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SelectionError {
-    kind: SelectionErrorKind,
-    message: String,
-    excerpt: Option<Box<Excerpt>>,
-    hint: String,
-}
-
-impl SelectionError {
-    pub(crate) fn new(kind: SelectionErrorKind, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            excerpt: None,
-            hint: hint.into(),
-        }
-    }
-
-    /// Shows the pattern with carets under a range of its bytes.
-    pub(crate) fn at(mut self, pattern: &str, span: Range<usize>) -> Self {
-        let count = |range: Range<usize>| pattern.get(range).map_or(0, |part| part.chars().count());
-        self.excerpt = Some(Box::new(Excerpt::new(pattern, count(0..span.start), count(span))));
-        self
-    }
-
-    /// Returns what kind of trouble it is.
-    pub fn kind(&self) -> SelectionErrorKind {
-        self.kind
-    }
-
-    /// Returns what is wrong, as a fragment in lower case.
-    pub fn message(&self) -> &str {
-        &self.message
-    }
-
-    /// Returns what to do about it.
-    pub fn hint(&self) -> &str {
-        &self.hint
-    }
-}
-
-impl fmt::Display for SelectionError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "{}", self.message)?;
-        if let Some(excerpt) = &self.excerpt {
-            excerpt.write(out, "")?;
-        }
-        write!(out, "hint: {}", self.hint)
-    }
-}
-
-impl std::error::Error for SelectionError {}
 
 impl Inventory {
     /// Returns the selected hosts in inventory order.

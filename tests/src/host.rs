@@ -72,6 +72,18 @@ impl Host {
         Finished::run(command.args(self.location()).args(arguments))
     }
 
+    /// Returns the command that calls `batt` on this host, for a test that starts it by itself.
+    pub fn batt_command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(&under_test("batt"));
+        command.args(self.location()).args(arguments);
+        command
+    }
+
+    /// Returns the folder that has everything of this host in it.
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Runs `batt` on this host under strace; returns also the arguments of every program that was started meanwhile.
     pub fn batt_traced(&self, arguments: &[&str]) -> (Finished, String) {
         let trace = self.scratch().join("trace");

@@ -6,6 +6,8 @@
     reason = "a panic is how a test fails"
 )]
 
+pub mod drop_in;
 pub mod finished;
 pub mod host;
+pub mod process;
 pub mod server;

@@ -33,8 +33,19 @@ pub(crate) struct Examined {
 /// tar. A compressed file is recognised by its first bytes, too. `kind` is what the content is known to be.
 /// Memory is bounded by the decoders' windows, at most about 130 MiB.
 pub(crate) fn examine(file: File, name: &str, kind: Option<Kind>) -> Result<Examined, Damage> {
+    examine_while(file, name, kind, &|| true)
+}
+
+/// Does what [`examine`] does while `goes_on` says so; the file is unreadable once it does not.
+pub(crate) fn examine_while(
+    file: File,
+    name: &str,
+    kind: Option<Kind>,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<Examined, Damage> {
     let mut source = Source {
         file,
+        goes_on,
         digest: Digest::default(),
         bytes: 0,
         failure: None,
@@ -151,14 +162,15 @@ fn walk(content: &mut dyn Read, kind: Option<Kind>) -> io::Result<Walked> {
 }
 
 /// The file, hashed as it is read.
-struct Source {
+struct Source<'a> {
     file: File,
+    goes_on: &'a dyn Fn() -> bool,
     digest: Digest,
     bytes: u64,
     failure: Option<String>,
 }
 
-impl Source {
+impl Source<'_> {
     /// Reads the first bytes, fewer than asked for only where the file ends.
     fn head(&mut self) -> io::Result<io::Cursor<Vec<u8>>> {
         let mut head = Vec::new();
@@ -169,8 +181,12 @@ impl Source {
     }
 }
 
-impl Read for Source {
+impl Read for Source<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !(self.goes_on)() {
+            self.failure = Some("the reading was stopped".to_owned());
+            return Err(io::Error::other("the reading was stopped"));
+        }
         let length = self.file.read(buffer).inspect_err(|error| {
             if error.kind() != io::ErrorKind::Interrupted {
                 self.failure = Some(error.to_string());

@@ -24,5 +24,5 @@ pub(crate) use check::{CheckFacts, StreamCheck};
 pub(crate) use compression::Compression;
 pub(crate) use damage::Damage;
 pub(crate) use digest::Digest;
-pub(crate) use examine::examine;
+pub(crate) use examine::{examine, examine_while};
 pub(crate) use kind::{Kind, UnknownKind};

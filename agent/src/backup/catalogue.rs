@@ -74,7 +74,7 @@ impl Entry {
 /// The backups that this home has published, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
-    entries: BTreeMap<(RunId, Service), Entry>,
+    entries: Vec<Entry>,
 }
 
 impl Catalogue {
@@ -88,12 +88,15 @@ impl Catalogue {
                 entries.insert((entry.run.clone(), entry.service.clone()), entry);
             }
         }
+        let mut entries: Vec<Entry> = entries.into_values().collect();
+        // By time: the ids of runs of the same second say nothing about their order.
+        entries.sort_by(|a, b| (a.time, &a.run).cmp(&(b.time, &b.run)));
         Ok(Self { entries })
     }
 
     /// Returns what was published, oldest first.
     pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.entries.values()
+        self.entries.iter()
     }
 
     /// Returns the newest backup of the same items of a service.

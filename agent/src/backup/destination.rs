@@ -8,7 +8,9 @@ use std::path::{Component, Path, PathBuf};
 use batt_protocol::{Error, RunId, Service};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, fstatvfs, mkdirat, openat, statat, unlinkat};
 
-use crate::backup::publish;
+/// How deep the folders of a backup may be nested. A script could nest them deeper than our stack and our open files
+/// reach.
+pub(crate) const MOST_DEPTH: usize = 100;
 
 /// The folder that backups of a run are published in, held open.
 #[derive(Debug)]
@@ -176,7 +178,7 @@ impl<'a> Staging<'a> {
 
     /// Returns the bytes that lie in the folder now.
     pub(crate) fn bytes(&self) -> u64 {
-        folder_bytes(&self.path())
+        folder_bytes(&self.path(), 0)
     }
 }
 
@@ -191,11 +193,13 @@ pub(crate) fn staging_name(service: &Service, run: &RunId) -> String {
     format!(".{service}.batt-{run}")
 }
 
-fn folder_bytes(path: &Path) -> u64 {
+/// Counts to a depth that a backup may have; what lies deeper is refused when it is judged.
+fn folder_bytes(path: &Path, depth: usize) -> u64 {
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
     entries
         .map(|entry| match entry.metadata() {
-            Ok(metadata) if metadata.is_dir() => folder_bytes(&entry.path()),
+            Ok(metadata) if metadata.is_dir() && depth < MOST_DEPTH => folder_bytes(&entry.path(), depth + 1),
+            Ok(metadata) if metadata.is_dir() => 0,
             Ok(metadata) => metadata.len(),
             Err(_) => 0,
         })
@@ -213,47 +217,54 @@ pub(crate) fn remove_folder(parent: BorrowedFd<'_>, name: &str) -> Result<(), ru
         }
         Err(cause) => return Err(cause),
     };
-    remove_entries(&folder)?;
-    unlinkat(parent, name, AtFlags::REMOVEDIR)
+    let mut removal = Removal {
+        top: &folder,
+        raised: 0,
+    };
+    loop {
+        let raised = removal.raised;
+        removal.remove_entries(&folder, 0)?;
+        if removal.raised == raised {
+            return unlinkat(parent, name, AtFlags::REMOVEDIR);
+        }
+    }
 }
 
-fn remove_entries(folder: &OwnedFd) -> Result<(), rustix::io::Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    for entry in rustix::fs::Dir::read_from(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
-        }
-        match unlinkat(folder, name, AtFlags::empty()) {
-            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
-            Err(rustix::io::Errno::ISDIR | rustix::io::Errno::PERM) => {
-                let inner = openat(folder, name, flags, Mode::empty())?;
-                // A script may have taken its own rights away.
-                let _ = rustix::fs::fchmod(&inner, Mode::RWXU);
-                remove_entries(&inner)?;
-                unlinkat(folder, name, AtFlags::REMOVEDIR)?;
+/// The removal of all that is in a folder. What is nested too deep is first moved up, so that neither the stack nor the
+/// number of open files depends on it.
+struct Removal<'a> {
+    top: &'a OwnedFd,
+    raised: usize,
+}
+
+impl Removal<'_> {
+    fn remove_entries(&mut self, folder: &OwnedFd, depth: usize) -> Result<(), rustix::io::Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        for entry in rustix::fs::Dir::read_from(folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
             }
-            Err(cause) => return Err(cause),
+            match unlinkat(folder, name, AtFlags::empty()) {
+                Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+                Err(rustix::io::Errno::ISDIR | rustix::io::Errno::PERM) => {
+                    let inner = openat(folder, name, flags, Mode::empty())?;
+                    // A script may have taken its own rights away.
+                    let _ = rustix::fs::fchmod(&inner, Mode::RWXU);
+                    if depth == MOST_DEPTH {
+                        self.raised += 1;
+                        rustix::fs::renameat(folder, name, self.top, format!(".raised.{}", self.raised))?;
+                        continue;
+                    }
+                    self.remove_entries(&inner, depth + 1)?;
+                    unlinkat(folder, name, AtFlags::REMOVEDIR)?;
+                }
+                Err(cause) => return Err(cause),
+            }
         }
+        Ok(())
     }
-    Ok(())
-}
-
-/// Removes what a run that died left at `path`, after putting back what it had set aside.
-pub(crate) fn clean_up(path: &Path, service: &Service, run: &RunId) -> Result<(), Error> {
-    if !path.is_dir() {
-        return Ok(());
-    }
-    let destination = Destination::open(path)?;
-    publish::heal(&destination, service, run)?;
-    let name = staging_name(service, run);
-    remove_folder(destination.folder(), &name).map_err(|cause| {
-        Error::system(
-            format!("cannot remove `{}`", path.join(&name).display()),
-            std::io::Error::from(cause),
-        )
-    })
 }
 
 /// Opens a regular file of a folder without following a link and without waiting on a FIFO.
@@ -287,6 +298,8 @@ mod tests {
         let destination = Destination::open(&folder.path().join("d")).unwrap();
         let run: RunId = "20260131T023000Z-00000a".parse().unwrap();
         let staging = Staging::create(&destination, &"redis@1".parse().unwrap(), &run).unwrap();
+        let deep: PathBuf = std::iter::repeat_n("d", 3 * MOST_DEPTH).collect();
+        std::fs::create_dir_all(staging.archives().join(deep)).unwrap();
         let inner = staging.archives().join("deep/er");
         std::fs::create_dir_all(&inner).unwrap();
         std::fs::write(inner.join("x"), "12345").unwrap();

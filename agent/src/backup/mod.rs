@@ -8,10 +8,10 @@ mod publish;
 mod verify;
 
 pub(crate) use catalogue::{Catalogue, Entry, remember};
-pub(crate) use destination::{Destination, Staging, clean_up, open_file};
+pub(crate) use destination::{Destination, MOST_DEPTH, Staging, open_file};
 pub(crate) use guide::restore_guide;
 pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};
-pub(crate) use publish::{Place, publish};
+pub(crate) use publish::{Place, clean_up, publish};
 pub(crate) use verify::{digest_of, sum_line, verify};
 
 /// The file of a backup that says what it is.

@@ -1,10 +1,11 @@
 //! From staging to the final place by one rename, without ever losing what an earlier backup alone holds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use batt_protocol::{Error, RunId, Service};
 use rustix::fs::{RenameFlags, renameat, renameat_with};
 
+use super::destination::{remove_folder, staging_name};
 use super::{Destination, Manifest, Staging};
 
 /// Where a backup was published.
@@ -27,14 +28,15 @@ pub(crate) fn publish(
 ) -> Result<Place, Error> {
     let name = manifest.service.to_string();
     let beside = format!("{name}~{}", manifest.run);
-    let reason = match rename_new(destination, &staging.archives_name(), &name)? {
+    let staged = staging.archives_name();
+    let reason = match place_new(destination, &staged, &name)? {
         Renamed::Done => None,
         Renamed::Taken => match earlier(destination, &name, manifest)? {
             Earlier::Covered => {
-                exchange(destination, &staging.archives_name(), &name, manifest)?;
+                exchange(destination, &staged, &name, manifest)?;
                 None
             }
-            Earlier::Kept(reason) => match rename_new(destination, &staging.archives_name(), &beside)? {
+            Earlier::Kept(reason) => match place_new(destination, &staged, &beside)? {
                 Renamed::Done => Some(reason),
                 Renamed::Taken => {
                     return Err(Error::program(format!(
@@ -45,7 +47,6 @@ pub(crate) fn publish(
             },
         },
     };
-    destination.sync()?;
     let name = if reason.is_some() { beside } else { name };
     Ok(Place {
         path: destination.path().join(name),
@@ -75,6 +76,20 @@ fn rename_new(destination: &Destination, from: &str, to: &str) -> Result<Renamed
         Err(rustix::io::Errno::EXIST | rustix::io::Errno::NOTEMPTY) => Ok(Renamed::Taken),
         Err(cause) => Err(fail(destination, to, cause)),
     }
+}
+
+/// Publishes under a name that nothing has. What cannot be synced is taken back: nobody may see what was not said to be
+/// good.
+fn place_new(destination: &Destination, from: &str, to: &str) -> Result<Renamed, Error> {
+    let renamed = rename_new(destination, from, to)?;
+    if matches!(renamed, Renamed::Done)
+        && let Err(error) = destination.sync()
+    {
+        let folder = destination.folder();
+        let _ = renameat(folder, to, folder, from);
+        return Err(error);
+    }
+    Ok(renamed)
 }
 
 /// What to do with the earlier backup at the place.
@@ -111,11 +126,13 @@ fn earlier(destination: &Destination, name: &str, manifest: &Manifest) -> Result
 }
 
 /// Exchanges the new backup with the earlier one, so that there is never a moment without. The earlier one goes with
-/// the staging folder.
+/// the staging folder, and comes back when the exchange cannot be synced.
 fn exchange(destination: &Destination, from: &str, to: &str, manifest: &Manifest) -> Result<(), Error> {
     let folder = destination.folder();
     match renameat_with(folder, from, folder, to, RenameFlags::EXCHANGE) {
-        Ok(()) => Ok(()),
+        Ok(()) => destination.sync().inspect_err(|_| {
+            let _ = renameat_with(folder, from, folder, to, RenameFlags::EXCHANGE);
+        }),
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => step_aside(
             destination,
             from,
@@ -130,13 +147,19 @@ fn exchange(destination: &Destination, from: &str, to: &str, manifest: &Manifest
 fn step_aside(destination: &Destination, from: &str, to: &str, aside: &str) -> Result<(), Error> {
     let folder = destination.folder();
     renameat(folder, to, folder, aside).map_err(|cause| fail(destination, to, cause))?;
-    destination.sync()?;
-    if let Err(cause) = renameat(folder, from, folder, to) {
+    let put_back = || {
         let _ = renameat(folder, aside, folder, to);
+    };
+    destination.sync().inspect_err(|_| put_back())?;
+    if let Err(cause) = renameat(folder, from, folder, to) {
+        put_back();
         return Err(fail(destination, to, cause));
     }
-    destination.sync()?;
-    super::destination::remove_folder(folder, aside).map_err(|cause| fail(destination, aside, cause))
+    destination.sync().inspect_err(|_| {
+        let _ = renameat(folder, to, folder, from);
+        put_back();
+    })?;
+    remove_folder(folder, aside).map_err(|cause| fail(destination, aside, cause))
 }
 
 fn aside_name(service: &Service, run: &RunId) -> String {
@@ -144,7 +167,7 @@ fn aside_name(service: &Service, run: &RunId) -> String {
 }
 
 /// Puts back what a run that died had set aside; removes it when the new backup is in place.
-pub(crate) fn heal(destination: &Destination, service: &Service, run: &RunId) -> Result<(), Error> {
+fn heal(destination: &Destination, service: &Service, run: &RunId) -> Result<(), Error> {
     let (name, aside) = (service.to_string(), aside_name(service, run));
     if !destination.has(&aside) {
         return Ok(());
@@ -152,10 +175,25 @@ pub(crate) fn heal(destination: &Destination, service: &Service, run: &RunId) ->
     let folder = destination.folder();
     match rename_new(destination, &aside, &name)? {
         Renamed::Done => {}
-        Renamed::Taken => super::destination::remove_folder(folder, &aside)
-            .map_err(|cause| fail(destination, &aside, cause))?,
+        Renamed::Taken => remove_folder(folder, &aside).map_err(|cause| fail(destination, &aside, cause))?,
     }
     destination.sync()
+}
+
+/// Removes what a run that died left at `path`, after putting back what it had set aside.
+pub(crate) fn clean_up(path: &Path, service: &Service, run: &RunId) -> Result<(), Error> {
+    if !path.is_dir() {
+        return Ok(());
+    }
+    let destination = Destination::open(path)?;
+    heal(&destination, service, run)?;
+    let name = staging_name(service, run);
+    remove_folder(destination.folder(), &name).map_err(|cause| {
+        Error::system(
+            format!("cannot remove `{}`", path.join(&name).display()),
+            std::io::Error::from(cause),
+        )
+    })
 }
 
 fn fail(destination: &Destination, name: &str, cause: rustix::io::Errno) -> Error {

@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use batt_protocol::{BundleFile, BundleFolder, Change, Error, ExitCode, FileChange, FileName};
 
@@ -116,6 +116,7 @@ impl<'a> Push<'a> {
         let size = offered.size;
         if self.received.is_empty() {
             self.require_home()?;
+            self.forget_dead_sessions();
             files::make_private_folder(&self.incoming)?;
         }
         let received = match self
@@ -141,6 +142,18 @@ impl<'a> Push<'a> {
             .open(&path)
             .and_then(|mut file| file.write_all(bytes))
             .map_err(|cause| Error::system(format!("cannot write `{}`", path.display()), cause))
+    }
+
+    /// Removes what sessions that were killed had taken in. One of them may have had our own number.
+    fn forget_dead_sessions(&self) {
+        let _ = fs::remove_dir_all(&self.incoming);
+        for entry in fs::read_dir(self.home.var()).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let session = name.to_str().and_then(|name| name.strip_prefix("incoming."));
+            if session.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
     }
 
     fn incoming_file(&self, folder: BundleFolder, name: &FileName) -> PathBuf {

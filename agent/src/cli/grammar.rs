@@ -57,13 +57,18 @@ fn global_arguments() -> [Arg; 3] {
     ]
 }
 
-fn run_arguments() -> [Arg; 4] {
+fn run_arguments() -> [Arg; 5] {
     [
         Arg::new("services")
             .value_name("SERVICE")
             .num_args(0..)
             .help("services to back up, enabled or not"),
         path_argument(),
+        Arg::new("jobs")
+            .long("jobs")
+            .value_name("N")
+            .value_parser(clap::value_parser!(u8).range(1..=64))
+            .help("services at a time [default: `jobs` in batt.toml, or 1]"),
         Arg::new("dry-run")
             .short('n')
             .long("dry-run")
@@ -168,7 +173,7 @@ fn everyday_commands() -> Vec<Command> {
         Command::new("logs")
             .about("Show what the scripts of a run printed")
             .arg(run_argument("the run [default: the newest]"))
-            .arg(last().conflicts_with("run"))
+            .arg(last())
             .arg(
                 Arg::new("service")
                     .value_name("SERVICE")

@@ -12,7 +12,7 @@ use super::grammar::{self, ItemOptions};
 use crate::home::Home;
 use crate::pattern::Pattern;
 use crate::process::LaunchRequest;
-use crate::reserved::SUBCOMMANDS;
+use crate::reserved::{OPTIONS, SUBCOMMANDS};
 use crate::script::{OptionOwner, Shelf};
 
 /// How results are printed.
@@ -45,6 +45,7 @@ pub(crate) enum Action {
         services: Vec<ServiceRequest>,
         path: Option<Pattern>,
         wait: Duration,
+        jobs: Option<usize>,
         dry_run: bool,
     },
     List(Listing),
@@ -179,14 +180,23 @@ fn needs_items(arguments: &[OsString]) -> bool {
     let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
     while let Some(word) = words.next() {
         match word {
-            "--home" | "--format" | "--path" | "--wait" => {
+            "--home" | "--format" | "--path" | "--wait" | "--jobs" => {
                 words.next();
             }
+            // An option of a script: its value may have the name of a command.
+            _ if is_unknown_option(word) => return true,
             _ if word.starts_with('-') => {}
             _ => return !SUBCOMMANDS.contains(&word),
         }
     }
     true
+}
+
+fn is_unknown_option(word: &str) -> bool {
+    let option = word
+        .strip_prefix("--")
+        .map(|rest| rest.split('=').next().unwrap_or(rest));
+    option.is_some_and(|option| !option.is_empty() && !OPTIONS.contains(&option))
 }
 
 fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
@@ -200,6 +210,7 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
             services: requests(matches, items)?,
             path: path(matches)?,
             wait: text(matches, "wait").map_or(Ok(Duration::ZERO), |text| parse_duration(&text))?,
+            jobs: matches.get_one::<u8>("jobs").map(|jobs| usize::from(*jobs)),
             dry_run: matches.get_flag("dry-run"),
         });
     };
@@ -310,6 +321,12 @@ fn logs(matches: &ArgMatches) -> Result<Action, Error> {
             .is_some_and(|word| word.parse::<RunId>().is_err() && word.parse::<Service>().is_ok())
     {
         service = run.take();
+    }
+    if let Some(run) = run.as_ref().filter(|_| matches.get_flag("last")) {
+        return Err(Error::usage(format!(
+            "`--last` and the run {} cannot both be meant",
+            batt_protocol::text::quoted(run)
+        )));
     }
     Ok(Action::Logs {
         run: run.map(|text| text.parse()).transpose()?,
@@ -443,6 +460,11 @@ mod tests {
         const RUN: &str = "20260131T023000Z-00000a";
         assert_eq!(logs(&["logs"]), (false, None));
         assert_eq!(logs(&["logs", RUN]), (true, None));
+        assert_eq!(
+            logs(&["logs", "--last", "mysql"]),
+            (false, Some("mysql".to_owned()))
+        );
+        assert!(parse_words(&folder, &["logs", "--last", RUN]).is_err());
         assert_eq!(logs(&["logs", "mysql"]), (false, Some("mysql".to_owned())));
         assert_eq!(logs(&["logs", RUN, "mysql"]), (true, Some("mysql".to_owned())));
     }

@@ -14,6 +14,8 @@ mod script;
 mod supervise;
 mod verify;
 
+pub(crate) use script::remember_refusal;
+
 use batt_protocol::{Error, ExitCode};
 
 use crate::cli::{Action, Invocation};
@@ -31,9 +33,15 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
             services,
             path,
             wait,
+            jobs,
             dry_run,
         } => {
-            let request = run::Request { services, path, wait };
+            let request = run::Request {
+                services,
+                path,
+                wait,
+                jobs,
+            };
             if dry_run {
                 run::plan(&home, output, request, console)
             } else {

@@ -23,9 +23,20 @@ pub(crate) struct Request {
     pub(crate) services: Vec<ServiceRequest>,
     pub(crate) path: Option<Pattern>,
     pub(crate) wait: Duration,
+    /// Services at a time, in place of what batt.toml says.
+    pub(crate) jobs: Option<usize>,
 }
 
 impl Request {
+    /// Returns the order, and the plan for it.
+    fn plan(self, home: &Home) -> Result<(Order, Plan), Error> {
+        let jobs = self.jobs;
+        let order = self.order()?;
+        let plan = Plan::make(home, &order, Local::now().fixed_offset())?;
+        let jobs = jobs.unwrap_or(plan.jobs);
+        Ok((order, Plan { jobs, ..plan }))
+    }
+
     fn order(self) -> Result<Order, Error> {
         let mut chance = [0u8; 3];
         getrandom::fill(&mut chance).map_err(|cause| Error::system("cannot get random bytes", cause))?;
@@ -46,9 +57,8 @@ pub(crate) fn run(
     request: Request,
     console: &mut Console,
 ) -> Result<ExitCode, Error> {
-    let order = request.order()?;
     // Before anything is written: what cannot be meant leaves no trace.
-    let plan = Plan::make(home, &order, Local::now().fixed_offset())?;
+    let (order, plan) = request.plan(home)?;
     let cancellation = Cancellation::by_signals()?;
     if let Err(error) = run::recover(home) {
         console.error(&error);
@@ -59,7 +69,8 @@ pub(crate) fn run(
     let supervision = folder
         .supervise()?
         .ok_or_else(|| Error::program(format!("another process supervises the run `{}`", order.run)))?;
-    let report = run::execute(home, &plan, &folder, supervision, readers(output), &cancellation)?;
+    let report = run::execute(home, &plan, &folder, supervision, readers(output), &cancellation)
+        .inspect_err(|_| folder.remove_if_never_started())?;
     show(&report, output, console)?;
     Ok(report.exit)
 }
@@ -71,7 +82,7 @@ pub(crate) fn plan(
     request: Request,
     console: &mut Console,
 ) -> Result<ExitCode, Error> {
-    let plan = Plan::make(home, &request.order()?, Local::now().fixed_offset())?;
+    let (_, plan) = request.plan(home)?;
     let planned = run::look_ahead(home, &plan);
     if output.format != Format::Human {
         console.json(&planned)?;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use batt_protocol::{Error, ExitCode};
 
-use crate::ledger::ScriptEnvironment;
+use crate::ledger::{Entry, ScriptEnvironment, append};
 use crate::record;
 use crate::store::{self, StoreRequest};
 
@@ -35,6 +35,31 @@ pub(crate) fn record(key: &OsString, value: &OsString) -> Result<ExitCode, Error
     record::record(key, value, &environment()?)
         .map(|()| ExitCode::OK)
         .map_err(|error| Error::new(ExitCode::from_code(error.exit_code()), error.to_string()))
+}
+
+/// Remembers a call that a script made and that has no meaning, as by a mistyped option: the script may go on after our
+/// exit code, and what it wanted to store is not there. Nothing is done where no script calls.
+pub(crate) fn remember_refusal(arguments: &[OsString], error: &Error) {
+    const WORDS: usize = 3;
+    const LENGTH: usize = 200;
+    let in_a_run = std::env::var_os("BATT_RUN_ID").is_some();
+    let Some(environment) = environment().ok().filter(|_| in_a_run) else {
+        return;
+    };
+    // Not the dump command: it is long, and may hold what nobody is to see.
+    let words: Vec<String> = arguments
+        .iter()
+        .skip(1)
+        .take_while(|word| *word != "--")
+        .take(WORDS)
+        .map(|word| word.to_string_lossy().chars().take(LENGTH).collect())
+        .collect();
+    let refused = Entry::CallRefused {
+        words: words.join(" "),
+        reason: error.message().chars().take(LENGTH).collect(),
+    };
+    // When this line cannot be written, nothing can.
+    let _ = append(environment.staging(), &refused);
 }
 
 fn environment() -> Result<ScriptEnvironment, Error> {

@@ -35,6 +35,13 @@ pub(crate) enum Entry {
         reason: String,
     },
     /// A request that was refused before a file was created.
+    CallRefused {
+        /// The first words of the call.
+        words: String,
+        /// Why it was not understood.
+        reason: String,
+    },
+    /// A store was refused before it began.
     StoreRefused {
         /// The name as the script gave it.
         name: String,

@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 
 use super::{Entry, FILE_NAME, StoreEnded, VALUE_LIMIT};
 
-/// More than [`super::FACT_ROOM`] and all the stores a script may ask for.
+/// More than the room for facts and all the stores a script may ask for.
 const LEDGER_LIMIT: u64 = 64 << 20;
 /// A value of control characters takes six bytes each.
 const LINE_LIMIT: u64 = (VALUE_LIMIT as u64) * 6 + 4096;
@@ -41,6 +41,13 @@ pub(crate) enum Failure {
         /// Why.
         reason: String,
     },
+    /// The script called batt in a way that has no meaning: what it wanted was not done.
+    Call {
+        /// The first words of the call.
+        words: String,
+        /// Why it was not understood.
+        reason: String,
+    },
     /// A store began, and nothing is known of its end: `batt store` was killed, or still ran when the script ended.
     Unfinished {
         /// The name as the script gave it.
@@ -58,6 +65,9 @@ impl fmt::Display for Failure {
         match self {
             Failure::Store { name, reason } => {
                 write!(formatter, "`batt store {}` failed: {reason}", name.escape_debug())
+            }
+            Failure::Call { words, reason } => {
+                write!(formatter, "`batt {}` failed: {reason}", words.escape_debug())
             }
             Failure::Unfinished { name } => {
                 write!(
@@ -157,6 +167,7 @@ impl Reading {
                 self.open.remove(&file);
                 self.fail(Failure::Store { name, reason });
             }
+            Entry::CallRefused { words, reason } => self.fail(Failure::Call { words, reason }),
             Entry::StoreRefused { name, reason } => self.fail(Failure::Store { name, reason }),
             Entry::Fact { value, .. } if value.len() > VALUE_LIMIT => {
                 self.fail(Failure::Ledger {

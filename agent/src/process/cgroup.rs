@@ -18,9 +18,14 @@ impl Cgroup {
     /// Makes a group under `batt/` at the root of the hierarchy: outside of the group of a login session, which ends
     /// with the session. None where there is no version 2, or no right to make one.
     pub(crate) fn make(name: &str) -> Option<Self> {
-        let path = mount_point()?.join("batt").join(name);
+        let path = place(name)?;
         fs::create_dir_all(&path).ok()?;
         Some(Self { path })
+    }
+
+    /// Returns a group that was made before; none when it is gone.
+    pub(crate) fn existing(name: &str) -> Option<Self> {
+        place(name).filter(|path| path.is_dir()).map(|path| Self { path })
     }
 
     /// Returns a group by its path.
@@ -80,6 +85,10 @@ impl Cgroup {
             .map(|entry| Self { path: entry.path() })
             .collect()
     }
+}
+
+fn place(name: &str) -> Option<PathBuf> {
+    Some(mount_point()?.join("batt").join(name))
 }
 
 /// Returns where version 2 is mounted, alone or beside version 1.

@@ -8,4 +8,4 @@ mod tree;
 pub(crate) use cgroup::Cgroup;
 pub(crate) use launch::{LaunchRequest, launch};
 pub(crate) use script::{Ended, Limits, ScriptProcess, Start, Verdict, describe};
-pub(crate) use tree::{Family, adopt_orphans};
+pub(crate) use tree::{Family, adopt_orphans, end_descendants};

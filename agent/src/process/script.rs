@@ -102,7 +102,7 @@ impl ScriptProcess {
         let pid = Pid::from_child(&child);
         let end = pidfd_open(pid, PidfdFlags::empty()).map_err(|cause| fail(cause.into()))?;
         let family = Family {
-            leader: pid,
+            leader: Some(pid),
             cgroup: start.cgroup,
             mark: start.mark,
         };

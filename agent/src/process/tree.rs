@@ -11,17 +11,32 @@ use super::Cgroup;
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// The children that this process had before it started a script, as after `exec batt > >(logger)` in a shell. They are
+/// none of ours.
+#[derive(Debug)]
+pub(crate) struct Strangers(Vec<Pid>);
+
 /// Makes this process the parent of whatever its descendants leave behind (`PR_SET_CHILD_SUBREAPER`, prctl(2)), so
-/// that a daemon stays within reach.
-pub(crate) fn adopt_orphans() {
+/// that a daemon stays within reach. Returns who is its child already.
+pub(crate) fn adopt_orphans() -> Strangers {
+    let strangers = Strangers(children(&Snapshot::take().processes));
     let _ = set_child_subreaper(Some(getpid()));
+    strangers
+}
+
+fn children(processes: &[Process]) -> Vec<Pid> {
+    let me = getpid().as_raw_nonzero().get();
+    let own = processes
+        .iter()
+        .filter(|process| process.parent == me && !process.zombie);
+    own.map(|process| process.pid).collect()
 }
 
 /// What tells the processes of one script from all others.
 #[derive(Debug, Clone)]
 pub(crate) struct Family {
-    /// The script's own process, which leads a session.
-    pub(crate) leader: Pid,
+    /// The script's own process, which leads a session; none when another process started it, which has died since.
+    pub(crate) leader: Option<Pid>,
     /// The group they were started in, where there is one.
     pub(crate) cgroup: Option<Cgroup>,
     /// A line of their environment, as `NAME=value`: what was forked from the script has it unless it took it off.
@@ -39,10 +54,33 @@ struct Process {
 impl Family {
     /// Returns the members that live.
     pub(crate) fn members(&self) -> Vec<Pid> {
-        let processes = processes();
+        // One that ended while we looked may have forked one that we have not seen; so nobody is there only when nobody
+        // was seen twice.
+        const MOST_LOOKS: usize = 6;
+        let mut empty = 0;
+        for _ in 0..MOST_LOOKS {
+            let found = self.look();
+            if !found.members.is_empty() {
+                return found.members;
+            }
+            empty = if found.steady { empty + 1 } else { 0 };
+            if empty == 2 {
+                break;
+            }
+        }
+        Vec::new()
+    }
+
+    fn look(&self) -> Found {
+        // The group first: whoever is in it stays among the processes, or has ended meanwhile.
         let mut members: Vec<Pid> = self.cgroup.as_ref().map(Cgroup::processes).unwrap_or_default();
+        let Snapshot { processes, vanished } = Snapshot::take();
+        let steady = !vanished && members.iter().all(|pid| processes.iter().any(|p| p.pid == *pid));
         for process in &processes {
-            if process.session == self.leader.as_raw_nonzero().get() || is_marked(process.pid, &self.mark) {
+            let led = self
+                .leader
+                .is_some_and(|leader| process.session == leader.as_raw_nonzero().get());
+            if led || is_marked(process.pid, &self.mark) {
                 members.push(process.pid);
             }
         }
@@ -62,7 +100,7 @@ impl Family {
         members.sort_by_key(|pid| pid.as_raw_nonzero());
         members.dedup();
         members.retain(|pid| *pid != getpid() && processes.iter().any(|p| p.pid == *pid && !p.zombie));
-        members
+        Found { members, steady }
     }
 
     /// Asks every member to end. A stopped one is woken, or it could not.
@@ -93,11 +131,42 @@ impl Family {
     }
 }
 
+/// Ends whatever descends from this process, and returns how many processes that were. For the end of a run: what has
+/// left session, mark and group behind is still our child, because we adopt orphans.
+pub(crate) fn end_descendants(strangers: &Strangers) -> usize {
+    let begun = Instant::now();
+    let mut killed = std::collections::BTreeSet::new();
+    let mut empty = 0;
+    loop {
+        let Snapshot { processes, vanished } = Snapshot::take();
+        let mut children = children(&processes);
+        children.retain(|pid| !strangers.0.contains(pid));
+        for pid in &children {
+            if kill_process(*pid, Signal::KILL).is_ok() {
+                killed.insert(pid.as_raw_nonzero());
+            }
+        }
+        // Orphans of those that were just killed are ours now; and as in `members`, nobody must be seen twice.
+        empty = if children.is_empty() && !vanished {
+            empty + 1
+        } else {
+            0
+        };
+        if empty == 2 || begun.elapsed() > PATIENCE {
+            reap_orphans(None);
+            return killed.len();
+        }
+        if !children.is_empty() {
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
 /// Takes the exit statuses of adopted processes, so that none stays as a zombie. The leader is waited for elsewhere.
-fn reap_orphans(leader: Pid) {
+fn reap_orphans(leader: Option<Pid>) {
     let me = getpid().as_raw_nonzero().get();
-    for process in processes() {
-        if process.zombie && process.parent == me && process.pid != leader && is_adopted(process.pid) {
+    for process in Snapshot::take().processes {
+        if process.zombie && process.parent == me && Some(process.pid) != leader && is_adopted(process.pid) {
             let _ = waitpid(Some(process.pid), WaitOptions::NOHANG);
         }
     }
@@ -115,11 +184,36 @@ fn is_marked(pid: Pid, mark: &str) -> bool {
         .any(|entry| entry == mark.as_bytes())
 }
 
-fn processes() -> Vec<Process> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| stat(Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?))
-        .collect()
+/// The members of a family as they were seen.
+struct Found {
+    members: Vec<Pid>,
+    /// Whether nothing came or went while we looked.
+    steady: bool,
+}
+
+/// All processes, looked at one after the other.
+struct Snapshot {
+    processes: Vec<Process>,
+    /// Whether one ended while we looked.
+    vanished: bool,
+}
+
+impl Snapshot {
+    fn take() -> Self {
+        let mut snapshot = Self {
+            processes: Vec::new(),
+            vanished: false,
+        };
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
+        for pid in pids {
+            match stat(pid) {
+                Some(process) => snapshot.processes.push(process),
+                None => snapshot.vanished = true,
+            }
+        }
+        snapshot
+    }
 }
 
 /// Reads `/proc/PID/stat`: after the name in parentheses come state, parent, group and session (proc_pid_stat(5)).

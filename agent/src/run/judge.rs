@@ -10,7 +10,8 @@ use batt_protocol::ExitCode;
 use batt_protocol::text::quoted;
 
 use crate::archive;
-use crate::backup::{ArchiveRecord, GUIDE, MANIFEST, SUMS, open_file};
+use crate::backup::{ArchiveRecord, GUIDE, MANIFEST, MOST_DEPTH, SUMS, open_file};
+use crate::cancellation::Cancellation;
 use crate::ledger::Ledger;
 
 /// The most files that one backup may have.
@@ -30,17 +31,20 @@ pub(crate) struct Judged {
 /// Files become 0600 and folders 0700 on the way; each file is synced.
 ///
 /// # Errors
-/// The first thing that is not good, by name: the backup is failed then.
-pub(crate) fn judge(archives: &Path, ledger: &Ledger) -> Result<Judged, Error> {
+/// The first thing that is not good, by name: the backup is failed then. A cancellation ends the reading, also in the
+/// middle of a file.
+pub(crate) fn judge(archives: &Path, ledger: &Ledger, cancellation: &Cancellation) -> Result<Judged, Error> {
     if let Some(failure) = ledger.failures().first() {
         return Err(failed(failure.to_string()));
     }
     let mut found = Found {
         root: archives.to_owned(),
+        device: 0,
         files: Vec::new(),
         folders: Vec::new(),
     };
-    found.walk(archives)?;
+    found.device = fs::symlink_metadata(archives).map_or(0, |metadata| metadata.dev());
+    found.walk(archives, 0)?;
     if found.files.is_empty() {
         return Err(failed("the script wrote nothing".to_owned())
             .hint("It must write at least one file into `$BATT_DEST/{service}/`, or use `batt store`."));
@@ -48,7 +52,7 @@ pub(crate) fn judge(archives: &Path, ledger: &Ledger) -> Result<Judged, Error> {
     found.files.sort();
     let mut records = Vec::new();
     for file in &found.files {
-        records.push(examine(archives, file, ledger)?);
+        records.push(examine(archives, file, ledger, cancellation)?);
     }
     for store in &ledger.stores {
         if !records.iter().any(|record| record.file == store.file) {
@@ -67,12 +71,14 @@ fn failed(message: String) -> Error {
 
 struct Found {
     root: PathBuf,
+    /// The file system that the backup is on.
+    device: u64,
     files: Vec<String>,
     folders: Vec<PathBuf>,
 }
 
 impl Found {
-    fn walk(&mut self, folder: &Path) -> Result<(), Error> {
+    fn walk(&mut self, folder: &Path, depth: usize) -> Result<(), Error> {
         let cannot =
             |what: &Path, cause: std::io::Error| failed(format!("cannot read `{}`: {cause}", what.display()));
         let kind = fs::symlink_metadata(folder).map_err(|cause| cannot(folder, cause))?;
@@ -84,8 +90,16 @@ impl Found {
         for entry in fs::read_dir(folder).map_err(|cause| cannot(folder, cause))? {
             let path = entry.map_err(|cause| cannot(folder, cause))?.path();
             let metadata = fs::symlink_metadata(&path).map_err(|cause| cannot(&path, cause))?;
+            if metadata.dev() != self.device {
+                return Err(failed(format!("`{}` is on another file system", path.display()))
+                    .hint("What is mounted there would not be part of the backup."));
+            }
             if metadata.is_dir() {
-                self.walk(&path)?;
+                if depth == MOST_DEPTH {
+                    return Err(failed(format!("folders are nested more than {MOST_DEPTH} deep"))
+                        .hint("Put them into one archive, for example with tar."));
+                }
+                self.walk(&path, depth + 1)?;
             } else {
                 let name = self.name(&path)?;
                 require_plain(&name, &metadata)?;
@@ -148,7 +162,12 @@ fn require_plain(name: &str, metadata: &fs::Metadata) -> Result<(), Error> {
     Ok(())
 }
 
-fn examine(folder: &Path, name: &str, ledger: &Ledger) -> Result<ArchiveRecord, Error> {
+fn examine(
+    folder: &Path,
+    name: &str,
+    ledger: &Ledger,
+    cancellation: &Cancellation,
+) -> Result<ArchiveRecord, Error> {
     let shown = quoted(name);
     let cannot = |cause: std::io::Error| failed(format!("cannot read {shown}: {cause}"));
     let path = folder.join(name);
@@ -158,8 +177,10 @@ fn examine(folder: &Path, name: &str, ledger: &Ledger) -> Result<ArchiveRecord, 
     file.sync_all()
         .map_err(|cause| failed(format!("cannot write {shown} to the disk: {cause}")))?;
     let store = ledger.stores.iter().rev().find(|store| store.file == name);
-    let examined = archive::examine(file, name, store.and_then(|store| store.check))
-        .map_err(|damage| failed(format!("{shown}: {damage}")))?;
+    let examined = archive::examine_while(file, name, store.and_then(|store| store.check), &|| {
+        !cancellation.is_requested()
+    })
+    .map_err(|damage| failed(format!("{shown}: {damage}")))?;
     if let Some(store) = store
         && (store.sha256 != examined.sha256 || store.bytes != examined.bytes)
     {
@@ -193,7 +214,7 @@ mod tests {
         let archives = folder.path().join("x");
         fs::create_dir(&archives).unwrap();
         make(&archives);
-        judge(&archives, &Ledger::read(folder.path()))
+        judge(&archives, &Ledger::read(folder.path()), &Cancellation::never())
             .unwrap_err()
             .message()
             .to_owned()
@@ -257,7 +278,7 @@ mod tests {
         fs::create_dir_all(archives.join("deep")).unwrap();
         fs::write(archives.join("deep/a"), "abc").unwrap();
         fs::set_permissions(archives.join("deep/a"), fs::Permissions::from_mode(0o666)).unwrap();
-        let judged = judge(&archives, &Ledger::read(folder.path())).unwrap();
+        let judged = judge(&archives, &Ledger::read(folder.path()), &Cancellation::never()).unwrap();
         assert_eq!(judged.archives[0].file, "deep/a");
         assert_eq!(
             judged.archives[0].sha256,

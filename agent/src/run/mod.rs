@@ -4,6 +4,7 @@ mod events;
 mod judge;
 mod look_ahead;
 mod plan;
+mod process_names;
 mod recovery;
 mod runner;
 mod service;

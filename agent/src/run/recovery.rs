@@ -1,11 +1,13 @@
-//! Healing what a run that died left: its staging folders, a backup that it had set aside, a journal without an end.
+//! Healing what a run that died left: its processes, its staging folders, a backup that it had set aside, a journal without an end.
 
 use std::path::Path;
 
 use batt_protocol::{Error, EventKind, ExitCode, Service};
 
+use super::process_names::ProcessNames;
 use crate::backup::{self, Catalogue, Entry, Manifest};
 use crate::home::Home;
+use crate::host;
 use crate::journal::Journal;
 use crate::run_folder::{RunFolder, forget_old_runs};
 
@@ -39,7 +41,24 @@ fn heal(home: &Home, folder: &RunFolder) -> Result<(), Error> {
             _ => {}
         }
     }
+    let host_id = host::host_id(home)?;
     for service in &services {
+        // First what still writes there: a script outlives a supervisor that was killed.
+        let names = ProcessNames {
+            host_id: &host_id,
+            run: folder.run(),
+            service,
+        };
+        let orphans = names.orphans();
+        if !orphans.kill() {
+            return Err(Error::program(format!(
+                "processes that the interrupted run `{}` left cannot be killed",
+                folder.run()
+            )));
+        }
+        if let Some(cgroup) = &orphans.cgroup {
+            cgroup.remove();
+        }
         backup::clean_up(Path::new(&path), service, folder.run())?;
         remember_published(home, Path::new(&path), service, folder)?;
     }

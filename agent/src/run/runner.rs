@@ -32,11 +32,11 @@ pub(crate) fn execute(
 ) -> Result<RunReport, Error> {
     let begun = Instant::now();
     trust::require_trusted(home.root())?;
-    let _home = lock::home_for_run(home, plan.wait, cancellation)?;
+    let home_lock = lock::home_for_run(home, plan.wait, cancellation)?;
     let host_id = host::host_id(home)?;
     let agent = link_agent(folder)?;
     let (events, reading) = Events::start(Journal::create(&folder.journal())?, readers);
-    process::adopt_orphans();
+    let strangers = process::adopt_orphans();
     events.emit(EventKind::RunStarted {
         run: plan.run.clone(),
         host: host::host_name(),
@@ -60,6 +60,16 @@ pub(crate) fn execute(
         agent: &agent,
     };
     let services = back_up_all(&around);
+    let left_behind = process::end_descendants(&strangers);
+    if left_behind > 0 {
+        let processes = batt_protocol::text::count(left_behind, "process");
+        events.emit(EventKind::Warned {
+            service: None,
+            text: format!("the scripts left {processes} behind that had hidden, now killed"),
+        });
+    }
+    // Before the end is told: whoever hears of it may push at once.
+    drop(home_lock);
     let exit = exit_of(&services, cancellation, events.is_journal_lost());
     let seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
     events.emit(EventKind::RunEnded { exit, seconds });

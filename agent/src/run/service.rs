@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 
 use super::judge::{self, Judged};
 use super::plan::PlannedService;
+use super::process_names::ProcessNames;
 use super::{Events, Plan};
 use crate::backup::{
     self, Catalogue, Destination, Entry, GUIDE, MANIFEST, Manifest, Place, SUMS, ScriptRecord, Staging,
@@ -112,10 +113,6 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
     let _lock = locked?;
     let script = home.script(service.name());
     trust::require_trusted(&script)?;
-    let link = home.link(service);
-    if fs::symlink_metadata(&link).is_ok() {
-        trust::require_trusted(&link)?;
-    }
     require_startable(&script)?;
     let conf = Conf::of_service(home, service)?;
     conf.files()
@@ -152,10 +149,11 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
 
     let ledger = Ledger::read(&staging.path());
     running.show(Stage::Verifying);
-    let judged = judge::judge(&staging.archives(), &ledger)?;
+    let judged = judge::judge(&staging.archives(), &ledger, around.cancellation);
     if around.cancellation.is_requested() {
         return Err(cancelled());
     }
+    let judged = judged.map_err(|error| running.with_last_lines(error))?;
     warnings.extend(
         ledger
             .facts
@@ -236,12 +234,8 @@ struct Running<'a> {
 impl Running<'_> {
     fn run(&self, script: &Path, conf: &Conf) -> Result<Ended, Error> {
         let plan = self.around.plan;
-        let cgroup = Cgroup::make(&format!(
-            "{}-{}.{}",
-            &self.around.host_id[..8],
-            plan.run,
-            self.planned.service
-        ));
+        let names = self.names();
+        let cgroup = Cgroup::make(&names.cgroup());
         let start = Start {
             launcher: self.around.agent.to_owned(),
             launch: LaunchRequest {
@@ -252,7 +246,7 @@ impl Running<'_> {
                 items: self.planned.items.iter().map(OsString::from).collect(),
             },
             environment: self.environment(conf)?,
-            mark: format!("BATT_MARK={}", self.mark()),
+            mark: names.marked(),
             cgroup,
             log: LogWriter::create(&self.log_file(), plan.log_limit)?,
             mask: Mask::new(conf.secrets()),
@@ -314,11 +308,12 @@ impl Running<'_> {
             .join(format!("{}.launch-failure", self.planned.service))
     }
 
-    fn mark(&self) -> String {
-        format!(
-            "{}.{}.{}",
-            self.around.host_id, self.around.plan.run, self.planned.service
-        )
+    fn names(&self) -> ProcessNames<'_> {
+        ProcessNames {
+            host_id: self.around.host_id,
+            run: &self.around.plan.run,
+            service: &self.planned.service,
+        }
     }
 
     fn environment(&self, conf: &Conf) -> Result<Vec<(OsString, OsString)>, Error> {
@@ -356,15 +351,30 @@ impl Running<'_> {
         set("BATT_HOME", home.root().into());
         set("BATT_CONF", home.conf().into());
         set("BATT_RUN_ID", self.around.plan.run.as_str().into());
-        set("BATT_MARK", self.mark().into());
+        set(ProcessNames::VARIABLE, self.names().mark().into());
         Ok(environment)
+    }
+
+    /// Returns the last lines of the log, each on a line of its own.
+    fn last_lines(&self) -> String {
+        let lines = LogReader::new(&self.log_file()).last_lines(LAST_LINES);
+        lines.iter().map(|line| format!("\n| {line}")).collect()
+    }
+
+    /// Adds the last lines of the log to what is wrong with the files: a script that ends with `exit 0` has told the
+    /// cause there, and nowhere else.
+    fn with_last_lines(&self, error: Error) -> Failure {
+        let failure = Failure::from(error);
+        Failure {
+            reason: failure.reason + &self.last_lines(),
+            ..failure
+        }
     }
 
     /// Turns the end of a script that did not succeed into a reason: what happened, and the last lines of its log.
     fn require_success(&self, ended: &Ended) -> Result<(), Failure> {
         let failure = |outcome: Outcome, what: String| {
-            let lines = LogReader::new(&self.log_file()).last_lines(LAST_LINES);
-            let reason = lines.iter().fold(what, |text, line| format!("{text}\n| {line}"));
+            let reason = what + &self.last_lines();
             Err(Failure { outcome, reason })
         };
         match ended.verdict {

@@ -13,6 +13,10 @@ use super::header::HEADER_LIMIT;
 use super::{Header, ItemOption};
 use crate::home::Home;
 use crate::reserved::{OPTIONS, SUBCOMMANDS};
+use crate::trust;
+
+/// How a compiled program begins (elf(5)).
+const ELF: &[u8] = b"\x7fELF";
 
 /// One script that is there.
 #[derive(Debug, Clone)]
@@ -81,7 +85,7 @@ impl Shelf {
         let mut shelf = Self::default();
         for path in backup_entries(&home.scripts_available())? {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let name = name.trim_start_matches("backup-").to_owned();
+            let name = name.strip_prefix("backup-").unwrap_or_default().to_owned();
             match name.parse::<ServiceName>() {
                 Ok(service) => {
                     let header = Header::parse(&beginning(&path));
@@ -157,9 +161,12 @@ fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a ServiceName> + Clone)
 pub(crate) fn enabled_services(home: &Home) -> Result<Vec<Service>, Error> {
     let mut services = Vec::new();
     for link in backup_entries(&home.scripts_enabled())? {
+        // Whoever can write there, or has made the link, decides what runs by default.
+        trust::require_trusted_entry(&link)?;
         let name = link.file_name().unwrap_or_default().to_string_lossy();
         let service: Service = name
-            .trim_start_matches("backup-")
+            .strip_prefix("backup-")
+            .unwrap_or_default()
             .parse()
             .map_err(|error: Error| Error::refused(format!("`{}`: {}", link.display(), error.message())))?;
         require_own_target(home, &link, &service)?;
@@ -239,8 +246,8 @@ pub(crate) fn require_startable(path: &Path) -> Result<(), Error> {
             .hint(format!("Run `chmod 755 {shown}`.")));
     }
     let start = beginning(path);
-    if start.starts_with(b"\x7fELF") {
-        return Ok(());
+    if start.starts_with(ELF) {
+        return require_own_machine(path, &start);
     }
     let Some(line) = start.strip_prefix(b"#!") else {
         return Err(failed(format!("the script `{shown}` names no interpreter"))
@@ -262,6 +269,33 @@ pub(crate) fn require_startable(path: &Path) -> Result<(), Error> {
         )));
     }
     Ok(())
+}
+
+/// Refuses a program that is cut off or was built for another machine: execvp(3) would take what the kernel does not
+/// know for a shell script.
+fn require_own_machine(path: &Path, start: &[u8]) -> Result<(), Error> {
+    // Class and byte order at 4 and 5, the machine at 18 (elf(5)).
+    const HEADER: usize = 52;
+    const TWINS: [(u8, u8); 2] = [(62, 3), (183, 40)];
+    let own = beginning(Path::new("/proc/self/exe"));
+    let machine = |file: &[u8]| file.get(18).copied();
+    let known = start.len() >= HEADER
+        && match (machine(&own), machine(start)) {
+            // The kernel of a 64-bit machine mostly runs what is for its 32-bit ancestor.
+            (Some(ours), Some(its)) => ours == its || TWINS.contains(&(ours, its)),
+            _ => true,
+        };
+    if known {
+        return Ok(());
+    }
+    Err(Error::new(
+        ExitCode::FAILED,
+        format!(
+            "the script `{}` is no program that this machine can run",
+            path.display()
+        ),
+    )
+    .hint("It is cut off, or was built for another machine."))
 }
 
 #[cfg(test)]

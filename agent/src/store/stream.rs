@@ -31,8 +31,8 @@ const WORKERS: u32 = 2;
 /// What a worker compresses at once: half of zstd's choice, for half of its memory.
 const PART: u32 = 4 << 20;
 /// zstd keeps back megabytes until they fill a part for a worker. A slow stream shall be seen to grow by those who
-/// watch the file for a stall, so what came is written out when the file has not grown for this long.
-const GROWTH: Duration = Duration::from_secs(30);
+/// watch the file, for a stall or for a bar, so what came is written out when the file has not grown for this long.
+const GROWTH: Duration = Duration::from_secs(2);
 
 /// A stream that was written to its end.
 pub(super) struct Streamed {

@@ -313,13 +313,33 @@ pub(crate) struct ListArguments {
     #[command(flatten)]
     pub(crate) selection: SelectionArguments,
     /// Fold names, as in web[1-3,7]
-    #[arg(long, conflicts_with = "count")]
+    #[arg(
+        long,
+        conflicts_with = "count",
+        action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new(),
+        env = "BATT_FLEET_FOLD",
+        hide_env = true
+    )]
     pub(crate) fold: bool,
     /// Only count
-    #[arg(long)]
+    #[arg(
+        long,
+        action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new(),
+        env = "BATT_FLEET_COUNT",
+        hide_env = true
+    )]
     pub(crate) count: bool,
     /// Also variables; secrets are masked
-    #[arg(long, conflicts_with_all = ["fold", "count"])]
+    #[arg(
+        long,
+        conflicts_with_all = ["fold", "count"],
+        action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new(),
+        env = "BATT_FLEET_VARS",
+        hide_env = true
+    )]
     pub(crate) vars: bool,
     /// Output.
     #[command(flatten)]
@@ -336,10 +356,22 @@ pub(crate) struct ShowArguments {
     #[command(flatten)]
     pub(crate) selection: SelectionArguments,
     /// Also variables; secrets are masked
-    #[arg(long)]
+    #[arg(
+        long,
+        action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new(),
+        env = "BATT_FLEET_VARS",
+        hide_env = true
+    )]
     pub(crate) vars: bool,
     /// Also where each value comes from, and variables
-    #[arg(long)]
+    #[arg(
+        long,
+        action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new(),
+        env = "BATT_FLEET_EXPLAIN",
+        hide_env = true
+    )]
     pub(crate) explain: bool,
     /// Output.
     #[command(flatten)]
@@ -366,7 +398,13 @@ pub(crate) struct LogsArguments {
     /// Only of this host
     pub(crate) host: Option<String>,
     /// The newest run
-    #[arg(long)]
+    #[arg(
+        long,
+        action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new(),
+        env = "BATT_FLEET_LAST",
+        hide_env = true
+    )]
     pub(crate) last: bool,
     /// Where runs are kept.
     #[command(flatten)]

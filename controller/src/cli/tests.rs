@@ -123,3 +123,20 @@ fn help_tells_exit_codes_and_items() {
         "{help}"
     );
 }
+
+#[test]
+fn every_option_has_a_variable_of_its_name() {
+    fn check(command: &clap::Command) {
+        for option in command.get_arguments() {
+            let Some(long) = option.get_long() else { continue };
+            if ["help", "version"].contains(&long) {
+                continue;
+            }
+            let expected = format!("BATT_FLEET_{}", long.to_uppercase().replace('-', "_"));
+            let variable = option.get_env().map(|name| name.to_string_lossy().into_owned());
+            assert_eq!(variable, Some(expected), "{} --{long}", command.get_name());
+        }
+        command.get_subcommands().for_each(check);
+    }
+    check(&Cli::command());
+}

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::descriptors;
 use crate::dispatch::{Fleet, FleetEnd};
 use crate::event::{FleetEvent, FleetEventKind as Kind, PlannedHost, Verb};
-use crate::host_task::{HostTask, Limits};
+use crate::host_task::{HostTask, Limits, Ways};
 use crate::journal::Journal;
 use crate::log_files::LogFiles;
 use crate::login;
@@ -93,9 +93,11 @@ pub(super) fn carry_out(errands: Errands<'_>, world: &mut World<'_>) -> Result<F
         let fleet = Fleet {
             plan,
             tasks: tasks.into_iter().map(|(task, _)| task).collect(),
-            transport: transport.clone(),
-            keys: transport,
-            limits: limits(connection, limit),
+            ways: Ways {
+                transport: transport.clone(),
+                keys: transport,
+                limits: limits(connection, limit),
+            },
             deadline: connection.deadline,
             forks,
             journal,

@@ -100,6 +100,9 @@ pub(super) fn run(arguments: &RunArguments, items: &Items, world: &mut World<'_>
         (Format::Jsonl, _) => Ok(()),
         (Format::Json, Verb::Plan) => ErrandReport::of(&end).write(world),
         (Format::Json, _) => world.finish(|out| report::write_report(out, &end.state, end.exit)),
+        (Format::Human, Verb::Plan) => world
+            .print(&super::plan::told(&end.state))
+            .and_then(|()| super::errand::write_summary(&end, world)),
         (Format::Human, _) => super::errand::write_summary(&end, world),
     };
     Ok(fleet::exit(&end, written, world))

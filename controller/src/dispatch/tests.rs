@@ -6,7 +6,7 @@ mod interrupted;
 mod pushing;
 
 use std::io;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use batt_protocol::{HostClass, HostReport, RunId, ServiceRequest};
 
@@ -15,7 +15,7 @@ use crate::bundle::Bundle;
 use crate::event::{PlannedHost, Verb};
 use crate::fake_agent::{FakeAgent, Script};
 use crate::follow::RunOrder;
-use crate::host_task::{Errand, Order};
+use crate::host_task::{Errand, KeySource, Limits, Order};
 use crate::push::PushMode;
 use crate::shell::AgentPlace;
 use crate::transport::memory::MemoryTransport;
@@ -61,6 +61,7 @@ impl KeySource for NoKeys {
 /// A fleet in memory, before it runs.
 struct Lab {
     transport: MemoryTransport,
+    other: Option<Arc<dyn crate::transport::Transport>>,
     hosts: Vec<String>,
     services: Vec<ServiceRequest>,
     bundle: Option<Arc<Bundle>>,
@@ -85,6 +86,7 @@ impl Lab {
         let (interrupt, interruptions) = mpsc::channel(4);
         Self {
             transport: MemoryTransport::default(),
+            other: None,
             hosts: Vec::new(),
             services: Vec::new(),
             bundle: None,
@@ -187,9 +189,11 @@ impl Lab {
         let fleet = Fleet {
             plan,
             tasks,
-            transport: Arc::new(self.transport),
-            keys: Arc::new(NoKeys),
-            limits: self.limits,
+            ways: Ways {
+                transport: self.other.unwrap_or_else(|| Arc::new(self.transport)),
+                keys: Arc::new(NoKeys),
+                limits: self.limits,
+            },
             deadline: self.deadline,
             forks: self.forks,
             journal: self.journal,

@@ -23,9 +23,9 @@ pub(super) fn going_on(span: TimeDelta) -> String {
     whole(span.num_seconds().try_into().unwrap_or(0))
 }
 
-/// Shows an estimate in at most six characters: no more precise than it is.
+/// Shows an estimate of at least a second in at most six characters: no more precise than it is.
 pub(super) fn estimate(seconds: f64) -> String {
-    match seconds.max(0.0) {
+    match seconds.max(1.0) {
         s if s < 99.5 => format!("{s:.0} s"),
         s if s < 5_970.0 => format!("{:.0} min", s / 60.0),
         s if s < 356_400.0 => format!("{:.0} h", s / 3_600.0),
@@ -68,6 +68,7 @@ mod tests {
     #[test]
     fn an_estimate_is_short() {
         for (seconds, text) in [
+            (0.2, "1 s"),
             (7.4, "7 s"),
             (125.0, "2 min"),
             (7_200.0, "2 h"),

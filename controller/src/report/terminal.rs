@@ -7,6 +7,7 @@ mod row;
 
 use std::io;
 
+use batt_protocol::HostClass;
 use chrono::{DateTime, Utc};
 
 use self::frame::frame;
@@ -16,15 +17,14 @@ use super::host_line::end_of;
 use super::look::{Ink, Line, Look, Size};
 use super::plain::PATIENCE;
 use super::screen::Screen;
-use crate::event::{FleetEvent, FleetEventKind as Kind};
+use crate::event::{FleetEvent, FleetEventKind as Kind, Verb};
 use crate::host::Host;
 use crate::reader::Reader;
-use crate::state::FleetState;
-use batt_protocol::HostClass;
+use crate::state::{FleetState, HostRecord};
 
 /// Shows a run on a terminal.
 pub(crate) struct Terminal {
-    screen: Screen,
+    pub(super) screen: Screen,
     look: Look,
     size: Box<dyn Fn() -> Option<Size> + Send>,
     now: Box<dyn Fn() -> DateTime<Utc> + Send>,
@@ -58,26 +58,29 @@ impl Terminal {
         if self.ended.is_empty() && frame == self.drawn {
             return Ok(());
         }
-        let mut text = String::new();
         // A terminal that was made narrower has wrapped what was drawn.
         let above: usize = self
             .drawn
             .iter()
-            .map(|line| line.columns().div_ceil(size.columns).max(1))
+            .map(|line| line.columns().div_ceil(size.columns.max(1)).max(1))
             .sum();
+        // All of it appears at once where the terminal knows synchronized updates; others ignore the mode. What was
+        // there is erased first: some terminals wrap the blank end of a row that was longer before.
+        let mut text = String::from("\x1b[?2026h");
         if above > 0 {
-            text.push_str(&format!("\x1b[{}A\r", above.min(size.rows)));
+            text.push_str(&format!("\x1b[{}A\r\x1b[J", above.min(size.rows)));
         }
         let ended = std::mem::take(&mut self.ended);
+        let names = row::host_columns(state, size.columns.saturating_sub(1));
         let lines = ended
             .iter()
-            .filter_map(|host| ended_line(host, state, size, self.look));
+            .filter_map(|host| state.host(host))
+            .map(|record| ended_line(record, state.plan().verb, size, names, self.look));
         for line in lines.chain(frame.iter().cloned()) {
-            // Written over, then the rest of the row erased: nothing flickers.
             text.push_str(line.text());
-            text.push_str("\x1b[K\n");
+            text.push('\n');
         }
-        text.push_str("\x1b[J");
+        text.push_str("\x1b[?2026l");
         self.drawn = frame;
         self.screen.write(&text)
     }
@@ -116,6 +119,8 @@ impl Reader for Terminal {
     fn finish(&mut self, state: &FleetState) -> io::Result<()> {
         let size = self.size();
         self.draw(state, size, Vec::new())?;
+        // What follows on the same terminal, a summary, stands apart.
+        self.screen.write("\n")?;
         self.screen.finish(PATIENCE)
     }
 
@@ -124,13 +129,13 @@ impl Reader for Terminal {
     }
 }
 
-fn ended_line(host: &Host, state: &FleetState, size: Size, look: Look) -> Option<Line> {
-    let (class, words) = end_of(state.host(host)?, state.plan().verb);
+/// Returns the line that a host leaves; `names` is the width of the column for names.
+fn ended_line(record: &HostRecord, verb: Verb, size: Size, names: usize, look: Look) -> Line {
+    let (class, words) = end_of(record, verb);
     let usable = size.columns.saturating_sub(1);
-    let name_columns = row::host_columns(state, usable);
-    let name = fit(host.as_str(), name_columns, look.cut_mark());
+    let name = fit(record.host.as_str(), names, look.cut_mark());
     let mut line = Line::new(look);
-    line.add(Ink::Strong, &to_the_left(&name, name_columns));
+    line.add(Ink::Strong, &to_the_left(&name, names));
     let ink = match class {
         HostClass::Ok => Ink::Good,
         HostClass::Skipped | HostClass::Cancelled => Ink::Warning,
@@ -138,12 +143,10 @@ fn ended_line(host: &Host, state: &FleetState, size: Size, look: Look) -> Option
     };
     line.add(Ink::Plain, "  ");
     line.add(ink, class.word());
-    // Most ends are `ok` and `failed`, so that what follows them stands in one column.
-    line.add(
-        Ink::Plain,
-        &" ".repeat(8_usize.saturating_sub(class.word().len()).max(2)),
-    );
+    // The usual classes are short, so that what follows them stands in one column.
+    let gap = 9_usize.saturating_sub(class.word().len()).max(2);
+    line.add(Ink::Plain, &" ".repeat(gap));
     let room = usable.saturating_sub(line.columns());
     line.add(Ink::Plain, &fit(&words, room, look.cut_mark()));
-    Some(line)
+    line
 }

@@ -40,7 +40,7 @@ pub(super) fn why(ending: &Ending, stderr: &[u8], noise: &[u8], place: &AgentPla
             )
             .hint(format!(
                 "Allow exactly this in sudoers, with NOPASSWD: `{}`.",
-                place.serve()
+                place.serve_as_root()
             ))
         }
         Ending::Exited(NOT_FOUND) => missing(&agent),

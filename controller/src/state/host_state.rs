@@ -145,12 +145,14 @@ impl HostState {
             (
                 Self::Ready(now),
                 Kind::PhaseEntered {
-                    phase: phase @ (Phase::Push | Phase::Run),
+                    phase: phase @ (Phase::Greeting | Phase::Push | Phase::Run),
                 },
             ) => Ok(Self::Ready(now.entered(*phase, at))),
-            (Self::Ready(_), Kind::Compared { .. } | Kind::Pushed { .. } | Kind::Planned { .. }) => {
-                Ok(self.clone())
-            }
+            // A host whose home was laid out by a push greets again, with an id.
+            (
+                Self::Ready(_),
+                Kind::Greeted { .. } | Kind::Compared { .. } | Kind::Pushed { .. } | Kind::Planned { .. },
+            ) => Ok(self.clone()),
             (Self::Ready(now), Kind::OrderSent) => Ok(Self::Running(Running {
                 started: now.started,
                 accepted: false,

@@ -1,7 +1,8 @@
 //! Expressions to sets of hosts.
 
+use crate::group_source::GroupSource;
 use crate::inventory::Inventory;
-use crate::select::{GroupSource, SelectionError};
+use crate::selection_error::SelectionError;
 
 use super::{Expression, Operand, Operator, Pattern, Set};
 

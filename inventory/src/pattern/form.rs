@@ -1,6 +1,6 @@
 //! Which of the three forms a pattern is written in, and what to say about one that is written in two.
 
-use crate::select::{SelectionError, SelectionErrorKind};
+use crate::selection_error::{SelectionError, SelectionErrorKind};
 use crate::text::quoted;
 
 use super::token::{Kind, Token};

@@ -33,7 +33,7 @@ mod token;
 
 use std::ops::Range;
 
-use crate::select::{SelectionError, SelectionErrorKind};
+use crate::selection_error::{SelectionError, SelectionErrorKind};
 
 pub(crate) use evaluate::Scope;
 pub(crate) use form::Form;

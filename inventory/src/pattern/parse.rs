@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::select::SelectionError;
+use crate::selection_error::SelectionError;
 use crate::text::quoted;
 
 use super::form::Form;

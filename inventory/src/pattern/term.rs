@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::nodeset::{expand, fold};
-use crate::select::{SelectionError, SelectionErrorKind};
+use crate::selection_error::{SelectionError, SelectionErrorKind};
 use crate::suggest;
 use crate::text::quoted;
 
@@ -237,7 +237,7 @@ impl Pattern {
             }
             if known.is(value) {
                 set.insert(index);
-            } else if !crate::is_secret_name(key) {
+            } else if !crate::text::is_secret_name(key) {
                 values.insert(known.to_string());
             }
         }

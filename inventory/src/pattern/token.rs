@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::select::SelectionError;
+use crate::selection_error::SelectionError;
 
 use super::unreadable;
 

@@ -273,3 +273,32 @@ async fn a_journal_that_is_lost_later_stops_nothing_and_is_told() {
         told.end.problems
     );
 }
+
+/// A transport with a fault of ours in it.
+struct Panicking;
+
+impl crate::transport::Transport for Panicking {
+    fn connect<'a>(
+        &'a self,
+        _target: &'a Target,
+        _deadlines: &'a Deadlines,
+        _observer: crate::transport::Observer<'a>,
+    ) -> Boxed<'a, Result<Box<dyn crate::transport::Connection>, ConnectFailure>> {
+        Box::pin(async { panic!("a fault of ours") })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_that_fails_in_ours_is_told_and_no_host_goes_missing() {
+    let mut lab = Lab::new().transport("db1", |transport| transport);
+    lab.other = Some(Arc::new(Panicking));
+    let told = lab.run().await;
+    told.is_complete();
+    assert_eq!(told.class("db1"), HostClass::Lost);
+    assert_eq!(told.end.exit, ExitCode::PROGRAM);
+    assert!(
+        told.end.problems[0].contains("work on db1 failed"),
+        "{:?}",
+        told.end.problems
+    );
+}

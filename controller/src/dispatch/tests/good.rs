@@ -213,3 +213,14 @@ async fn a_dry_run_asks_and_orders_nothing() {
     let requests = agent.seen(|seen| seen.requests.clone());
     assert!(matches!(&requests[..], [Request::Plan { .. }]), "{requests:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_far_off_is_told() {
+    let agent = agent_with("1", |script| {
+        script.hello.time = "2020-01-31T02:30:00Z".parse().unwrap()
+    });
+    let told = Lab::new().host("db1", &agent).run().await;
+    assert_eq!(told.class("db1"), HostClass::Ok);
+    let warnings = &told.end.state.hosts()[0].facts.warnings;
+    assert!(warnings[0].contains("behind ours"), "{warnings:?}");
+}

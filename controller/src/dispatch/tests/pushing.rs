@@ -1,6 +1,6 @@
 //! Bundles that differ.
 
-use batt_protocol::wire::{MAX_CHUNK, Request};
+use batt_protocol::wire::{HomeState, MAX_CHUNK, Request};
 use batt_protocol::{BundleFolder, Change, FileChange};
 
 use super::*;
@@ -134,4 +134,34 @@ async fn an_order_that_may_not_have_arrived_goes_out_again_to_a_verified_host() 
     let told = lab.run().await;
     assert_eq!(told.class("db1"), HostClass::Ok, "{}", told.reason("db1"));
     assert_eq!(agent.seen(|seen| seen.executed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bare_home_is_laid_out_and_then_told_apart() {
+    for bundle in [None, Some(bundle())] {
+        let agent = agent_with("", |script| script.hello.home = HomeState::Empty);
+        let mut lab = Lab::new().host("db1", &agent).host("db2", &agent);
+        lab.bundle = bundle;
+        lab.forks = 1;
+        let told = lab.run().await;
+        assert_eq!(told.class("db1"), HostClass::Ok, "{}", told.reason("db1"));
+        assert_eq!(told.class("db2"), HostClass::Policy, "{}", told.reason("db2"));
+        let facts = &told.end.state.hosts()[0].facts;
+        assert_eq!(facts.host_id.as_deref(), Some("made"));
+        assert_eq!(agent.seen(|seen| seen.executed), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bare_home_is_left_bare_where_nothing_may_be_pushed() {
+    let agent = agent_with("", |script| script.hello.home = HomeState::Empty);
+    let mut lab = Lab::new().host("db1", &agent);
+    lab.mode = PushMode::Never;
+    lab.run().await;
+    let requests = agent.seen(|seen| seen.requests.clone());
+    assert!(
+        !requests
+            .iter()
+            .any(|request| matches!(request, Request::Commit { .. }))
+    );
 }

@@ -161,7 +161,11 @@ fn add_service(page: &mut Page, group: &[Failure<'_>], first: &Failure<'_>, serv
         page.labelled(2, 2, Ink::Bad, &label, &format!(": {line}"));
     }
     page.foreign(2, more, REASON_LINES);
-    add_log(page, group, &service.service);
+    // The agent quotes the end of the log where that is the reason; twice would be noise.
+    let quotes_log = more.lines().any(|line| line.starts_with("| "));
+    if !quotes_log {
+        add_log(page, group, &service.service);
+    }
 }
 
 /// Adds the last lines of a service's log: once where all hosts have the same.

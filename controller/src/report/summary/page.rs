@@ -34,18 +34,21 @@ impl Page {
 
     /// Adds a paragraph that begins with `label` in an ink of its own. Further lines are indented by `hang` more.
     pub(super) fn labelled(&mut self, indent: usize, hang: usize, ink: Ink, label: &str, rest: &str) {
-        // The label is ours or a name, and never wrapped: what follows it on the first line has less room.
         let whole = format!("{label}{rest}");
-        let room = self.room(indent + hang);
-        let mut lines = wrapped(&whole, room).into_iter();
-        let first = lines.next().unwrap_or_default();
+        let first = wrapped(&whole, self.room(indent))
+            .into_iter()
+            .next()
+            .unwrap_or_default();
         let painted = match first.strip_prefix(label) {
             Some(rest) => format!("{}{rest}", self.look.paint(ink, label)),
             None => first.to_owned(),
         };
         self.line(indent, &painted);
-        for line in lines {
-            self.line(indent + hang, line);
+        let rest = whole[first.len()..].trim_start();
+        if !rest.is_empty() {
+            for line in wrapped(rest, self.room(indent + hang)) {
+                self.line(indent + hang, line);
+            }
         }
     }
 

@@ -128,8 +128,11 @@ pub(super) fn add_end(page: &mut Page, state: &FleetState, exit: ExitCode) {
     page.block();
     page.labelled(0, 6, Ink::Strong, "run", &format!("   {run}"));
     if plan.verb == Verb::Run {
-        let bad = |record: &&HostRecord| record.report().class != HostClass::Ok;
-        let host = match state.hosts().iter().find(bad) {
+        let has_log = |record: &&HostRecord| {
+            let report = record.report();
+            report.class != HostClass::Ok && !report.services.is_empty()
+        };
+        let host = match state.hosts().iter().find(has_log) {
             Some(record) => record.host.as_str(),
             None => "HOST",
         };

@@ -43,7 +43,10 @@ pub(super) fn add(page: &mut Page, state: &FleetState, problems: &[String]) {
     }
     if groups.len() > MOST {
         let more = count(groups.len() - MOST, "more warning");
-        page.cut(Ink::Plain, &format!("({more}; `--format json` has them all)"));
+        page.cut(
+            Ink::Plain,
+            &format!("({more}; the journal of the run has them all)"),
+        );
     }
     if !problems.is_empty() {
         page.block();

@@ -53,11 +53,21 @@ fn parts(state: &FleetState, watches: &Watches, now: DateTime<Utc>) -> Vec<(Ink,
     let failed = state.ended() - ok;
     let running = state.active().count();
     let waiting = state.hosts().len() - state.ended() - running;
+    let slowest = match waiting == 0 && running <= FEW {
+        true => watches.longest(state),
+        false => None,
+    };
+    // The last one is named instead.
+    let counted = if slowest.is_some() && running == 1 {
+        0
+    } else {
+        running
+    };
     let mut parts = Vec::new();
     for (ink, number, what) in [
         (Ink::Good, ok, "ok"),
         (Ink::Bad, failed, "failed"),
-        (Ink::Plain, running, "running"),
+        (Ink::Plain, counted, "running"),
         (Ink::Plain, waiting, "waiting"),
     ] {
         if number > 0 {
@@ -65,10 +75,7 @@ fn parts(state: &FleetState, watches: &Watches, now: DateTime<Utc>) -> Vec<(Ink,
         }
     }
     parts.push((Ink::Plain, going_on(now - state.plan().started)));
-    if waiting == 0
-        && running <= FEW
-        && let Some((host, watch)) = watches.longest(state)
-    {
+    if let Some((host, watch)) = slowest {
         let since = going_on(now - watch.since);
         parts.push((
             Ink::Plain,

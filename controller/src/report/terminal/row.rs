@@ -15,7 +15,7 @@ const RATE: usize = 10;
 const LEFT: usize = 11;
 const GAP: usize = 2;
 /// A shorter bar tells nothing.
-const SHORTEST_BAR: usize = 6;
+const SHORTEST_BAR: usize = 5;
 const LONGEST_BAR: usize = 50;
 
 /// How the columns of all rows are laid out.
@@ -26,7 +26,6 @@ pub(super) struct Columns {
     service: usize,
     bar: usize,
     has_rate: bool,
-    has_left: bool,
 }
 
 impl Columns {
@@ -41,7 +40,7 @@ impl Columns {
             })
             .max()
             .unwrap_or(0)
-            .min(usable / 4);
+            .min(usable / 5);
         // What is least needed goes first.
         let mut room = usable.saturating_sub(host + GAP + service + GAP + PERCENT + GAP + BYTES);
         let mut take = |columns: usize| {
@@ -51,7 +50,8 @@ impl Columns {
             }
             fits
         };
-        let (has_rate, has_left) = (take(RATE), take(LEFT));
+        let has_rate = take(RATE);
+        take(LEFT);
         let bar = room.saturating_sub(GAP).min(LONGEST_BAR);
         Self {
             usable,
@@ -59,7 +59,6 @@ impl Columns {
             service,
             bar: if bar < SHORTEST_BAR { 0 } else { bar },
             has_rate,
-            has_left,
         }
     }
 
@@ -101,13 +100,8 @@ pub(super) fn row(
             let name = fit(&name, columns.service, look.cut_mark());
             line.add(Ink::Plain, &to_the_left(&name, columns.service));
             line.add(Ink::Plain, "  ");
-            progress(
-                &mut line,
-                &Progress::of(run, running),
-                &waited,
-                watch.rate(),
-                columns,
-            );
+            let progress = Progress::of(run, running);
+            progress.add_to(&mut line, &waited, watch.rate(), columns);
         }
         _ => {
             let room = columns.usable.saturating_sub(line.columns());
@@ -159,16 +153,46 @@ impl Progress {
         }
         progress
     }
-}
 
-fn progress(line: &mut Line, progress: &Progress, waited: &str, rate: Option<f64>, columns: &Columns) {
-    let bytes = to_the_right(&HumanBytes(progress.bytes).to_string(), BYTES);
-    let rate_shown = rate.map(|rate| format!("{}/s", HumanBytes(rate as u64)));
-    let rate_shown = to_the_right(&rate_shown.unwrap_or_default(), RATE);
-    let expected = progress.expected.filter(|expected| *expected > 0);
-    let mut end = String::new();
-    if let (Some(expected), Stage::Running | Stage::Unknown) = (expected, progress.stage) {
-        let part = progress.bytes as f64 / expected as f64;
+    fn add_to(&self, line: &mut Line, waited: &str, rate: Option<f64>, columns: &Columns) {
+        let is_verifying = self.stage == Stage::Verifying;
+        // The bytes stand still while they are read again.
+        let rate = rate.filter(|_| !is_verifying && columns.has_rate);
+        let mut end = String::new();
+        match self.expected.filter(|expected| *expected > 0 && !is_verifying) {
+            Some(expected) => {
+                self.add_bar(line, expected, columns);
+                let left = expected.saturating_sub(self.bytes) as f64;
+                // The first bytes of a dump tell nothing of the pace of the rest.
+                let tells = self.bytes.saturating_mul(50) >= expected;
+                if let Some(rate) = rate.filter(|rate| *rate >= 1.0 && left > 0.0 && tells) {
+                    end = to_the_right(&format!("{} left", estimate(left / rate)), LEFT);
+                }
+            }
+            None if width(waited) <= columns.middle() => {
+                line.add(Ink::Plain, &to_the_left(waited, columns.middle()));
+            }
+            None => {
+                line.add(Ink::Plain, &" ".repeat(columns.middle()));
+                end = waited.to_owned();
+            }
+        }
+        let bytes = HumanBytes(self.bytes).to_string();
+        line.add(Ink::Plain, &format!("  {}", to_the_right(&bytes, BYTES)));
+        let room = columns.usable.saturating_sub(line.columns() + GAP);
+        let needed = RATE + GAP + width(&end);
+        // What a host does is more than how fast it does it.
+        if let Some(rate) = rate.filter(|_| end.is_empty() || needed <= room) {
+            let rate = format!("{}/s", HumanBytes(rate as u64));
+            line.add(Ink::Plain, &format!("  {}", to_the_right(&rate, RATE)));
+        }
+        if !end.is_empty() && line.columns() + GAP + width(&end) <= columns.usable {
+            line.add(Ink::Plain, &format!("  {end}"));
+        }
+    }
+
+    fn add_bar(&self, line: &mut Line, expected: u64, columns: &Columns) {
+        let part = self.bytes as f64 / expected as f64;
         if columns.bar > 0 {
             bar(line, columns.bar, part);
             line.add(Ink::Plain, "  ");
@@ -176,24 +200,6 @@ fn progress(line: &mut Line, progress: &Progress, waited: &str, rate: Option<f64
         // What is not verified is not all of it.
         let percent = format!("{}%", ((part * 100.0) as u64).min(99));
         line.add(Ink::Plain, &to_the_right(&percent, PERCENT));
-        if let Some(rate) = rate.filter(|rate| *rate >= 1.0 && part < 1.0) {
-            end = format!("{} left", estimate((expected - progress.bytes) as f64 / rate));
-        }
-    } else if width(waited) <= columns.middle() {
-        line.add(Ink::Plain, &to_the_left(waited, columns.middle()));
-    } else {
-        line.add(Ink::Plain, &" ".repeat(columns.middle()));
-        end = waited.to_owned();
-    }
-    line.add(Ink::Plain, "  ");
-    line.add(Ink::Plain, &bytes);
-    if columns.has_rate {
-        line.add(Ink::Plain, "  ");
-        line.add(Ink::Plain, &rate_shown);
-    }
-    if columns.has_left && !end.is_empty() {
-        line.add(Ink::Plain, "  ");
-        line.add(Ink::Plain, &to_the_right(&fit(&end, LEFT, ""), LEFT));
     }
 }
 

@@ -137,18 +137,20 @@ impl Story {
         self.greet(host)
             .tell(Some(host), Kind::OrderSent)
             .tell(Some(host), Kind::Accepted { attached: false })
-            .agent(
-                host,
-                EventKind::RunStarted {
-                    run: RUN.parse().unwrap(),
-                    host: host.into(),
-                    version: "0.1.0".into(),
-                    services: services.iter().map(|name| service(name)).collect(),
-                    path: "/opt/backup".into(),
-                    utc_offset: 0,
-                    asked_by: Default::default(),
-                },
-            )
+            .run_started(host, services)
+    }
+
+    pub(super) fn run_started(&mut self, host: &str, services: &[&str]) -> &mut Self {
+        let event = EventKind::RunStarted {
+            run: RUN.parse().unwrap(),
+            host: host.into(),
+            version: "0.1.0".into(),
+            services: services.iter().map(|name| service(name)).collect(),
+            path: "/opt/backup".into(),
+            utc_offset: 0,
+            asked_by: Default::default(),
+        };
+        self.agent(host, event)
     }
 
     pub(super) fn agent(&mut self, host: &str, event: EventKind) -> &mut Self {

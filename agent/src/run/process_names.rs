@@ -1,0 +1,43 @@
+//! The names by which the processes of one service of a run are found again, by its supervisor or by whoever heals it.
+
+use batt_protocol::{RunId, Service};
+
+use crate::process::{Cgroup, Family};
+
+/// One service of one run on one host.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ProcessNames<'a> {
+    pub(super) host_id: &'a str,
+    pub(super) run: &'a RunId,
+    pub(super) service: &'a Service,
+}
+
+impl ProcessNames<'_> {
+    /// The variable that marks the environment of a script.
+    pub(super) const VARIABLE: &'static str = "BATT_MARK";
+
+    /// Returns the value of the variable, which no other script has.
+    pub(super) fn mark(self) -> String {
+        format!("{}.{}.{}", self.host_id, self.run, self.service)
+    }
+
+    /// Returns the line of the environment.
+    pub(super) fn marked(self) -> String {
+        format!("{}={}", Self::VARIABLE, self.mark())
+    }
+
+    /// Returns the name of the control group.
+    pub(super) fn cgroup(self) -> String {
+        let host = self.host_id.get(..8).unwrap_or(self.host_id);
+        format!("{host}-{}.{}", self.run, self.service)
+    }
+
+    /// Returns what can still be found of the processes when their supervisor has died.
+    pub(super) fn orphans(self) -> Family {
+        Family {
+            leader: None,
+            cgroup: Cgroup::existing(&self.cgroup()),
+            mark: self.marked(),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Processes as a test sees them: whether one lives, and waiting until something holds.
+
+use std::fs;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long a condition may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until something holds.
+#[track_caller]
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "it never came: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Returns the living processes whose command line or environment holds `text`, zombies left out.
+pub fn living_with(text: &str) -> Vec<i32> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
+            continue;
+        };
+        let holds = |file: &str| {
+            let content = fs::read(entry.path().join(file)).unwrap_or_default();
+            content
+                .windows(text.len())
+                .any(|window| window == text.as_bytes())
+        };
+        if pid != std::process::id().cast_signed() && (holds("cmdline") || holds("environ")) {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+/// Asserts that no process lives whose command line or environment holds `text`.
+#[track_caller]
+pub fn assert_none_lives(text: &str) {
+    let found = living_with(text);
+    let shown: Vec<String> = found
+        .iter()
+        .map(|pid| {
+            fs::read_to_string(format!("/proc/{pid}/cmdline"))
+                .unwrap_or_default()
+                .replace('\0', " ")
+        })
+        .collect();
+    assert!(found.is_empty(), "still alive: {found:?} {shown:?}");
+}
+
+/// Sends a signal to a child.
+pub fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).expect("the child is there");
+}
+
+/// Kills a process by its number.
+pub fn kill(pid: i32) {
+    let pid = Pid::from_raw(pid).expect("a process has a number");
+    kill_process(pid, Signal::KILL).expect("the process is there");
+}
