@@ -38,6 +38,7 @@ impl ProcessNames<'_> {
             leader: None,
             cgroup: Cgroup::existing(&self.cgroup()),
             mark: self.marked(),
+            since: 0,
         }
     }
 }
