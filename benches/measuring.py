@@ -84,10 +84,12 @@ def _own_peak() -> int:
 
 def interleaved(contenders: dict[str, Callable[[], Cost]], rounds: int,
                 warm_up: bool = True) -> dict[str, list[Cost]]:
-    """Runs the contenders in turn, A B C A B C, so that a busy minute is a busy minute for all of them."""
+    """Runs the contenders in turn, A B C C B A, so that a busy minute is a busy minute for all of them, and none always runs
+    in the wake of the same other."""
     costs: dict[str, list[Cost]] = {name: [] for name in contenders}
     for number in range(-1 if warm_up else 0, rounds):
-        for name, contender in contenders.items():
+        turns = list(contenders.items())
+        for name, contender in turns if number % 2 == 0 else reversed(turns):
             cost = contender()
             if number >= 0:
                 costs[name].append(cost)

@@ -1,9 +1,10 @@
 """A second push with nothing to do: what goes over the line, counted, and what it costs."""
 
 import os
+import time
 
 from hosts import Hosts
-from measuring import Cost, interleaved, median, run, spread, table, tell
+from measuring import Cost, Failed, interleaved, median, run, spread, table, tell
 
 # Files of the fleet folder, of the size of real ones.
 FILES = 8
@@ -38,15 +39,17 @@ def _count(programs: str) -> None:
         _fill(hosts)
         listener = hosts.file("listener")
         with open(listener, "w", encoding="utf-8") as file:
-            file.write(f'#!/bin/sh\ntee -a {hosts.folder}/asked | {hosts.batt} "$@" | tee -a {hosts.folder}/answered\n')
+            file.write(f'#!/bin/sh\ntee -a {hosts.folder}/asked | {hosts.batt} "$@" | tee -a {hosts.folder}/answered\n'
+                       f'echo >>{hosts.folder}/ended\n')
         os.chmod(listener, 0o755)
         hosts.agent = listener
         hosts.write_inventory()
         rows = []
         for name in ["first push", "second push"]:
-            marks = {file: _size(hosts.file(file)) for file in ["sshd.log", "asked", "answered"]}
+            marks = {file: _size(hosts.file(file)) for file in ["sshd.log", "asked", "answered", "ended"]}
             _push(programs, hosts, 1, 1)
-            log, asked, answered = (_since(hosts.file(file), mark) for file, mark in marks.items())
+            _wait_for_more(hosts.file("ended"), marks["ended"])
+            log, asked, answered, _ = (_since(hosts.file(file), mark) for file, mark in marks.items())
             rows.append([name, str(log.count("\nConnection from ") + log.startswith("Connection from ")),
                          str(log.count("server_input_channel_open: ctype session")),
                          str(log.count("server_input_channel_req: channel 0 request exec")),
@@ -55,6 +58,15 @@ def _count(programs: str) -> None:
     table(["push of 8 files", "connections", "channels", "commands", "lines asked", "lines answered"], rows)
     print("No line asked and one answered: the greeting. It answers the command itself, so there is one round trip after the\n"
           "login.\n", flush=True)
+
+
+def _wait_for_more(path: str, mark: int) -> None:
+    """batt-fleet has gone before all is written down."""
+    end = time.monotonic() + 60
+    while _size(path) <= mark:
+        if time.monotonic() > end:
+            raise Failed("the listener on the host did not end")
+        time.sleep(0.01)
 
 
 def _size(path: str) -> int:

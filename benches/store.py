@@ -42,7 +42,7 @@ def measure(programs: str, size: int, rounds: int) -> None:
 
         sizes: dict[str, int] = {}
         costs = interleaved({
-            "`zstd -T2 | tee | sha256sum`": lambda: pipe(""),
+            "`zstd -T2`, `tee`, `sha256sum`": lambda: pipe(""),
             "`batt store` (synced, hashed twice)": ours,
             "the pipe, then `sync FILE`": lambda: pipe('; sync "$file"'),
         }, rounds)
