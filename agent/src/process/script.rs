@@ -15,6 +15,7 @@ use batt_protocol::Error;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::tree::Killed;
 use super::{Cgroup, Family, LaunchRequest};
 use crate::cancellation::Cancellation;
 use crate::log::{LogWriter, Mask};
@@ -101,11 +102,7 @@ impl ScriptProcess {
             .map_err(fail)?;
         let pid = Pid::from_child(&child);
         let end = pidfd_open(pid, PidfdFlags::empty()).map_err(|cause| fail(cause.into()))?;
-        let family = Family {
-            leader: Some(pid),
-            cgroup: start.cgroup,
-            mark: start.mark,
-        };
+        let family = Family::of(pid, start.cgroup, start.mark);
         Ok(Self {
             child,
             end,
@@ -151,18 +148,13 @@ impl ScriptProcess {
             .wait()
             .map_err(|cause| Error::system("cannot wait for the script", cause))?;
         self.drain.wait(DRAIN);
-        let left_behind = self.family.members().len();
-        let all_gone = self.family.kill();
+        let Killed { found, all_gone } = self.family.kill();
         if let Some(cgroup) = &self.family.cgroup {
             cgroup.remove();
         }
         let log_failure = self.drain.end(DRAIN);
         // Those that were asked to end with the script are not what a script leaves behind.
-        let left_behind = if verdict == Verdict::ByItself {
-            left_behind
-        } else {
-            0
-        };
+        let left_behind = if verdict == Verdict::ByItself { found } else { 0 };
         Ok(Ended {
             status,
             verdict,

@@ -1,6 +1,7 @@
 //! The family of a script: every process that came from it, found and ended.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
@@ -41,6 +42,9 @@ pub(crate) struct Family {
     pub(crate) cgroup: Option<Cgroup>,
     /// A line of their environment, as `NAME=value`: what was forked from the script has it unless it took it off.
     pub(crate) mark: String,
+    /// When the first of them started, in ticks of the clock since the machine did; 0 where that is not known. Whoever is
+    /// older need not be asked for the mark, and on most hosts that is everybody.
+    pub(crate) since: u64,
 }
 
 /// What /proc says of one process.
@@ -49,26 +53,48 @@ struct Process {
     parent: i32,
     session: i32,
     zombie: bool,
+    started: u64,
+}
+
+/// What came of ending a family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Killed {
+    /// How many lived.
+    pub(crate) found: usize,
+    /// Whether none is left.
+    pub(crate) all_gone: bool,
 }
 
 impl Family {
+    /// Returns the family of a script that was just started, and not yet waited for.
+    pub(crate) fn of(leader: Pid, cgroup: Option<Cgroup>, mark: String) -> Self {
+        Self {
+            leader: Some(leader),
+            cgroup,
+            mark,
+            since: stat(leader).map_or(0, |process| process.started),
+        }
+    }
+
     /// Returns the members that live.
     pub(crate) fn members(&self) -> Vec<Pid> {
+        self.look_until_sure().members
+    }
+
+    fn look_until_sure(&self) -> Found {
         // One that ended while we looked may have forked one that we have not seen; so nobody is there only when nobody
         // was seen twice.
         const MOST_LOOKS: usize = 6;
         let mut empty = 0;
-        for _ in 0..MOST_LOOKS {
+        let mut looks = 0;
+        loop {
             let found = self.look();
-            if !found.members.is_empty() {
-                return found.members;
-            }
+            looks += 1;
             empty = if found.steady { empty + 1 } else { 0 };
-            if empty == 2 {
-                break;
+            if !found.members.is_empty() || empty == 2 || looks == MOST_LOOKS {
+                return found;
             }
         }
-        Vec::new()
     }
 
     fn look(&self) -> Found {
@@ -80,7 +106,7 @@ impl Family {
             let led = self
                 .leader
                 .is_some_and(|leader| process.session == leader.as_raw_nonzero().get());
-            if led || is_marked(process.pid, &self.mark) {
+            if led || (process.started >= self.since && is_marked(process.pid, &self.mark)) {
                 members.push(process.pid);
             }
         }
@@ -100,7 +126,11 @@ impl Family {
         members.sort_by_key(|pid| pid.as_raw_nonzero());
         members.dedup();
         members.retain(|pid| *pid != getpid() && processes.iter().any(|p| p.pid == *pid && !p.zombie));
-        Found { members, steady }
+        Found {
+            members,
+            steady,
+            processes,
+        }
     }
 
     /// Asks every member to end. A stopped one is woken, or it could not.
@@ -111,20 +141,27 @@ impl Family {
         }
     }
 
-    /// Ends every member, and tells whether none is left.
-    pub(crate) fn kill(&self) -> bool {
+    /// Ends every member, and tells how many lived and whether none is left.
+    pub(crate) fn kill(&self) -> Killed {
         let begun = Instant::now();
+        let mut first = None;
         loop {
+            let Found {
+                members, processes, ..
+            } = self.look_until_sure();
             if let Some(cgroup) = &self.cgroup {
                 cgroup.kill();
             }
-            let members = self.members();
             for pid in &members {
                 let _ = kill_process(*pid, Signal::KILL);
             }
+            let found = *first.get_or_insert(members.len());
             if members.is_empty() || begun.elapsed() > PATIENCE {
-                reap_orphans(self.leader);
-                return members.is_empty();
+                reap_orphans(&processes, self.leader);
+                return Killed {
+                    found,
+                    all_gone: members.is_empty(),
+                };
             }
             std::thread::sleep(PAUSE);
         }
@@ -153,7 +190,7 @@ pub(crate) fn end_descendants(strangers: &Strangers) -> usize {
             0
         };
         if empty == 2 || begun.elapsed() > PATIENCE {
-            reap_orphans(None);
+            reap_orphans(&processes, None);
             return killed.len();
         }
         if !children.is_empty() {
@@ -163,9 +200,9 @@ pub(crate) fn end_descendants(strangers: &Strangers) -> usize {
 }
 
 /// Takes the exit statuses of adopted processes, so that none stays as a zombie. The leader is waited for elsewhere.
-fn reap_orphans(leader: Option<Pid>) {
+fn reap_orphans(processes: &[Process], leader: Option<Pid>) {
     let me = getpid().as_raw_nonzero().get();
-    for process in Snapshot::take().processes {
+    for process in processes {
         if process.zombie && process.parent == me && Some(process.pid) != leader && is_adopted(process.pid) {
             let _ = waitpid(Some(process.pid), WaitOptions::NOHANG);
         }
@@ -189,6 +226,8 @@ struct Found {
     members: Vec<Pid>,
     /// Whether nothing came or went while we looked.
     steady: bool,
+    /// Everybody, members or not.
+    processes: Vec<Process>,
 }
 
 /// All processes, looked at one after the other.
@@ -216,18 +255,86 @@ impl Snapshot {
     }
 }
 
-/// Reads `/proc/PID/stat`: after the name in parentheses come state, parent, group and session (proc_pid_stat(5)).
+/// Reads `/proc/PID/stat`: after the name in parentheses come state, parent, group and session, and as the twentieth the
+/// time of its start (proc_pid_stat(5)).
 fn stat(pid: Pid) -> Option<Process> {
-    let text = fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-    let text = String::from_utf8_lossy(&text);
+    // One read, as there are many processes: a line is at most some 1,100 bytes long, and the kernel hands it out whole.
+    let mut buffer = [0; 2048];
+    let mut file = File::open(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    let length = file.read(&mut buffer).ok()?;
+    let text = String::from_utf8_lossy(&buffer[..length]);
     let mut fields = text[text.rfind(')')? + 1..].split_whitespace();
     let zombie = matches!(fields.next()?, "Z" | "X");
     let parent = fields.next()?.parse().ok()?;
     let session = fields.nth(1)?.parse().ok()?;
+    let started = fields.nth(15)?.parse().ok()?;
     Some(Process {
         pid,
         parent,
         session,
         zombie,
+        started,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_process_is_as_old_as_its_start() {
+        let me = stat(getpid()).unwrap();
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        let younger = stat(Pid::from_child(&child)).unwrap();
+        child.kill().unwrap();
+        let dead = stat(Pid::from_child(&child)).unwrap();
+        child.wait().unwrap();
+        assert_eq!(
+            (younger.parent, younger.zombie),
+            (me.pid.as_raw_nonzero().get(), false)
+        );
+        assert!(me.started > 0 && me.started <= younger.started);
+        assert_eq!(
+            dead.started, younger.started,
+            "a dead one that was not waited for is known"
+        );
+        let uptime: f64 = fs::read_to_string("/proc/uptime")
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
+        // USER_HZ (time(7)).
+        assert!(younger.started / 100 <= uptime as u64 + 1, "it is no other field");
+    }
+
+    #[test]
+    fn whoever_is_older_than_the_script_is_not_asked_for_its_mark() {
+        let mark = "BATT_TEST_MARK=older";
+        let mut child = Command::new("sleep")
+            .arg("600")
+            .env("BATT_TEST_MARK", "older")
+            .spawn()
+            .unwrap();
+        let pid = Pid::from_child(&child);
+        let family = |since| Family {
+            leader: None,
+            cgroup: None,
+            mark: mark.to_owned(),
+            since,
+        };
+        let started = stat(pid).unwrap().started;
+        let (known, unknown, later) = (
+            family(started).members(),
+            family(0).members(),
+            family(started + 1).members(),
+        );
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!((known, unknown), (vec![pid], vec![pid]));
+        assert_eq!(later, []);
+    }
 }

@@ -42,6 +42,7 @@ impl ProcessNames<'_> {
             leader: None,
             cgroup: Cgroup::existing(&self.cgroup()),
             mark: self.marked(),
+            since: 0,
         }
     }
 }

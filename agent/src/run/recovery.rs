@@ -53,7 +53,7 @@ fn heal(home: &Home, folder: &RunFolder) -> Result<(), Error> {
             service,
         };
         let orphans = names.orphans();
-        if !orphans.kill() {
+        if !orphans.kill().all_gone {
             return Err(Error::program(format!(
                 "processes that the interrupted run `{}` left cannot be killed",
                 folder.run()
