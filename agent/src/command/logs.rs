@@ -48,12 +48,15 @@ pub(crate) fn logs(
         if several {
             console.result(&format!("==> {service} <=="));
         }
-        show(&LogReader::new(&folder.log(service)), console)?;
+        if !show(&LogReader::new(&folder.log(service)), console)? {
+            console.remark(&format!("the script of `{service}` printed nothing"));
+        }
     }
     Ok(ExitCode::OK)
 }
 
-fn show(log: &LogReader, console: &mut Console) -> Result<(), Error> {
+/// Shows one log, and tells whether there was anything in it.
+fn show(log: &LogReader, console: &mut Console) -> Result<bool, Error> {
     let terminal = std::io::stdout().is_terminal();
     let mut position = 0;
     let mut line = Vec::new();
@@ -75,5 +78,5 @@ fn show(log: &LogReader, console: &mut Console) -> Result<(), Error> {
     if !line.is_empty() {
         console.result(&escaped(&String::from_utf8_lossy(&line)));
     }
-    Ok(())
+    Ok(position > 0)
 }
