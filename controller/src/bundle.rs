@@ -2,6 +2,7 @@
 //! before any connection; hosts share contents.
 
 mod layer;
+mod ownership;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use batt_protocol::{BundleFile, BundleFolder, Error, FileName, bundle_text, text};
 
 use self::layer::{Layer, Reading};
+use self::ownership::require_ours;
 
 /// The content of one file.
 #[derive(Debug)]
@@ -61,12 +63,15 @@ impl FleetFolder {
     ///
     /// # Errors
     /// A usage error that names the path: a file that is too large, is no regular file, cannot be read or has a name
-    /// that a bundle cannot have; a folder for a group or host that is not in the inventory.
+    /// that a bundle cannot have; a folder for a group or host that is not in the inventory. A refusal for what
+    /// somebody else could have written.
     pub(crate) fn read(
         folder: &Path,
         is_group: impl Fn(&str) -> bool,
         is_host: impl Fn(&str) -> bool,
     ) -> Result<Self, Error> {
+        let metadata = folder.metadata().map_err(|cause| unreadable(folder, &cause))?;
+        require_ours(folder, &metadata)?;
         let mut reading = Reading::default();
         let conf = folder.join(BundleFolder::Conf.name());
         let mut base = Layer::default();

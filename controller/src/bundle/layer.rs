@@ -11,6 +11,7 @@ use rustix::fs::OFlags;
 
 use batt_protocol::{BundleFile, BundleFolder, Error, FileName, text};
 
+use super::ownership::require_ours;
 use super::{Content, sha256, unreadable};
 
 /// The most bytes of a whole fleet folder: it is held in memory.
@@ -97,7 +98,7 @@ fn names(path: &Path) -> Result<Vec<String>, Error> {
     match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(unreadable(path, &error)),
-        Ok(metadata) if metadata.is_dir() => {}
+        Ok(metadata) if metadata.is_dir() => require_ours(path, &metadata)?,
         Ok(_) => {
             return Err(
                 Error::usage(format!("{} is no folder", text::quoted(&path.to_string_lossy())))
@@ -144,6 +145,7 @@ fn content(path: &Path, shown: &str) -> Result<Vec<u8>, Error> {
     if !metadata.is_file() {
         return Err(no_file());
     }
+    require_ours(path, &metadata)?;
     let mut bytes = Vec::new();
     file.take(BundleFile::MAX_SIZE + 1)
         .read_to_end(&mut bytes)
