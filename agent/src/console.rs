@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use batt_protocol::Error;
+use batt_protocol::json_text::{self, Shape};
 use serde::Serialize;
 
 /// Where results and remarks go. Whoever stops reading stops nothing.
@@ -32,17 +33,17 @@ impl Console {
 
     /// Prints a result as a document of JSON.
     pub(crate) fn json(&mut self, result: &impl Serialize) -> Result<(), Error> {
-        let text = serde_json::to_string_pretty(result)
-            .map_err(|cause| Error::system("cannot write JSON", cause))?;
-        self.result(&text);
-        Ok(())
+        self.write_json(result, Shape::Document)
     }
 
     /// Prints a result as a line of JSON.
     pub(crate) fn json_line(&mut self, result: &impl Serialize) -> Result<(), Error> {
-        let text =
-            serde_json::to_string(result).map_err(|cause| Error::system("cannot write JSON", cause))?;
-        self.result(&text);
+        self.write_json(result, Shape::Line)
+    }
+
+    fn write_json(&mut self, result: &impl Serialize, shape: Shape) -> Result<(), Error> {
+        let text = json_text::of(result, shape).map_err(|cause| Error::system("cannot write JSON", cause))?;
+        self.result_bytes(text.as_bytes());
         Ok(())
     }
 

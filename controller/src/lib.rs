@@ -22,7 +22,6 @@ mod host_ids;
 mod host_task;
 mod install;
 mod journal;
-mod json_text;
 mod log_files;
 mod login;
 mod passphrase;

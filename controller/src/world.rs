@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use batt_protocol::{Error, ExitCode, text};
 
-use crate::json_text::{self, Shape};
+use batt_protocol::json_text::{self, Shape};
 
 /// The world of one command.
 pub(crate) struct World<'a> {

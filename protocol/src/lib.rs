@@ -8,6 +8,7 @@ mod duration;
 mod error;
 mod event;
 mod exit;
+pub mod json_text;
 mod outcome;
 mod report;
 mod run_id;

@@ -73,7 +73,6 @@ const INVENTORY: &[&str] = &[
 
 /// The modules of the controller, likewise.
 const CONTROLLER: &[&str] = &[
-    "json_text",
     "world",
     "clock",
     "trouble",

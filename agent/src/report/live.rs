@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use batt_protocol::json_text::{self, Shape};
 use batt_protocol::text::{escaped, list_and};
 use batt_protocol::{Event, EventKind, HumanBytes, Outcome, Service, ServiceReport, Stage};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -136,9 +137,9 @@ pub(crate) struct JsonEvents<W>(pub(crate) W);
 impl<W: Write + Send> Reader for JsonEvents<W> {
     fn read(&mut self, event: &Event) {
         if !matches!(event.event, EventKind::ServiceProgressed { .. })
-            && let Ok(line) = serde_json::to_string(event)
+            && let Ok(line) = json_text::of(event, Shape::Line)
         {
-            let _ = writeln!(self.0, "{line}").and_then(|()| self.0.flush());
+            let _ = self.0.write_all(line.as_bytes()).and_then(|()| self.0.flush());
         }
     }
 }

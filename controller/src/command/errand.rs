@@ -10,10 +10,10 @@ use batt_protocol::{Error, ExitCode, FileChange, HostClass};
 
 use crate::dispatch::FleetEnd;
 use crate::event::{Installed, Phase};
-use crate::json_text::Shape;
 use crate::report::{self, Look};
 use crate::state::{HostRecord, HostState};
 use crate::world::World;
+use batt_protocol::json_text::Shape;
 
 /// `--format json` of `ping`, `push` and `run --dry-run`.
 #[derive(Debug, Serialize)]

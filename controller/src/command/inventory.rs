@@ -12,8 +12,8 @@ use crate::cli::{
     Format, InventoryCommand, ListArguments, OutputArguments, SelectionArguments, ShowArguments,
 };
 use crate::ground::Ground;
-use crate::json_text::Shape;
 use crate::world::World;
+use batt_protocol::json_text::Shape;
 
 /// Answers.
 ///

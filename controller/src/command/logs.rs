@@ -7,10 +7,10 @@ use batt_protocol::{Error, ExitCode, RunId, text};
 use crate::cli::{Format, LogsArguments};
 use crate::history;
 use crate::host::Host;
-use crate::json_text::Shape;
 use crate::log_files;
 use crate::state_folder::StateFolder;
 use crate::world::World;
+use batt_protocol::json_text::Shape;
 
 #[derive(Serialize)]
 struct Logs {

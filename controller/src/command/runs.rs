@@ -8,9 +8,9 @@ use batt_protocol::{Error, ExitCode, RunSummary};
 
 use crate::cli::{Format, RunsArguments};
 use crate::history;
-use crate::json_text::Shape;
 use crate::state_folder::StateFolder;
 use crate::world::World;
+use batt_protocol::json_text::Shape;
 
 #[derive(Serialize)]
 struct Runs {

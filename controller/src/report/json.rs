@@ -6,9 +6,9 @@ use batt_protocol::ExitCode;
 
 use super::screen::{Patience, Screen};
 use crate::event::FleetEvent;
-use crate::json_text::{self, Shape};
 use crate::reader::Reader;
 use crate::state::FleetState;
+use batt_protocol::json_text::{self, Shape};
 
 /// Writes the report of a run that ended with this exit code.
 ///

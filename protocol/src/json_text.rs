@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use batt_protocol::text;
+use crate::text;
 
 /// How a value is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub enum Shape {
     /// Over several lines, for people to read as well.
     Document,
     /// On one line.
@@ -21,7 +21,7 @@ pub(crate) enum Shape {
 ///
 /// # Errors
 /// Those of the value.
-pub(crate) fn of(value: &impl Serialize, shape: Shape) -> serde_json::Result<String> {
+pub fn of(value: &impl Serialize, shape: Shape) -> serde_json::Result<String> {
     let mut json = match shape {
         Shape::Document => serde_json::to_string_pretty(value)?,
         Shape::Line => serde_json::to_string(value)?,
