@@ -284,16 +284,22 @@ impl FleetState {
 impl HostRecord {
     /// Returns the machine-readable report of this host.
     pub(crate) fn report(&self) -> HostReport {
-        let (class, reason, seconds, services) = match &self.state {
+        let (class, reason, seconds, services, open) = match &self.state {
             HostState::Ended(end) => {
                 let seconds = end
                     .started
                     .map_or(0.0, |started| (end.ended - started).as_seconds_f64().max(0.0));
-                (end.class, end.reason.clone(), seconds, end.services.clone())
+                let (services, open) = (end.services.clone(), end.open.clone());
+                (end.class, end.reason.clone(), seconds, services, open)
             }
-            HostState::Running(run) => (HostClass::Lost, None, 0.0, run.split().0),
-            HostState::Queued => (HostClass::Cancelled, None, 0.0, Vec::new()),
-            HostState::Connecting(_) | HostState::Ready(_) => (HostClass::Lost, None, 0.0, Vec::new()),
+            HostState::Running(run) => {
+                let (services, open) = run.split();
+                (HostClass::Lost, None, 0.0, services, open)
+            }
+            HostState::Queued => (HostClass::Cancelled, None, 0.0, Vec::new(), Vec::new()),
+            HostState::Connecting(_) | HostState::Ready(_) => {
+                (HostClass::Lost, None, 0.0, Vec::new(), Vec::new())
+            }
         };
         let unknown = || "its end was not recorded".to_owned();
         HostReport {
@@ -302,6 +308,7 @@ impl HostRecord {
             reason: (class != HostClass::Ok).then(|| reason.unwrap_or_else(unknown)),
             seconds,
             services,
+            open,
         }
     }
 

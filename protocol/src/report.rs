@@ -49,8 +49,11 @@ pub struct HostReport {
     pub reason: Option<String>,
     /// How long it took, from the first attempt to connect.
     pub seconds: f64,
-    /// Its services; those that are known, when the host was lost.
+    /// Its services; those that are known to have ended, when the host was lost.
     pub services: Vec<ServiceReport>,
+    /// The services that are not known to have ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<Service>,
 }
 
 /// `batt-fleet run --format json`.

@@ -229,3 +229,31 @@ fn a_host_that_never_comes_back_is_lost() {
         !fleet.backups("db1", "work").is_empty()
     });
 }
+
+#[test]
+fn the_json_of_a_lost_host_names_what_is_not_known_to_have_ended() {
+    let fleet = Fleet::of(&["db1"]);
+    fleet.mode("db1", "gate");
+    let running = fleet.start(&["run", "-g", "db", "--deadline", "8s", "--format", "json"]);
+    fleet.started("db1");
+    until("the controller knows that it started", || {
+        let known = texts_below(&fleet.state());
+        known.values().any(|text| text.contains("service-started"))
+    });
+    fleet.stop_sshd();
+    let finished = running.wait().code(4);
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    let host = &report["hosts"][0];
+    assert_eq!(
+        (&host["class"], &host["services"], &host["open"]),
+        (
+            &"lost".into(),
+            &serde_json::json!([]),
+            &serde_json::json!(["work"])
+        )
+    );
+    fleet.open_gate("db1");
+    until("the run ends by itself", || {
+        !fleet.backups("db1", "work").is_empty()
+    });
+}
