@@ -220,6 +220,23 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_documentation_is_meant_as_it_stands() {
+        let page = include_str!("../../../docs/settings.md");
+        let example = page
+            .split("```toml\n")
+            .nth(1)
+            .unwrap()
+            .split("```")
+            .next()
+            .unwrap();
+        let settings = parse(example).unwrap();
+        assert!(settings.require_mount);
+        let mysql = settings.service(&"mysql".parse().unwrap());
+        assert_eq!(mysql.items, ["wordpress"]);
+        assert_eq!(mysql.max_duration, Some(Duration::from_secs(6 * 3_600)));
+    }
+
+    #[test]
     fn a_key_that_is_not_honoured_yet_is_never_ignored() {
         for text in [
             "[retention]\nkeep_last = 3\n",
