@@ -1,34 +1,25 @@
 //! The folder of a run, `BATT_HOME/var/runs/{id}`: what was asked, what happened, what the scripts printed, and who
 //! supervises it while it goes on.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+mod memory;
+mod order;
+mod supervision;
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use batt_protocol::wire::RunState;
-use batt_protocol::{AskedBy, Error, Event, EventKind, ExitCode, RunId, RunSummary, Service, ServiceRequest};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use batt_protocol::{Error, Event, EventKind, ExitCode, RunId, RunSummary, Service};
 use serde::{Deserialize, Serialize};
 
 use crate::files;
 use crate::home::Home;
 use crate::journal::Follower;
-
-/// What was asked of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Order {
-    /// The run.
-    pub(crate) run: RunId,
-    /// What to back up; none means what is enabled.
-    pub(crate) services: Vec<ServiceRequest>,
-    /// Where to, when that was said with the order.
-    pub(crate) path: Option<String>,
-    /// How long to wait for a lock, in seconds.
-    pub(crate) wait_seconds: u64,
-    /// Who asked.
-    pub(crate) asked_by: AskedBy,
-}
+pub(crate) use memory::forget_old_runs;
+use memory::refuse_forgotten;
+pub(crate) use order::Order;
+pub(crate) use supervision::Supervision;
 
 /// The folder of one run.
 #[derive(Debug, Clone)]
@@ -50,13 +41,6 @@ pub(crate) enum Admission {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Progress {
     pub(crate) progress: Vec<EventKind>,
-}
-
-/// The proof that this process supervises the run. The lock dies with the process.
-#[derive(Debug)]
-pub(crate) struct Supervision {
-    path: PathBuf,
-    _lock: File,
 }
 
 impl RunFolder {
@@ -192,77 +176,6 @@ impl RunFolder {
             .map_err(|cause| Error::system(format!("cannot read `{}`", path.display()), cause))
     }
 
-    /// Makes this process the supervisor of the run; none when another one is.
-    ///
-    /// # Errors
-    /// A disk that does not take it.
-    pub(crate) fn supervise(&self) -> Result<Option<Supervision>, Error> {
-        let path = self.active_file();
-        let fail = |cause: std::io::Error| Error::system(format!("cannot write `{}`", path.display()), cause);
-        let mut lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(fail)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Ok(None),
-            Err(fs::TryLockError::Error(cause)) => return Err(fail(cause)),
-        }
-        lock.set_len(0)
-            .and_then(|()| write!(lock, "{}", std::process::id()))
-            .map_err(fail)?;
-        Ok(Some(Supervision { path, _lock: lock }))
-    }
-
-    /// Returns the process that supervises the run, while there is one.
-    pub(crate) fn supervisor(&self) -> Option<Pid> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(self.active_file())
-            .ok()?;
-        match file.try_lock() {
-            Err(fs::TryLockError::WouldBlock) => {}
-            // Nobody holds it: what the file names is dead, and its number may be somebody else's by now.
-            _ => return None,
-        }
-        let mut text = String::new();
-        file.read_to_string(&mut text).ok()?;
-        Pid::from_raw(text.trim().parse().ok()?)
-    }
-
-    /// Asks the supervisor of a run to end it; false when there is none.
-    pub(crate) fn request_cancel(&self) -> Result<bool, Error> {
-        let Some(pid) = self.supervisor() else {
-            return Ok(false);
-        };
-        let fail = |cause: rustix::io::Errno| {
-            Error::system("cannot signal the run's supervisor", std::io::Error::from(cause))
-        };
-        let process = match pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(process) => process,
-            Err(rustix::io::Errno::SRCH) => return Ok(false),
-            Err(cause) => return Err(fail(cause)),
-        };
-        // Asked again with the process held: its number cannot have become somebody else's.
-        if self.supervisor() != Some(pid) {
-            return Ok(false);
-        }
-        match pidfd_send_signal(process, Signal::TERM) {
-            Ok(()) => Ok(true),
-            Err(rustix::io::Errno::SRCH) => Ok(false),
-            Err(cause) => Err(fail(cause)),
-        }
-    }
-
-    /// Tells whether the run was started and has neither ended nor a supervisor.
-    pub(crate) fn is_interrupted(&self) -> bool {
-        self.active_file().exists() && self.supervisor().is_none()
-    }
-
     /// Returns how the run stands, and the exit code where it is known.
     pub(crate) fn state(&self) -> Result<(RunState, Option<ExitCode>), Error> {
         // Asked before the journal is read: a run that ends in between has then said so.
@@ -332,14 +245,6 @@ impl RunFolder {
     }
 }
 
-impl Supervision {
-    /// Ends the supervision: the run has said in its journal how it ended.
-    pub(crate) fn end(self) -> Result<(), Error> {
-        fs::remove_file(&self.path)
-            .map_err(|cause| Error::system(format!("cannot remove `{}`", self.path.display()), cause))
-    }
-}
-
 /// Returns the exit code that a journal ends with.
 fn exit_of(events: &[Event]) -> Option<ExitCode> {
     events.iter().rev().find_map(|event| match event.event {
@@ -348,38 +253,10 @@ fn exit_of(events: &[Event]) -> Option<ExitCode> {
     })
 }
 
-/// Refuses the id of a run that may have been executed and forgotten since.
-fn refuse_forgotten(home: &Home, run: &RunId) -> Result<(), Error> {
-    let refuse = || {
-        Error::refused(format!("the run `{run}` is older than what this host remembers"))
-            .hint("It may have been executed before. Start a new run.")
-    };
-    if chrono::Utc::now() - run.time() > chrono::Duration::days(RunFolder::MOST_DAYS) {
-        return Err(refuse());
-    }
-    let kept = RunFolder::all(home)?;
-    match kept.last() {
-        Some(oldest) if kept.len() >= RunFolder::MOST_RUNS && *run < oldest.run => Err(refuse()),
-        _ => Ok(()),
-    }
-}
-
-/// Forgets runs beyond the number and the age that are kept. Runs that go on are never forgotten.
-pub(crate) fn forget_old_runs(home: &Home) -> Result<(), Error> {
-    let oldest = chrono::Utc::now() - chrono::Duration::days(RunFolder::MOST_DAYS);
-    for (index, folder) in RunFolder::all(home)?.iter().enumerate() {
-        let forget = index >= RunFolder::MOST_RUNS || folder.run.time() < oldest;
-        if forget && !folder.active_file().exists() {
-            fs::remove_dir_all(&folder.path).map_err(|cause| {
-                Error::system(format!("cannot remove `{}`", folder.path.display()), cause)
-            })?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use batt_protocol::AskedBy;
+
     use super::*;
 
     fn order(run: &str) -> Order {
