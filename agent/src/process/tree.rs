@@ -4,7 +4,10 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, kill_process, set_child_subreaper, waitid,
+    waitpid,
+};
 
 use super::Cgroup;
 
@@ -20,9 +23,19 @@ pub(crate) struct Strangers(Vec<Pid>);
 /// Makes this process the parent of whatever its descendants leave behind (`PR_SET_CHILD_SUBREAPER`, prctl(2)), so
 /// that a daemon stays within reach. Returns who is its child already.
 pub(crate) fn adopt_orphans() -> Strangers {
-    let strangers = Strangers(children(&Snapshot::take().processes));
+    let strangers = match has_no_child() {
+        true => Strangers(Vec::new()),
+        false => Strangers(children(&Snapshot::take().processes)),
+    };
     let _ = set_child_subreaper(Some(getpid()));
     strangers
+}
+
+/// Tells whether this process has no child, dead or alive. As it adopts orphans, nobody descends from it then, and
+/// nobody can any more: the kernel says so at one moment, which no look at all processes could.
+fn has_no_child() -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(waitid(WaitId::All, options), Err(rustix::io::Errno::CHILD))
 }
 
 fn children(processes: &[Process]) -> Vec<Pid> {
@@ -85,6 +98,13 @@ impl Family {
         // One that ended while we looked may have forked one that we have not seen; so nobody is there only when nobody
         // was seen twice.
         const MOST_LOOKS: usize = 6;
+        if self.is_surely_gone() {
+            return Found {
+                members: Vec::new(),
+                steady: true,
+                processes: Vec::new(),
+            };
+        }
         let mut empty = 0;
         let mut looks = 0;
         loop {
@@ -95,6 +115,17 @@ impl Family {
                 return found;
             }
         }
+    }
+
+    /// Tells whether nobody is left, where that can be known without a look at all processes: a script of ours has ended,
+    /// nobody descends from us, and its group is empty. Those of another process are no descendants of ours.
+    fn is_surely_gone(&self) -> bool {
+        let group_is_empty = || {
+            self.cgroup
+                .as_ref()
+                .is_none_or(|group| group.processes().is_empty())
+        };
+        self.leader.is_some() && has_no_child() && group_is_empty()
     }
 
     fn look(&self) -> Found {
@@ -175,6 +206,9 @@ pub(crate) fn end_descendants(strangers: &Strangers) -> usize {
     let mut killed = std::collections::BTreeSet::new();
     let mut empty = 0;
     loop {
+        if has_no_child() {
+            return killed.len();
+        }
         let Snapshot { processes, vanished } = Snapshot::take();
         let mut children = children(&processes);
         children.retain(|pid| !strangers.0.contains(pid));
