@@ -35,11 +35,6 @@ mod signals;
 mod state;
 mod state_folder;
 mod stop;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "its contract holds more than is asked of it today"
-)]
 mod transport;
 mod trouble;
 mod world;

@@ -4,9 +4,8 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use batt_protocol::{Error, ExitCode, text};
-
 use batt_protocol::json_text::{self, Shape};
+use batt_protocol::{Error, ExitCode, text};
 
 /// The world of one command.
 pub(crate) struct World<'a> {

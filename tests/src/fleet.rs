@@ -11,13 +11,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::finished::Finished;
 use crate::host::under_test;
+use crate::process::until;
 use crate::server::SEARCH_PATH;
 
 pub use running::Running;
@@ -304,15 +304,6 @@ pub fn assert_class(document: &Value, name: &str, class: &str, reason: &str) {
     assert_eq!(host["class"], class, "{host:#}");
     let told = host["reason"].as_str().unwrap_or_default();
     assert!(told.contains(reason), "`{reason}` is not in {host:#}");
-}
-
-/// Waits for a condition; a minute is far more than any of ours takes on a loaded machine.
-pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !condition() {
-        assert!(Instant::now() < end, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// Returns the text of every file below a folder.

@@ -8,7 +8,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use batt_tests::finished::Finished;
-use batt_tests::fleet::{Fleet, assert_class, host_of, texts_below, until};
+use batt_tests::fleet::{Fleet, assert_class, host_of, texts_below};
+use batt_tests::process::until;
 
 fn document(finished: &Finished) -> Value {
     serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error} in {}", finished.said()))

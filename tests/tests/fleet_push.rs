@@ -5,8 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use batt_tests::fleet::{Fleet, assert_class, host_of, quoted, texts_below, until};
+use batt_tests::fleet::{Fleet, assert_class, host_of, quoted, texts_below};
 use batt_tests::host::under_test;
+use batt_tests::process::until;
 
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

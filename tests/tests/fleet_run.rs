@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use batt_tests::fleet::{Fleet, assert_class, host_of, texts_below, until};
+use batt_tests::fleet::{Fleet, assert_class, host_of, texts_below};
+use batt_tests::process::until;
 
 const THREE: &[&str] = &["db1", "db2", "db3"];
 

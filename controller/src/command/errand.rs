@@ -5,19 +5,20 @@ use std::io;
 
 use serde::Serialize;
 
+use batt_protocol::json_text::Shape;
 use batt_protocol::wire::PlannedService;
 use batt_protocol::{Error, ExitCode, FileChange, HostClass};
 
+use crate::cli::Format;
 use crate::dispatch::FleetEnd;
 use crate::event::{Installed, Phase};
 use crate::report::{self, Look};
 use crate::state::{HostRecord, HostState};
 use crate::world::World;
-use batt_protocol::json_text::Shape;
 
 /// `--format json` of `ping`, `push` and `run --dry-run`.
 #[derive(Debug, Serialize)]
-pub(super) struct ErrandReport {
+struct ErrandReport {
     exit: ExitCode,
     totals: BTreeMap<HostClass, usize>,
     hosts: Vec<ErrandHost>,
@@ -67,7 +68,7 @@ struct Pushed {
 }
 
 impl ErrandReport {
-    pub(super) fn of(end: &FleetEnd) -> Self {
+    fn of(end: &FleetEnd) -> Self {
         Self {
             exit: end.exit,
             totals: end.state.totals(),
@@ -75,8 +76,18 @@ impl ErrandReport {
         }
     }
 
-    pub(super) fn write(&self, world: &mut World<'_>) -> Result<(), Error> {
+    fn write(&self, world: &mut World<'_>) -> Result<(), Error> {
         world.print_json(self, Shape::Document)
+    }
+}
+
+/// Writes how it ended: in the format that was asked for, with `told` before the summary for people.
+pub(super) fn write(end: &FleetEnd, format: Format, told: &str, world: &mut World<'_>) -> Result<(), Error> {
+    match format {
+        // Its lines were written as things happened.
+        Format::Jsonl => Ok(()),
+        Format::Json => ErrandReport::of(end).write(world),
+        Format::Human => world.print(told).and_then(|()| write_summary(end, world)),
     }
 }
 

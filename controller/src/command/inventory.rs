@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use batt_inventory::{Host, Inventory, Origin, fold};
+use batt_protocol::json_text::Shape;
 use batt_protocol::{Error, ExitCode, Service, text};
 
 use crate::cli::{
@@ -13,7 +14,6 @@ use crate::cli::{
 };
 use crate::ground::Ground;
 use crate::world::World;
-use batt_protocol::json_text::Shape;
 
 /// Answers.
 ///

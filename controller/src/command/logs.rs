@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use batt_protocol::json_text::Shape;
 use batt_protocol::{Error, ExitCode, RunId, text};
 
 use crate::cli::{Format, LogsArguments};
@@ -10,7 +11,6 @@ use crate::host::Host;
 use crate::log_files;
 use crate::state_folder::StateFolder;
 use crate::world::World;
-use batt_protocol::json_text::Shape;
 
 #[derive(Serialize)]
 struct Logs {

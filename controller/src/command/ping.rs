@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use batt_protocol::{Error, ExitCode, text};
 
-use super::errand::{self, ErrandReport};
+use super::errand;
 use super::fleet::{self, Errands};
-use crate::cli::{Format, PingArguments};
+use crate::cli::PingArguments;
 use crate::dispatch::FleetEnd;
 use crate::event::Verb;
 use crate::ground::Ground;
@@ -45,20 +45,12 @@ pub(super) fn ping(arguments: &PingArguments, world: &mut World<'_>) -> Result<E
         format: arguments.output.format,
     };
     let end = fleet::carry_out(errands, world)?;
-    let written = match arguments.output.format {
-        Format::Jsonl => Ok(()),
-        Format::Json => ErrandReport::of(&end).write(world),
-        Format::Human => {
-            let told = if arguments.connection.quiet {
-                String::new()
-            } else {
-                told(&end)
-            };
-            world
-                .print(&told)
-                .and_then(|()| errand::write_summary(&end, world))
-        }
+    let told = if arguments.connection.quiet {
+        String::new()
+    } else {
+        told(&end)
     };
+    let written = errand::write(&end, arguments.output.format, &told, world);
     Ok(fleet::exit(&end, written, world))
 }
 

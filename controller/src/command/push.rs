@@ -6,11 +6,11 @@ use std::sync::Arc;
 use batt_protocol::{Error, ExitCode, text};
 
 use super::changes;
-use super::errand::{self, ErrandReport};
+use super::errand;
 use super::fleet::{self, Errands};
 use crate::agent_binary::AgentBinary;
 use crate::bundle::Bundle;
-use crate::cli::{Format, PushArguments};
+use crate::cli::PushArguments;
 use crate::event::Verb;
 use crate::ground::Ground;
 use crate::host_task::{Errand, HostTask, Order};
@@ -77,20 +77,12 @@ pub(super) fn push(arguments: &PushArguments, world: &mut World<'_>) -> Result<E
         format: arguments.output.format,
     };
     let end = fleet::carry_out(errands, world)?;
-    let written = match arguments.output.format {
-        Format::Jsonl => Ok(()),
-        Format::Json => ErrandReport::of(&end).write(world),
-        Format::Human => {
-            let told = if arguments.check || arguments.diff {
-                changes::told(&end.state, &bundles, arguments.diff)
-            } else {
-                String::new()
-            };
-            world
-                .print(&told)
-                .and_then(|()| errand::write_summary(&end, world))
-        }
+    let told = if arguments.check || arguments.diff {
+        changes::told(&end.state, &bundles, arguments.diff)
+    } else {
+        String::new()
     };
+    let written = errand::write(&end, arguments.output.format, &told, world);
     Ok(fleet::exit(&end, written, world))
 }
 

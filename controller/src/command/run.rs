@@ -2,7 +2,7 @@
 
 use batt_protocol::{Error, ExitCode, Service, text};
 
-use super::errand::ErrandReport;
+use super::errand;
 use super::fleet::{self, Errands};
 use crate::cli::items::Items;
 use crate::cli::{Format, PushChoice, RunArguments};
@@ -97,13 +97,10 @@ pub(super) fn run(arguments: &RunArguments, items: &Items, world: &mut World<'_>
     };
     let end = fleet::carry_out(errands, world)?;
     let written = match (arguments.output.format, verb) {
+        (format, Verb::Plan) => errand::write(&end, format, &super::plan::told(&end.state), world),
         (Format::Jsonl, _) => Ok(()),
-        (Format::Json, Verb::Plan) => ErrandReport::of(&end).write(world),
         (Format::Json, _) => world.finish(|out| report::write_report(out, &end.state, end.exit)),
-        (Format::Human, Verb::Plan) => world
-            .print(&super::plan::told(&end.state))
-            .and_then(|()| super::errand::write_summary(&end, world)),
-        (Format::Human, _) => super::errand::write_summary(&end, world),
+        (Format::Human, _) => errand::write_summary(&end, world),
     };
     Ok(fleet::exit(&end, written, world))
 }

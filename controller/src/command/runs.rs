@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use batt_protocol::json_text::Shape;
 use batt_protocol::{Error, ExitCode, RunSummary};
 
 use crate::cli::{Format, RunsArguments};
 use crate::history;
 use crate::state_folder::StateFolder;
 use crate::world::World;
-use batt_protocol::json_text::Shape;
 
 #[derive(Serialize)]
 struct Runs {

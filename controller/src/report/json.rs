@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 
 use batt_protocol::ExitCode;
+use batt_protocol::json_text::{self, Shape};
 
 use super::screen::{Patience, Screen};
 use crate::event::FleetEvent;
 use crate::reader::Reader;
 use crate::state::FleetState;
-use batt_protocol::json_text::{self, Shape};
 
 /// Writes the report of a run that ended with this exit code.
 ///

@@ -38,7 +38,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-pub(crate) use self::channel::{Channel, Ending, Stdin, Stdout};
+pub(crate) use self::channel::{Channel, Ending};
 pub(crate) use self::failure::{ConnectFailure, FailureClass, Lost};
 pub(crate) use self::key_file::{Passphrase, PassphraseSource};
 pub(crate) use self::known_hosts::{KnownHosts, KnownHostsError};
@@ -69,18 +69,6 @@ pub(crate) enum Phase {
     Connect,
     Handshake,
     Authenticate,
-}
-
-impl Phase {
-    /// The word for it in messages: "timed out after 10 s while it was to `connect`".
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Phase::Resolve => "resolve",
-            Phase::Connect => "connect",
-            Phase::Handshake => "handshake",
-            Phase::Authenticate => "authenticate",
-        }
-    }
 }
 
 /// How long each phase may take. A phase gets its full time however fast the ones before it were, so that a message
