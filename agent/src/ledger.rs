@@ -7,8 +7,8 @@ mod entry;
 mod environment;
 mod read;
 
-pub(crate) use append::append;
-pub(crate) use entry::{Entry, FactKey, InvalidFact, StoreEnded, VALUE_LIMIT};
+pub(crate) use append::{append, append_all};
+pub(crate) use entry::{Entry, StoreEnded};
 pub(crate) use environment::ScriptEnvironment;
 #[cfg(test)]
 pub(crate) use read::Failure;

@@ -8,6 +8,7 @@ mod cli;
 mod command;
 mod conf_file;
 mod console;
+mod fact;
 mod files;
 mod home;
 mod host;

@@ -2,6 +2,7 @@
 
 /// Names that no service may have.
 pub(crate) const SUBCOMMANDS: &[&str] = &[
+    "accept",
     "attach",
     "backups",
     "cancel",
@@ -17,6 +18,7 @@ pub(crate) const SUBCOMMANDS: &[&str] = &[
     "load",
     "logs",
     "man",
+    "pin",
     "purge",
     "record",
     "restore",
@@ -24,6 +26,7 @@ pub(crate) const SUBCOMMANDS: &[&str] = &[
     "serve",
     "store",
     "supervise",
+    "unpin",
     "verify",
 ];
 

@@ -25,7 +25,7 @@ pub use event::{AskedBy, Event, EventKind, Stage};
 pub use exit::{EXIT_TABLE, ExitCode, Tally};
 pub use outcome::Outcome;
 pub use report::{
-    BackupReport, FleetReport, HostReport, RunReport, RunSummary, ServiceReport, VerifiedBackup,
+    BackupReport, BackupState, FleetReport, HostReport, RunReport, RunSummary, ServiceReport, VerifiedBackup,
 };
 pub use run_id::RunId;
 pub use service::{Service, ServiceName, ServiceRequest};

@@ -82,6 +82,30 @@ pub struct RunSummary {
     pub totals: BTreeMap<String, usize>,
 }
 
+/// What a published backup is worth.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackupState {
+    /// Everything that was asked for is in it.
+    #[default]
+    Good,
+    /// Some of what was asked for is in it, and proven.
+    Partial,
+    /// It is whole, but differs so much from the last good one that a person has to look.
+    Suspicious,
+}
+
+impl BackupState {
+    /// Returns the word that stands in JSON and on the screen.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Partial => "partial",
+            Self::Suspicious => "suspicious",
+        }
+    }
+}
+
 /// One line of `batt backups --format json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BackupReport {
@@ -97,8 +121,11 @@ pub struct BackupReport {
     pub bytes: u64,
     /// When it was last read whole and found good.
     pub verified: Option<DateTime<Utc>>,
-    /// When it was last restored for rehearsal.
+    /// When it was last restored for rehearsal, and everything came back.
     pub drilled: Option<DateTime<Utc>>,
+    /// What it is worth.
+    #[serde(default)]
+    pub state: BackupState,
 }
 
 /// One line of `batt verify --format json`.

@@ -24,6 +24,7 @@ const AGENT: &[&str] = &[
     "host",
     "trust",
     "conf_file",
+    "fact",
     "archive",
     "ledger",
     "record",

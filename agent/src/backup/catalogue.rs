@@ -1,6 +1,6 @@
 //! The catalogue: which backups this home has published, wherever their path had put them.
 //!
-//! Lines are only added; of several about one backup the last counts. It remembers, and proves nothing: what it names is
+//! Lines are only added, each one thing that became known of a backup. It remembers, and proves nothing: what it names is
 //! looked for on the disk before it is shown.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-use batt_protocol::{BackupReport, Error, RunId, Service};
+use batt_protocol::{BackupReport, BackupState, Error, RunId, Service};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ use crate::home::Home;
 
 const LIMIT: u64 = 1 << 30;
 
-/// One backup that was published.
+/// One backup that was published, and what is known of it since.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) run: RunId,
@@ -28,22 +28,82 @@ pub(crate) struct Entry {
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
     pub(crate) time: DateTime<Utc>,
+    pub(crate) state: BackupState,
+    /// The SHA-256 of its manifest in lower-case hexadecimal, so that a manifest that was edited shows.
+    pub(crate) manifest_sha256: String,
     /// When it was last read whole and found good.
     pub(crate) verified: Option<DateTime<Utc>>,
+    /// The last rehearsal of its restore that told something about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) drill: Option<Drill>,
+    /// When a person took a suspicious one as the new normal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) accepted: Option<DateTime<Utc>>,
+}
+
+/// The receipt of a rehearsed restore.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Drill {
+    pub(crate) at: DateTime<Utc>,
+    /// Whether everything came back as it was recorded.
+    pub(crate) proven: bool,
+    /// How long the restore took.
+    pub(crate) seconds: f64,
+    /// How many recorded facts were compared.
+    pub(crate) compared: usize,
+    /// What the drill script recorded, as versions of the engine.
+    pub(crate) facts: BTreeMap<String, String>,
+    /// What is wrong, when it is not proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+/// One line of the catalogue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "kebab-case")]
+pub(crate) enum Line {
+    /// A backup was published, or found on the disk.
+    Published(Entry),
+    /// It was read whole: when, or that it is not good.
+    Verified { id: String, at: Option<DateTime<Utc>> },
+    /// Its restore was rehearsed.
+    Drilled { id: String, drill: Drill },
+    /// A person took it as the new normal.
+    Accepted { id: String, at: DateTime<Utc> },
+    /// It was removed.
+    Removed { id: String, at: DateTime<Utc> },
 }
 
 impl Entry {
     /// Returns the entry of a backup that was judged, and published at `path`.
-    pub(crate) fn of(manifest: &Manifest, path: PathBuf) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// A manifest that cannot be read.
+    pub(crate) fn read(path: PathBuf) -> Result<Self, Error> {
+        let (manifest, manifest_sha256) = Manifest::read_hashed(&path)?;
+        Ok(Self {
             run: manifest.run.clone(),
             service: manifest.service.clone(),
             items: manifest.items.clone(),
             path,
             bytes: manifest.bytes(),
             time: manifest.started,
+            state: manifest.state,
+            manifest_sha256,
             verified: Some(manifest.ended),
-        }
+            drill: None,
+            accepted: None,
+        })
+    }
+
+    /// Tells whether it counts: whole, read again, complete, and as it was expected.
+    pub(crate) fn counts(&self) -> bool {
+        let expected = match self.state {
+            BackupState::Good => true,
+            BackupState::Partial => false,
+            BackupState::Suspicious => self.accepted.is_some(),
+        };
+        expected && self.verified.is_some()
     }
 
     /// Returns the backup's id.
@@ -66,7 +126,12 @@ impl Entry {
             time: self.time,
             bytes: self.bytes,
             verified: self.verified,
-            drilled: None,
+            drilled: self
+                .drill
+                .as_ref()
+                .filter(|drill| drill.proven)
+                .map(|drill| drill.at),
+            state: self.state,
         }
     }
 }
@@ -82,10 +147,25 @@ impl Catalogue {
     /// version wrote it.
     pub(crate) fn read(home: &Home) -> Result<Self, Error> {
         let bytes = files::read_bytes(&home.catalogue(), LIMIT)?.unwrap_or_default();
-        let mut entries = BTreeMap::new();
+        let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
         for line in bytes.split(|byte| *byte == b'\n') {
-            if let Ok(entry) = serde_json::from_slice::<Entry>(line) {
-                entries.insert((entry.run.clone(), entry.service.clone()), entry);
+            match serde_json::from_slice(line) {
+                Ok(Line::Published(entry)) => {
+                    entries.insert(entry.id(), entry);
+                }
+                Ok(Line::Removed { id, .. }) => {
+                    entries.remove(&id);
+                }
+                Ok(Line::Verified { id, at }) => {
+                    entries.entry(id).and_modify(|entry| entry.verified = at);
+                }
+                Ok(Line::Drilled { id, drill }) => {
+                    entries.entry(id).and_modify(|entry| entry.drill = Some(drill));
+                }
+                Ok(Line::Accepted { id, at }) => {
+                    entries.entry(id).and_modify(|entry| entry.accepted = Some(at));
+                }
+                Err(_) => {}
             }
         }
         let mut entries: Vec<Entry> = entries.into_values().collect();
@@ -99,11 +179,11 @@ impl Catalogue {
         self.entries.iter()
     }
 
-    /// Returns the newest backup of the same items of a service.
+    /// Returns the newest backup of the same items of a service that counts.
     pub(crate) fn last(&self, service: &Service, items: &[String]) -> Option<&Entry> {
         self.entries()
             .rev()
-            .find(|entry| entry.service == *service && entry.items == items)
+            .find(|entry| entry.service == *service && entry.items == items && entry.counts())
     }
 }
 
@@ -111,13 +191,13 @@ impl Catalogue {
 ///
 /// # Errors
 /// A disk that does not take it.
-pub(crate) fn remember(home: &Home, entry: &Entry) -> Result<(), Error> {
+pub(crate) fn remember(home: &Home, known: &Line) -> Result<(), Error> {
     let path = home.catalogue();
     let fail =
         |cause: String| Error::system(format!("cannot write the catalogue `{}`", path.display()), cause);
     let mut line = vec![b'\n'];
     // A newline before it too: a line that a crash cut off ends there.
-    serde_json::to_writer(&mut line, entry).map_err(|cause| fail(cause.to_string()))?;
+    serde_json::to_writer(&mut line, known).map_err(|cause| fail(cause.to_string()))?;
     line.push(b'\n');
     files::make_private_folder(&home.var())?;
     OpenOptions::new()
@@ -144,9 +224,13 @@ mod tests {
             path: folder.path().join("b"),
             bytes: 5,
             time: DateTime::default(),
+            state: BackupState::Good,
+            manifest_sha256: String::new(),
             verified: None,
+            drill: None,
+            accepted: None,
         };
-        remember(&home, &entry).unwrap();
+        remember(&home, &Line::Published(entry.clone())).unwrap();
         OpenOptions::new()
             .append(true)
             .open(home.catalogue())
@@ -157,11 +241,18 @@ mod tests {
             verified: Some(DateTime::default()),
             ..entry.clone()
         };
-        remember(&home, &later).unwrap();
+        let verified = Line::Verified {
+            id: entry.id(),
+            at: later.verified,
+        };
+        remember(&home, &verified).unwrap();
         let catalogue = Catalogue::read(&home).unwrap();
         assert_eq!(catalogue.entries().collect::<Vec<_>>(), [&later]);
         assert_eq!(catalogue.last(&entry.service, &["a".to_owned()]), Some(&later));
         assert_eq!(catalogue.last(&entry.service, &[]), None);
         assert!(!later.is_there());
+        let (id, at) = (later.id(), DateTime::default());
+        remember(&home, &Line::Removed { id, at }).unwrap();
+        assert_eq!(Catalogue::read(&home).unwrap().entries().count(), 0);
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use batt_protocol::{Error, RunId, Service};
+use batt_protocol::{BackupState, Error, RunId, Service};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::MANIFEST;
-use crate::archive::Kind;
+use crate::archive::{Digest, Kind};
 use crate::files;
 
 /// The format that this version writes. A reader refuses one that it does not know.
@@ -43,7 +43,10 @@ pub(crate) struct Manifest {
     pub(crate) archives: Vec<ArchiveRecord>,
     /// What made them.
     pub(crate) script: ScriptRecord,
-    /// What the script recorded of the content.
+    /// Whether all of it is here, and as it was expected.
+    #[serde(default)]
+    pub(crate) state: BackupState,
+    /// What the script recorded of the whole.
     pub(crate) facts: BTreeMap<String, String>,
     /// What a person should know.
     pub(crate) warnings: Vec<String>,
@@ -69,6 +72,9 @@ pub(crate) struct ArchiveRecord {
     /// What the check found in it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) facts: BTreeMap<String, String>,
+    /// What it holds, as the script and the check told: a restore is held to it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) content: BTreeMap<String, String>,
 }
 
 /// The script that made a backup.
@@ -89,6 +95,11 @@ impl Manifest {
     /// # Errors
     /// A manifest that is missing, cannot be read, or was written by a later version.
     pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
+        Self::read_hashed(folder).map(|(manifest, _)| manifest)
+    }
+
+    /// Does what [`Manifest::read`] does, and returns the SHA-256 of the file too.
+    pub(crate) fn read_hashed(folder: &Path) -> Result<(Self, String), Error> {
         let path = folder.join(MANIFEST);
         let text = files::read_text(&path, LIMIT)?
             .ok_or_else(|| Error::program(format!("`{}` is missing", path.display())))?;
@@ -102,7 +113,9 @@ impl Manifest {
             ))
             .hint("A later version of batt wrote it; use that one."));
         }
-        Ok(manifest)
+        let mut digest = Digest::default();
+        digest.update(text.as_bytes());
+        Ok((manifest, digest.hex()))
     }
 
     /// Returns the backup's id.
@@ -156,12 +169,14 @@ pub(crate) mod tests {
                     raw_bytes: 1,
                     sha256: String::new(),
                     facts: BTreeMap::new(),
+                    content: BTreeMap::new(),
                 })
                 .collect(),
             script: ScriptRecord {
                 path: String::new(),
                 sha256: String::new(),
             },
+            state: BackupState::Good,
             facts: BTreeMap::new(),
             warnings: Vec::new(),
         }

@@ -7,7 +7,7 @@ mod manifest;
 mod publish;
 mod verify;
 
-pub(crate) use catalogue::{Catalogue, Entry, remember};
+pub(crate) use catalogue::{Catalogue, Entry, Line, remember};
 pub(crate) use destination::{Destination, MOST_DEPTH, Staging, open_file};
 pub(crate) use guide::restore_guide;
 pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};

@@ -211,12 +211,27 @@ fn script_commands() -> Vec<Command> {
                     .value_name("KIND")
                     .help("what the stream must be, whole"),
             )
-            .arg(raw_argument("name", "NAME", "the archive's name"))
+            .arg(raw_argument("name", "NAME", "the archive's name").required(true))
             .arg(trailing_command()),
         Command::new("record")
             .about("For scripts: record a fact about the content")
-            .arg(raw_argument("key", "KEY", "what the fact is about"))
-            .arg(raw_argument("value", "VALUE", "the fact")),
+            .arg(
+                Arg::new("of")
+                    .long("of")
+                    .value_name("NAME")
+                    .allow_hyphen_values(true)
+                    .value_parser(clap::value_parser!(std::ffi::OsString))
+                    .help("the archive that it is a fact of: compared when that is restored"),
+            )
+            .arg(
+                Arg::new("lines")
+                    .long("lines")
+                    .action(ArgAction::SetTrue)
+                    .conflicts_with_all(["key", "value"])
+                    .help("read facts from stdin, one a line: KEY, a tab, VALUE"),
+            )
+            .arg(raw_argument("key", "KEY", "what the fact is about").required_unless_present("lines"))
+            .arg(raw_argument("value", "VALUE", "the fact").required_unless_present("lines")),
     ]
 }
 
@@ -224,7 +239,6 @@ fn script_commands() -> Vec<Command> {
 fn raw_argument(id: &'static str, value_name: &'static str, help: &'static str) -> Arg {
     Arg::new(id)
         .value_name(value_name)
-        .required(true)
         .allow_hyphen_values(true)
         .value_parser(clap::value_parser!(std::ffi::OsString))
         .help(help)

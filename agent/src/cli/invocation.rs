@@ -80,8 +80,9 @@ pub(crate) enum Action {
         command: Vec<OsString>,
     },
     Record {
-        key: OsString,
-        value: OsString,
+        of: Option<OsString>,
+        /// The key and the value; none when they come as lines.
+        fact: Option<(OsString, OsString)>,
     },
     Completions(clap_complete::Shell),
     Man,
@@ -246,8 +247,8 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
             command: trailing(inner),
         },
         "record" => Action::Record {
-            key: raw(inner, "key"),
-            value: raw(inner, "value"),
+            of: inner.get_one::<OsString>("of").cloned(),
+            fact: (!inner.get_flag("lines")).then(|| (raw(inner, "key"), raw(inner, "value"))),
         },
         "completions" => match inner.get_one::<clap_complete::Shell>("shell") {
             Some(shell) => Action::Completions(*shell),

@@ -63,7 +63,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Supervise(run) => supervise::supervise(&home, &run),
         Action::Launch(request) => match process::launch(&request)? {},
         Action::Store { check, name, command } => script::store(check.as_deref(), name, command),
-        Action::Record { key, value } => script::record(&key, &value),
+        Action::Record { of, fact } => script::record(of, fact),
         Action::Completions(shell) => manual::completions(&home, shell, console),
         Action::Man => manual::man(&home, console),
         Action::Show(text) => {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use batt_protocol::{Error, ExitCode};
 
 use crate::ledger::{Entry, ScriptEnvironment, append};
-use crate::record;
+use crate::record::{self, RecordRequest};
 use crate::store::{self, StoreRequest};
 
 /// Runs a dump command and keeps what it prints, checked.
@@ -30,9 +30,21 @@ pub(crate) fn store(check: Option<&str>, name: OsString, command: Vec<OsString>)
         .map_err(|error| Error::new(ExitCode::from_code(error.exit_code()), error.to_string()))
 }
 
-/// Records a fact about the content.
-pub(crate) fn record(key: &OsString, value: &OsString) -> Result<ExitCode, Error> {
-    record::record(key, value, &environment()?)
+/// Records a fact about the content, or those that come as lines.
+pub(crate) fn record(of: Option<OsString>, fact: Option<(OsString, OsString)>) -> Result<ExitCode, Error> {
+    let environment = environment()?;
+    let mut request = RecordRequest {
+        of,
+        facts: Vec::new(),
+    };
+    let read = match fact {
+        Some(fact) => {
+            request.facts.push(fact);
+            Ok(())
+        }
+        None => request.read_lines(std::io::stdin()),
+    };
+    read.and_then(|()| record::record(&request, &environment))
         .map(|()| ExitCode::OK)
         .map_err(|error| Error::new(ExitCode::from_code(error.exit_code()), error.to_string()))
 }

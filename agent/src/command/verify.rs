@@ -7,7 +7,7 @@ use batt_protocol::{Error, ExitCode, Service, VerifiedBackup};
 use chrono::Utc;
 use serde::Serialize;
 
-use crate::backup::{self, Catalogue, Entry};
+use crate::backup::{self, Catalogue, Entry, Line};
 use crate::cli::{Format, Output};
 use crate::console::Console;
 use crate::home::Home;
@@ -84,9 +84,9 @@ fn verify_one(home: &Home, entry: &Entry) -> Result<VerifiedBackup, Error> {
             .push(format!("the backup `{}` should lie here", entry.id()));
     }
     let verified = found.damages.is_empty();
-    let known = Entry {
-        verified: verified.then(Utc::now),
-        ..entry.clone()
+    let known = Line::Verified {
+        id: entry.id(),
+        at: verified.then(Utc::now),
     };
     backup::remember(home, &known)?;
     Ok(VerifiedBackup {

@@ -1,5 +1,5 @@
-//! Appending one line. Several `batt store` may run at a time, so each line goes in with one write to the end of the
-//! file, under a lock.
+//! Appending lines. Several `batt store` may run at a time, so what belongs together goes in with one write to the end
+//! of the file, under a lock.
 
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,8 +19,16 @@ pub(crate) const FACT_ROOM: u64 = 32 << 20;
 /// Those of the file system. A line that was written in part, on a full disk, stays: the reader counts what it cannot
 /// read as a failure.
 pub(crate) fn append(staging: &Path, entry: &Entry) -> io::Result<()> {
-    let mut line = serde_json::to_vec(entry)?;
-    line.push(b'\n');
+    append_all(staging, std::slice::from_ref(entry))
+}
+
+/// Appends several lines at once, as [`append`] does one.
+pub(crate) fn append_all(staging: &Path, entries: &[Entry]) -> io::Result<()> {
+    let mut lines = Vec::new();
+    for entry in entries {
+        serde_json::to_writer(&mut lines, entry)?;
+        lines.push(b'\n');
+    }
     let file = std::fs::OpenOptions::new()
         .append(true)
         .create(true)
@@ -29,17 +37,18 @@ pub(crate) fn append(staging: &Path, entry: &Entry) -> io::Result<()> {
         .open(staging.join(FILE_NAME))?;
     // The lock goes with the descriptor.
     flock(&file, FlockOperation::LockExclusive)?;
-    if matches!(entry, Entry::Fact { .. }) && file.metadata()?.len() > FACT_ROOM {
+    let holds_facts = entries.iter().any(|entry| matches!(entry, Entry::Fact { .. }));
+    if holds_facts && file.metadata()?.len() > FACT_ROOM {
         return Err(io::Error::new(
             io::ErrorKind::StorageFull,
             "the ledger of this run holds too many facts",
         ));
     }
-    let written = (&file).write(&line)?;
-    if written < line.len() {
+    let written = (&file).write(&lines)?;
+    if written < lines.len() {
         return Err(io::Error::new(
             io::ErrorKind::StorageFull,
-            "the line was written in part",
+            "what was to be appended was written in part",
         ));
     }
     Ok(())
@@ -49,8 +58,9 @@ pub(crate) fn append(staging: &Path, entry: &Entry) -> io::Result<()> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use super::super::{FactKey, Ledger};
+    use super::super::Ledger;
     use super::*;
+    use crate::fact::FactKey;
 
     #[test]
     fn lines_of_many_writers_stay_whole() {
@@ -64,6 +74,7 @@ mod tests {
                         append(
                             staging,
                             &Entry::Fact {
+                                of: None,
                                 key,
                                 value: "x".repeat(number * 100),
                             },
@@ -106,6 +117,7 @@ mod tests {
         let file = std::fs::File::create(staging.path().join(FILE_NAME)).unwrap();
         file.set_len(FACT_ROOM + 1).unwrap();
         let fact = Entry::Fact {
+            of: None,
             key: FactKey::encoded("a").unwrap(),
             value: String::new(),
         };

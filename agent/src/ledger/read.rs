@@ -10,7 +10,8 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::{Entry, FILE_NAME, StoreEnded, VALUE_LIMIT};
+use super::{Entry, FILE_NAME, StoreEnded};
+use crate::fact::VALUE_LIMIT;
 
 /// More than the room for facts and all the stores a script may ask for.
 const LEDGER_LIMIT: u64 = 64 << 20;
@@ -28,6 +29,8 @@ pub(crate) struct Ledger {
     pub(crate) stores: Vec<StoreEnded>,
     /// The facts; of several with one key, the last.
     pub(crate) facts: BTreeMap<String, String>,
+    /// The facts about single archives, by the name that the script gave the archive.
+    pub(crate) contents: BTreeMap<String, BTreeMap<String, String>>,
     failures: Vec<Failure>,
 }
 
@@ -107,6 +110,7 @@ struct Reading {
     ledger: Ledger,
     /// The stores that began and have not ended: name by file. A file has one store at a time.
     open: BTreeMap<String, String>,
+    facts: usize,
 }
 
 impl Reading {
@@ -174,16 +178,22 @@ impl Reading {
                     reason: format!("line {number}: its value is too long"),
                 });
             }
-            Entry::Fact { key, value } => {
-                let key = String::from(key);
-                if self.ledger.facts.len() == FACTS_LIMIT && !self.ledger.facts.contains_key(&key) {
-                    self.fail(Failure::Ledger {
-                        reason: format!("it holds more than {FACTS_LIMIT} facts"),
-                    });
-                } else {
-                    self.ledger.facts.insert(key, value);
-                }
-            }
+            Entry::Fact { of, key, value } => self.fact(of, String::from(key), value),
+        }
+    }
+
+    fn fact(&mut self, of: Option<String>, key: String, value: String) {
+        let facts = match of {
+            None => &mut self.ledger.facts,
+            Some(archive) => self.ledger.contents.entry(archive).or_default(),
+        };
+        if self.facts == FACTS_LIMIT && !facts.contains_key(&key) {
+            return self.fail(Failure::Ledger {
+                reason: format!("it holds more than {FACTS_LIMIT} facts"),
+            });
+        }
+        if facts.insert(key, value).is_none() {
+            self.facts += 1;
         }
     }
 
@@ -279,6 +289,15 @@ mod tests {
             |value: &str| format!("{{\"record\":\"fact\",\"key\":\"rows t\",\"value\":\"{value}\"}}\n");
         let ledger = read(&(fact("1") + &fact("2")));
         assert_eq!(ledger.facts["rows t"], "2");
+        let of = r#"{"record":"fact","of":"a","key":"rows t","value":"3"}"#;
+        let ledger = read(&(fact("1") + of + "\n"));
+        assert_eq!(
+            (
+                ledger.facts["rows t"].as_str(),
+                ledger.contents["a"]["rows t"].as_str()
+            ),
+            ("1", "3")
+        );
         let long = fact(&"x".repeat(VALUE_LIMIT + 1));
         assert_eq!(failures(&long), ["`record.jsonl`: line 1: its value is too long"]);
     }

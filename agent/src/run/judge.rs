@@ -54,6 +54,17 @@ pub(crate) fn judge(archives: &Path, ledger: &Ledger, cancellation: &Cancellatio
     for file in &found.files {
         records.push(examine(archives, file, ledger, cancellation)?);
     }
+    if let Some(name) = ledger
+        .contents
+        .keys()
+        .find(|name| !ledger.stores.iter().any(|store| store.name == **name))
+    {
+        return Err(failed(format!(
+            "a fact was recorded of {}, which was not stored",
+            quoted(name)
+        ))
+        .hint("The name after `batt record --of` is the one that `batt store` gets."));
+    }
     for store in &ledger.stores {
         if !records.iter().any(|record| record.file == store.file) {
             return Err(failed(format!("{} was stored, and is gone", quoted(&store.file))));
@@ -190,7 +201,9 @@ fn examine(
             ),
         );
     }
+    let recorded = store.and_then(|store| ledger.contents.get(&store.name));
     Ok(ArchiveRecord {
+        content: content_of(name, recorded, examined.facts.content())?,
         file: name.to_owned(),
         name: store.map(|store| store.name.clone()),
         check: examined.kind,
@@ -203,6 +216,33 @@ fn examine(
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect::<BTreeMap<_, _>>(),
     })
+}
+
+/// Returns what an archive holds, as the script recorded it and as it was found on reading.
+///
+/// # Errors
+/// The two differ: one of them is wrong, and a restore could not be held to either.
+fn content_of(
+    name: &str,
+    recorded: Option<&BTreeMap<String, String>>,
+    found: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Error> {
+    let mut content = recorded.cloned().unwrap_or_default();
+    for (key, value) in found {
+        match content.insert(key.clone(), value.clone()) {
+            Some(recorded) if recorded != *value => {
+                return Err(failed(format!(
+                    "{}: {} is {} in it, and was recorded as {}",
+                    quoted(name),
+                    quoted(key),
+                    quoted(value),
+                    quoted(&recorded)
+                )));
+            }
+            _ => {}
+        }
+    }
+    Ok(content)
 }
 
 #[cfg(test)]

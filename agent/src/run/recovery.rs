@@ -5,7 +5,7 @@ use std::path::Path;
 use batt_protocol::{Error, EventKind, ExitCode, Service};
 
 use super::process_names::{ProcessNames, supervisor_cgroup};
-use crate::backup::{self, Catalogue, Entry, Manifest};
+use crate::backup::{self, Catalogue, Entry, Line};
 use crate::home::Home;
 use crate::host;
 use crate::journal::Journal;
@@ -86,17 +86,16 @@ fn remember_published(home: &Home, path: &Path, service: &Service, folder: &RunF
         path.join(service.to_string()),
         path.join(format!("{service}~{}", folder.run())),
     ];
-    let published = places.into_iter().find_map(|place| {
-        let manifest = Manifest::read(&place).ok()?;
-        (manifest.run == *folder.run()).then(|| Entry::of(&manifest, place))
-    });
+    let published = places
+        .into_iter()
+        .find_map(|place| Entry::read(place).ok().filter(|entry| entry.run == *folder.run()));
     match published {
         Some(entry)
             if Catalogue::read(home)?
                 .entries()
                 .all(|known| known.id() != entry.id()) =>
         {
-            backup::remember(home, &entry)
+            backup::remember(home, &Line::Published(entry))
         }
         _ => Ok(()),
     }

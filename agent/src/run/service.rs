@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use batt_protocol::text::count;
-use batt_protocol::{Error, EventKind, ExitCode, HumanBytes, Outcome, ServiceReport, Stage};
+use batt_protocol::{BackupState, Error, EventKind, ExitCode, HumanBytes, Outcome, ServiceReport, Stage};
 use chrono::{DateTime, Utc};
 
 use super::judge::{self, Judged};
@@ -15,7 +15,7 @@ use super::plan::PlannedService;
 use super::process_names::ProcessNames;
 use super::{Events, Plan};
 use crate::backup::{
-    self, Catalogue, Destination, Entry, GUIDE, MANIFEST, Manifest, Place, SUMS, ScriptRecord, Staging,
+    self, Catalogue, Destination, Entry, GUIDE, Line, MANIFEST, Manifest, Place, SUMS, ScriptRecord, Staging,
     restore_guide, sum_line,
 };
 use crate::cancellation::Cancellation;
@@ -171,8 +171,9 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
             .iter()
             .map(|reason| format!("published beside: {reason}")),
     );
-    let entry = Entry::of(&manifest, place.path.clone());
-    if let Err(error) = backup::remember(home, &entry) {
+    let remembered =
+        Entry::read(place.path.clone()).and_then(|entry| backup::remember(home, &Line::Published(entry)));
+    if let Err(error) = remembered {
         warnings.push(error.to_string());
     }
     Ok(Published {
@@ -292,6 +293,7 @@ impl Running<'_> {
             utc_offset: self.around.plan.started.offset().local_minus_utc(),
             archives: judged.archives.clone(),
             script,
+            state: BackupState::Good,
             facts: ledger.facts,
             warnings: warnings.to_owned(),
         }

@@ -13,7 +13,8 @@ use std::fs::File;
 use std::time::Instant;
 
 use crate::archive::Kind;
-use crate::ledger::{Entry, ScriptEnvironment, StoreEnded, append};
+use crate::fact::FactKey;
+use crate::ledger::{Entry, ScriptEnvironment, StoreEnded, append, append_all};
 use dump::Dump;
 pub(crate) use error::StoreError;
 use target::Target;
@@ -60,7 +61,7 @@ pub(crate) fn store(request: StoreRequest, environment: &ScriptEnvironment) -> R
     };
     append(staging, &began).map_err(ledger_error)?;
     match stored(&request, &target, file, &name) {
-        Ok(ended) => append(staging, &Entry::StoreEnded(ended)).map_err(ledger_error),
+        Ok(lines) => append_all(staging, &lines).map_err(ledger_error),
         Err(error) => {
             // The line first: from the moment the file is gone, its name is free for another store. Without the line
             // the store is one that never ended.
@@ -84,8 +85,9 @@ fn ledger_error(error: std::io::Error) -> StoreError {
     }
 }
 
-/// Runs the command into the file and judges both.
-fn stored(request: &StoreRequest, target: &Target, file: File, name: &str) -> Result<StoreEnded, StoreError> {
+/// Runs the command into the file and judges both. Returns what the ledger is to say: what the stream holds, and that it
+/// is stored.
+fn stored(request: &StoreRequest, target: &Target, file: File, name: &str) -> Result<Vec<Entry>, StoreError> {
     let start = Instant::now();
     let (dump, output) = Dump::start(&request.command, &request.arguments)?;
     let streamed = match stream::write(output, file, request.check.map(Kind::stream_check)) {
@@ -106,7 +108,14 @@ fn stored(request: &StoreRequest, target: &Target, file: File, name: &str) -> Re
         // Without a kind there was nothing to check.
         (None, Err(reason)) => return Err(target.write_error(reason)),
     };
-    Ok(StoreEnded {
+    let content = facts.content().iter().filter_map(|(key, value)| {
+        Some(Entry::Fact {
+            of: Some(name.to_owned()),
+            key: FactKey::try_from(key.clone()).ok()?,
+            value: value.clone(),
+        })
+    });
+    let ended = StoreEnded {
         name: name.to_owned(),
         file: target.file_name().to_owned(),
         check: request.check,
@@ -119,7 +128,8 @@ fn stored(request: &StoreRequest, target: &Target, file: File, name: &str) -> Re
             .iter()
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect(),
-    })
+    };
+    Ok(content.chain([Entry::StoreEnded(ended)]).collect())
 }
 
 #[cfg(test)]
