@@ -12,7 +12,9 @@ pub(crate) use destination::{Destination, MOST_DEPTH, Staging, open_file};
 pub(crate) use guide::restore_guide;
 pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};
 pub(crate) use publish::{Place, clean_up, publish};
-pub(crate) use verify::{digest_of, sum_line, verify};
+#[allow(unused_imports, reason = "a restore verifies first")]
+pub(crate) use verify::verify;
+pub(crate) use verify::{Expected, Verification, digest_of, sum_line, verify_while};
 
 /// The file of a backup that says what it is.
 pub(crate) const MANIFEST: &str = "manifest.json";
