@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, stata
 use rustix::io::Errno;
 
 use super::Damages;
-use crate::backup::MOST_DEPTH;
+use crate::backup::{MOST_DEPTH, Mark};
 
 /// As many entries as are looked at: four times the files that a backup may have.
 const MOST_ENTRIES: usize = 400_000;
@@ -75,17 +75,15 @@ impl BackupFolder {
         Ok(File::from(file))
     }
 
-    /// Reports what lies here beside the files that are known, and the marks at the top.
+    /// Reports what lies here beside the files that are known, and the marks of a person.
     pub(super) fn report_others(
         &self,
         known: &BTreeSet<&str>,
-        marks: &[&str],
         goes_on: &dyn Fn() -> bool,
         damages: &mut Damages,
     ) {
         let mut walk = Walk {
             known,
-            marks,
             goes_on,
             damages,
             entries: 0,
@@ -108,7 +106,6 @@ fn require_regular(shown: &str, kind: FileType) -> Result<(), String> {
 
 struct Walk<'a> {
     known: &'a BTreeSet<&'a str>,
-    marks: &'a [&'a str],
     goes_on: &'a dyn Fn() -> bool,
     damages: &'a mut Damages,
     entries: usize,
@@ -176,7 +173,7 @@ impl Walk<'_> {
     /// What is known by name and no regular file is told where it is opened.
     fn belongs(&self, path: &[u8], kind: FileType) -> bool {
         std::str::from_utf8(path).is_ok_and(|name| {
-            self.known.contains(name) || (kind == FileType::RegularFile && self.marks.contains(&name))
+            self.known.contains(name) || (kind == FileType::RegularFile && Mark::owns(name))
         })
     }
 

@@ -23,9 +23,6 @@ use damages::Damages;
 use folder::BackupFolder;
 pub(crate) use sums::sum_line;
 
-/// What marks a backup after it was published, and is no part of what was backed up.
-const MARKS: [&str; 2] = ["PINNED", "ACCEPTED"];
-
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Verification {
@@ -120,7 +117,7 @@ pub(crate) fn verify_while(
             }
         }
     }
-    opened.report_others(&known, &MARKS, goes_on, &mut damages);
+    opened.report_others(&known, goes_on, &mut damages);
     goes_on().then(|| damages.verification(papers.manifest.as_ref()))
 }
 

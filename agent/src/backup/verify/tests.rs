@@ -392,7 +392,7 @@ fn a_manifest_that_says_otherwise_than_the_archive_is_found_without_a_catalogue(
 fn what_lies_there_beside_is_told_and_the_marks_are_not() {
     let small = Small::new();
     let folder = small.folder();
-    for mark in MARKS {
+    for mark in ["PINNED", "ACCEPTED"] {
         fs::write(folder.join(mark), "").unwrap();
     }
     assert_told(&folder, &[]);
