@@ -1,20 +1,22 @@
 //! Published backups: their manifest, how they get to their place, and which there are.
 
-mod beneath;
 mod catalogue;
 mod destination;
 mod guide;
 mod manifest;
+pub(crate) mod marks;
 mod publish;
 mod verify;
 
-pub(crate) use beneath::open_beneath;
 pub(crate) use catalogue::{Catalogue, Drill, Entry, Line, remember};
 pub(crate) use destination::{Destination, MOST_DEPTH, Staging, open_file, remove_folder};
 pub(crate) use guide::restore_guide;
 pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};
+pub(crate) use marks::Mark;
 pub(crate) use publish::{Place, clean_up, publish};
-pub(crate) use verify::{digest_of, sum_line, verify, verify_chosen};
+pub(crate) use verify::{
+    Expected, Verification, digest_of, open_archive, sum_line, verify_chosen, verify_while,
+};
 
 #[cfg(test)]
 pub(crate) fn example_manifest(archives: &[&str]) -> Manifest {

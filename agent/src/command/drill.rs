@@ -178,7 +178,10 @@ impl Rehearsal<'_> {
             ));
         }
         let archives = choose(&source.manifest, &[])?;
-        let damages = source.damages(&archives);
+        let Some(damages) = source.damages(&archives, &self.cancellation) else {
+            drilled.outcome = Outcome::Cancelled;
+            return Ok(drilled);
+        };
         if damages.is_empty() {
             self.rehearse(&source, &archives, &scripts, &mut drilled, console)?;
         } else {

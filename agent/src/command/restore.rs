@@ -104,10 +104,12 @@ pub(crate) fn restore(
         archives: Vec::new(),
         compared: 0,
         differences: Vec::new(),
-        damages: source.damages(&chosen),
+        damages: Vec::new(),
         reason: None,
         warnings: remarks,
     };
+    let damages = source.damages(&chosen, &cancellation);
+    report.damages = damages.unwrap_or_default();
     if !report.damages.is_empty() {
         (report.exit, report.outcome) = (ExitCode::FAILED, Outcome::Damaged);
         report.reason = Some("the backup is damaged; nothing was touched".to_owned());

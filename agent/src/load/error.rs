@@ -11,6 +11,8 @@ pub(crate) enum LoadError {
     Manifest(String),
     /// The backup holds these archives, and none of the name.
     Unknown(Vec<String>),
+    /// The archive's file cannot be opened: why, with its name.
+    Unopened(String),
     /// This file is not the one of the backup: why.
     Damaged(String, String),
     /// The command could not be started.
@@ -45,6 +47,7 @@ impl LoadError {
             LoadError::Unknown(_) => 64,
             LoadError::Machine(_) | LoadError::Ledger(_) => 1,
             LoadError::Manifest(_)
+            | LoadError::Unopened(_)
             | LoadError::Damaged(..)
             | LoadError::Start { .. }
             | LoadError::Command { .. }
@@ -56,7 +59,7 @@ impl LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LoadError::Manifest(reason) => formatter.write_str(reason),
+            LoadError::Manifest(reason) | LoadError::Unopened(reason) => formatter.write_str(reason),
             LoadError::Unknown(known) if known.is_empty() => {
                 write!(formatter, "the backup holds no archives")
             }

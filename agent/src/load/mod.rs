@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::archive::{UnpackError, unpack};
-use crate::backup::{ArchiveRecord, Manifest, open_beneath};
+use crate::backup::{ArchiveRecord, Manifest, open_archive};
 use crate::ledger::{Entry, LoadEnded, ScriptEnvironment, append};
 pub(crate) use error::LoadError;
 use intake::Intake;
@@ -72,8 +72,7 @@ fn loaded(request: &LoadRequest, folder: &Path, name: &str) -> Result<u64, LoadE
     let archive = manifest
         .archive_named(name)
         .ok_or_else(|| LoadError::Unknown(manifest.archives.iter().map(known).collect()))?;
-    let file = open_beneath(&request.source, &archive.file)
-        .map_err(|cause| LoadError::Damaged(archive.file.clone(), cause.to_string()))?;
+    let file = open_archive(&request.source, &archive.file).map_err(LoadError::Unopened)?;
     let mut intake = Intake::start(&request.command, &request.arguments)?;
     let handed = unpack(file, &archive.file, &mut intake);
     let damaged = |what: String| LoadError::Damaged(archive.file.clone(), what);

@@ -7,7 +7,8 @@ use batt_protocol::{BackupState, Error, ExitCode, Service};
 use chrono::{DateTime, Local, NaiveDateTime, Utc};
 
 use super::From;
-use crate::backup::{ArchiveRecord, Catalogue, Entry, MANIFEST, Manifest, verify_chosen};
+use crate::backup::{ArchiveRecord, Catalogue, Entry, Expected, MANIFEST, Manifest, verify_chosen};
+use crate::cancellation::Cancellation;
 use crate::home::Home;
 use crate::host;
 
@@ -93,6 +94,8 @@ impl Source {
                 error.hint(format!("There is {} below it.", list_and(&inner)))
             });
         }
+        // Whoever named it may have named a link.
+        let folder = std::fs::canonicalize(&folder).unwrap_or(folder);
         let (manifest, manifest_sha256) = Manifest::read_hashed(&folder)?;
         if let Some(service) = service.filter(|service| **service != manifest.service) {
             return Err(Error::usage(format!(
@@ -147,23 +150,25 @@ impl Source {
         remarks
     }
 
-    /// Reads what is to be restored whole, and returns everything that is wrong with it.
-    pub(crate) fn damages(&self, chosen: &[ArchiveRecord]) -> Vec<String> {
-        let mut damages = verify_chosen(&self.folder, &|file| {
-            chosen.iter().any(|archive| archive.file == file)
-        })
-        .damages;
-        let edited = self
-            .entry
-            .as_ref()
-            .is_some_and(|entry| entry.manifest_sha256 != self.manifest_sha256);
-        if edited {
-            damages.insert(
-                0,
-                format!("`{MANIFEST}` is not the one that this host has published"),
-            );
-        }
-        damages
+    /// Reads what is to be restored whole, and returns everything that is wrong with it; none when somebody wished to
+    /// stop.
+    pub(crate) fn damages(
+        &self,
+        chosen: &[ArchiveRecord],
+        cancellation: &Cancellation,
+    ) -> Option<Vec<String>> {
+        let id = self.manifest.id();
+        // Held to what this home remembers, else to what was read before.
+        let expected = Expected {
+            id: &id,
+            manifest_sha256: self
+                .entry
+                .as_ref()
+                .map_or(&self.manifest_sha256, |entry| &entry.manifest_sha256),
+        };
+        let is_chosen = |record: &ArchiveRecord| chosen.iter().any(|archive| archive.file == record.file);
+        let goes_on = || !cancellation.is_requested();
+        verify_chosen(&self.folder, Some(expected), &goes_on, &is_chosen).map(|found| found.damages)
     }
 
     /// Tells whether this very backup is still in its place.
