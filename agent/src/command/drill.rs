@@ -1,8 +1,5 @@
 //! `batt drill`: restores for rehearsal, in throw-away instances, and what they prove.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use batt_protocol::text::{count, escaped};
 use batt_protocol::{Error, ExitCode, HumanBytes, Service};
 use chrono::Utc;
@@ -18,7 +15,7 @@ use crate::process::Limits;
 use crate::report::table;
 use crate::restore::{Attempt, Attempted, Companion, From, Source, Undone, Verb, choose};
 use crate::settings::Settings;
-use crate::trust;
+use crate::{host, trust};
 
 /// What a drill tells of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -200,7 +197,8 @@ impl Rehearsal<'_> {
         drilled: &mut Drilled,
         console: &mut Console,
     ) -> Result<(), Error> {
-        let place = PathBuf::from("/var/tmp");
+        let limits = self.settings.service(&drilled.service).drill;
+        let place = limits.scratch();
         if let Some(lack) = lack_of_room(&place, archives) {
             drilled.outcome = Outcome::NotPossible;
             drilled.reason = Some(lack);
@@ -216,10 +214,10 @@ impl Rehearsal<'_> {
             replace: false,
             place,
             limits: Limits {
-                max_duration: Some(Duration::from_secs(6 * 3600)),
+                max_duration: Some(limits.max_duration()),
                 stall_timeout: None,
             },
-            memory: None,
+            memory: limits.memory().or_else(|| host::memory().map(|bytes| bytes / 2)),
             log_limit: self.settings.log_limit,
         };
         let mut live = LiveLog::new(console, !self.quiet);

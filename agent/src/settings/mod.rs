@@ -1,5 +1,6 @@
 //! Settings of batt itself: `conf/batt.toml`, as written and as meant.
 
+mod drill;
 mod written;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use crate::files;
 use crate::home::Home;
 use crate::pattern::Pattern;
 use crate::trust;
+pub(crate) use drill::DrillSettings;
 use written::{Problem, Written, WrittenService};
 
 const LIMIT: u64 = 1 << 20;
@@ -46,6 +48,8 @@ pub(crate) struct ServiceSettings {
     pub(crate) max_age: Option<Duration>,
     /// How much its script gives way to others, as nice(1) counts.
     pub(crate) nice: Option<i32>,
+    /// Within which limits its restore is rehearsed.
+    pub(crate) drill: DrillSettings,
 }
 
 impl Default for Settings {
@@ -113,6 +117,8 @@ impl Settings {
             })?;
         }
         settings.defaults = ServiceSettings::mean(written.defaults)?;
+        let drill = DrillSettings::mean(written.drill)?;
+        settings.defaults.drill = settings.defaults.drill.over(&drill);
         for (name, section) in written.service {
             let service = Problem::at(&name, |text| text.parse::<Service>())?;
             settings.services.insert(service, ServiceSettings::mean(section)?);
@@ -140,6 +146,7 @@ impl ServiceSettings {
             stall_timeout: duration(written.stall_timeout)?,
             max_age: duration(written.max_age)?,
             nice: nice.transpose()?,
+            drill: DrillSettings::mean(written.drill)?,
         })
     }
 
@@ -154,6 +161,7 @@ impl ServiceSettings {
             stall_timeout: self.stall_timeout.or(below.stall_timeout),
             max_age: self.max_age.or(below.max_age),
             nice: self.nice.or(below.nice),
+            drill: self.drill.over(&below.drill),
         }
     }
 }
@@ -234,6 +242,26 @@ mod tests {
         let mysql = settings.service(&"mysql".parse().unwrap());
         assert_eq!(mysql.items, ["wordpress"]);
         assert_eq!(mysql.max_duration, Some(Duration::from_secs(6 * 3_600)));
+        assert_eq!(mysql.drill.max_duration(), Duration::from_secs(4 * 3_600));
+        assert_eq!(mysql.drill.memory(), Some(4 << 30));
+        let file = settings.service(&"file".parse().unwrap());
+        assert_eq!(file.drill.max_duration(), Duration::from_secs(2 * 3_600));
+        assert_eq!(file.drill.scratch(), Path::new("/srv/scratch"));
+    }
+
+    #[test]
+    fn a_drill_has_limits_without_settings_and_none_that_cannot_be_meant() {
+        let none = DrillSettings::default();
+        assert_eq!(none.max_duration(), Duration::from_secs(6 * 3_600));
+        assert_eq!((none.memory(), none.scratch()), (None, "/var/tmp".into()));
+        for text in [
+            "memory = \"0\"",
+            "scratch = \"there\"",
+            "max_duration = \"soon\"",
+            "nice = 1",
+        ] {
+            parse(&format!("[drill]\n{text}\n")).unwrap_err();
+        }
     }
 
     #[test]
