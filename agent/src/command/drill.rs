@@ -86,6 +86,8 @@ struct Rehearsal<'a> {
     settings: Settings,
     cancellation: Cancellation,
     quiet: bool,
+    /// Whether the backups or services were named.
+    named: bool,
 }
 
 /// Rehearses the restore of backups.
@@ -105,6 +107,7 @@ pub(crate) fn drill(
         settings: own.map_or_else(|| Ok(Settings::default()), Settings::read)?,
         cancellation: Cancellation::by_signals()?,
         quiet: output.quiet,
+        named: !request.services.is_empty() || request.from != From::Newest,
     };
     let mut drills = Vec::new();
     for wanted in chosen(home, request)? {
@@ -134,7 +137,7 @@ fn chosen(home: &Home, request: &DrillRequest) -> Result<Vec<Option<Service>>, E
     }
     let mut services: Vec<Service> = Catalogue::read(home)?
         .entries()
-        .filter(|entry| entry.counts() && entry.is_there())
+        .filter(|entry| entry.can_be_drilled() && entry.is_there())
         .map(|entry| entry.service.clone())
         .collect();
     services.sort();
@@ -148,7 +151,7 @@ fn chosen(home: &Home, request: &DrillRequest) -> Result<Vec<Option<Service>>, E
 
 impl Rehearsal<'_> {
     fn drill(&self, service: Option<&Service>, from: &From, console: &mut Console) -> Result<Drilled, Error> {
-        let source = Source::find(self.home, service, from)?;
+        let source = Source::find(self.home, service, from, Verb::Drill)?;
         let service = source.manifest.service.clone();
         let mut drilled = Drilled {
             id: Some(source.manifest.id()),
@@ -164,7 +167,11 @@ impl Rehearsal<'_> {
         let Some(scripts) = Companion::find(self.own, service.name(), Verb::Drill) else {
             let guide = source.folder.join(GUIDE);
             let error = Companion::missing(service.name(), Verb::Drill, &guide);
-            drilled.reason = Some(error.message().to_owned());
+            drilled.reason = Some(error.to_string());
+            // Whoever named it waits for a proof.
+            if self.named {
+                drilled.outcome = Outcome::NotPossible;
+            }
             return Ok(drilled);
         };
         if !self.quiet {
