@@ -32,13 +32,15 @@ pub(crate) fn read_bytes(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Err
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(fail(error)),
     };
+    let too_long = || Error::usage(format!("`{}` is longer than {limit} bytes", path.display()));
+    // Before a byte of it takes memory.
+    if file.metadata().map_err(fail)?.len() > limit {
+        return Err(too_long());
+    }
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > limit {
-        return Err(Error::usage(format!(
-            "`{}` is longer than {limit} bytes",
-            path.display()
-        )));
+        return Err(too_long());
     }
     Ok(Some(bytes))
 }

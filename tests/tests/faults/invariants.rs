@@ -157,7 +157,8 @@ impl Watched {
         assert_none_lives(&self.host.root().display().to_string());
         // Nothing is left of what never became visible.
         for path in self.host.published().keys() {
-            let shown = path.display().to_string();
+            let inner = path.strip_prefix(self.host.root()).unwrap();
+            let shown = inner.display().to_string();
             assert!(!shown.contains("/."), "{fault}: left behind: {shown}");
         }
         for leftover in fs::read_dir(self.host.home().join("var/runs")).unwrap().flatten() {
@@ -221,7 +222,7 @@ fn is_backup(folder: &Path) -> bool {
 }
 
 /// Returns the run that a backup is of.
-fn run_of(files: &Files) -> &str {
+pub(crate) fn run_of(files: &Files) -> &str {
     let text = files.get(Path::new("deep/run.txt"));
     text.and_then(|text| std::str::from_utf8(text).ok())
         .unwrap_or_default()
