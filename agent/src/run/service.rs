@@ -9,6 +9,7 @@ use batt_protocol::text::count;
 use batt_protocol::{BackupState, Error, EventKind, ExitCode, HumanBytes, Outcome, ServiceReport, Stage};
 use chrono::{DateTime, Utc};
 
+use super::bounds::bounded;
 use super::failure::Failure;
 use super::judge::{Judged, Judging};
 use super::plan::PlannedService;
@@ -57,7 +58,7 @@ pub(super) fn back_up(around: &Surroundings<'_>, planned: &PlannedService) -> Se
     let result = attempt(around, planned);
     let seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
     let service = planned.service.clone();
-    match result {
+    bounded(match result {
         Ok(published) => ServiceReport {
             service,
             outcome: match published.state {
@@ -80,7 +81,7 @@ pub(super) fn back_up(around: &Surroundings<'_>, planned: &PlannedService) -> Se
             reason: Some(failure.reason),
             warnings: Vec::new(),
         },
-    }
+    })
 }
 
 fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Published, Failure> {
