@@ -8,6 +8,11 @@ use std::path::{Path, PathBuf};
 use batt_protocol::{Error, Event, EventKind};
 use chrono::Utc;
 
+use crate::files;
+
+/// The most that a journal grows between two looks at it, in bytes: 64 services with warnings beyond reason.
+const LIMIT: u64 = 256 << 20;
+
 /// The journal of a run that is going on. One process writes it.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -45,7 +50,7 @@ impl Journal {
         };
         let mut follower = Follower::new(path);
         let sequence = follower.read_new()?.last().map_or(0, |event| event.sequence);
-        let file = OpenOptions::new().append(true).open(path).map_err(fail)?;
+        let file = files::open_own(path, OpenOptions::new().append(true)).map_err(fail)?;
         file.set_len(follower.position).map_err(fail)?;
         Ok(Self {
             path: path.to_owned(),
@@ -119,11 +124,17 @@ impl Follower {
                 cause,
             )
         };
-        let mut file = match File::open(&self.path) {
+        let mut file = match files::open_own(&self.path, OpenOptions::new().read(true)) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(fail(error)),
         };
+        let length = file.metadata().map_err(fail)?.len();
+        if length.saturating_sub(self.position) > LIMIT {
+            return Err(fail(std::io::Error::other(format!(
+                "it is longer than {LIMIT} bytes"
+            ))));
+        }
         file.seek(SeekFrom::Start(self.position)).map_err(fail)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(fail)?;

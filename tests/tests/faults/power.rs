@@ -124,7 +124,7 @@ fn cut_at(seed: u64) -> usize {
         );
         let replaced = before[place + 1..].iter().any(|(_, later)| later == path);
         if !replaced {
-            let there = visible.get(path).map(|files| super::invariants::run_of(files));
+            let there = visible.get(path).map(super::invariants::run_of);
             let there = there.unwrap_or_else(|| panic!("{what}: {} is gone", path.display()));
             let known = before.iter().any(|(run, _)| run == there);
             assert!(

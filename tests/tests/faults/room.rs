@@ -17,13 +17,18 @@ fn fill(folder: &Path, leave_kib: u64) {
     let fill = folder.join("fill");
     let room = || {
         let numbers = rustix::fs::statvfs(folder).unwrap();
-        numbers.f_bavail * numbers.f_frsize >> 10
+        (numbers.f_bavail * numbers.f_frsize) >> 10
     };
     let file = fs::File::create(&fill).unwrap();
     let mut length = 0;
     while room() > leave_kib {
         length += (room() - leave_kib) << 10;
-        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, length).unwrap();
+        // The file system itself may need the last blocks: it is full then as well.
+        match rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, length) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::NOSPC) => break,
+            Err(cause) => panic!("{cause}"),
+        }
     }
 }
 
