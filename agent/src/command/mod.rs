@@ -3,11 +3,14 @@
 mod backups;
 mod cancel;
 mod check;
+mod drill;
 mod enable;
 mod init;
 mod list;
+mod live_log;
 mod logs;
 mod manual;
+mod restore;
 mod run;
 mod runs;
 mod script;
@@ -69,6 +72,9 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
             name,
             command,
         } => script::store(check.as_deref(), retries, name, command),
+        Action::Load { name, command } => script::load(name, command),
+        Action::Restore(request) => restore::restore(&home, output, request, console),
+        Action::Drill(request) => drill::drill(&home, output, &request, console),
         Action::Record { of, fact } => script::record(of, fact),
         Action::Completions(shell) => manual::completions(&home, shell, console),
         Action::Man => manual::man(&home, console),
