@@ -8,6 +8,7 @@ use std::time::Instant;
 use batt_protocol::{BackupState, Error, EventKind, ExitCode, HumanBytes, Outcome, ServiceReport, Stage};
 use chrono::{DateTime, Utc};
 
+use super::bounds::bounded;
 use super::failure::Failure;
 use super::judge::{Judged, Judging};
 use super::plan::PlannedService;
@@ -54,7 +55,7 @@ pub(super) fn back_up(around: &Surroundings<'_>, planned: &PlannedService) -> Se
     let result = attempt(around, planned);
     let seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
     let service = planned.service.clone();
-    match result {
+    bounded(match result {
         Ok(published) => ServiceReport {
             service,
             outcome: match published.state {
@@ -77,7 +78,7 @@ pub(super) fn back_up(around: &Surroundings<'_>, planned: &PlannedService) -> Se
             reason: Some(failure.reason),
             warnings: Vec::new(),
         },
-    }
+    })
 }
 
 fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Published, Failure> {
