@@ -126,7 +126,7 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
         staging: &staging,
         expected,
     };
-    let Called { result, warnings } = running.run(&script, &conf)?;
+    let Called { result, warnings, .. } = running.run(&script, &conf)?;
     let complaint = running.complaint(result)?;
 
     let mut mask = Mask::new(conf.secrets());
