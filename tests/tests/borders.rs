@@ -49,6 +49,7 @@ const AGENT: &[&str] = &[
     "console",
     "cli",
     "command",
+    "fuzzing",
 ];
 
 /// The modules of the inventory, likewise.

@@ -16,6 +16,8 @@ pub(crate) use manifest::tests::manifest as manifest_of;
 pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};
 pub(crate) use marks::Mark;
 pub(crate) use publish::{Place, clean_up, is_left, publish};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use verify::Sums;
 pub(crate) use verify::{
     Expected, Verification, digest_of, open_archive, sum_line, verify_chosen, verify_while,
 };
