@@ -2,18 +2,28 @@
 
 mod catalogue;
 mod destination;
+mod entry;
 mod guide;
+mod identity;
 mod manifest;
 pub(crate) mod marks;
+mod places;
+mod presence;
 mod publish;
+mod rebuild;
 mod verify;
 
-pub(crate) use catalogue::{Catalogue, Entry, Line, remember};
-pub(crate) use destination::{Destination, MOST_DEPTH, Staging, open_file};
+pub(crate) use catalogue::{Catalogue, Line, remember};
+pub(crate) use destination::{Destination, MOST_DEPTH, Staging, open_file, removal_name, remove_folder};
+pub(crate) use entry::{Drill, Entry};
 pub(crate) use guide::restore_guide;
+pub(crate) use identity::Identity;
 pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};
 pub(crate) use marks::Mark;
+pub(crate) use places::{places, remember_place};
+pub(crate) use presence::{Found, present};
 pub(crate) use publish::{Place, clean_up, publish};
+pub(crate) use rebuild::{Rebuilt, load, rebuild};
 pub(crate) use verify::{digest_of, sum_line, verify};
 
 /// The file of a backup that says what it is.
