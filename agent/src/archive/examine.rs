@@ -27,16 +27,18 @@ pub(crate) struct Examined {
     pub(crate) facts: CheckFacts,
 }
 
-/// Reads a regular file from its beginning to its end and returns what it is, or why it is no good archive.
-///
-/// `name` is the file's name, of which the extensions count: a `.gz` must be gzip, in a `.tar.gz` must be a whole
-/// tar. A compressed file is recognised by its first bytes, too. `kind` is what the content is known to be.
-/// Memory is bounded by the decoders' windows, at most about 130 MiB.
+/// Does what [`examine_while`] does, and goes on whatever comes.
+#[cfg(test)]
 pub(crate) fn examine(file: File, name: &str, kind: Option<Kind>) -> Result<Examined, Damage> {
     examine_while(file, name, kind, &|| true)
 }
 
-/// Does what [`examine`] does while `goes_on` says so; the file is unreadable once it does not.
+/// Reads a regular file from its beginning to its end while `goes_on` says so, and returns what it is, or why it is no
+/// good archive.
+///
+/// `name` is the file's name, of which the extensions count: a `.gz` must be gzip, in a `.tar.gz` must be a whole
+/// tar. A compressed file is recognised by its first bytes, too. `kind` is what the content is known to be.
+/// Memory is bounded by the decoders' windows, at most about 130 MiB.
 pub(crate) fn examine_while(
     file: File,
     name: &str,

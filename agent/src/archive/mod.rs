@@ -18,11 +18,13 @@ mod text_ends;
 mod walk;
 
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 
 pub(crate) use check::{CheckFacts, StreamCheck};
 pub(crate) use compression::Compression;
 pub(crate) use damage::Damage;
 pub(crate) use digest::Digest;
-pub(crate) use examine::{examine, examine_while};
+#[cfg(test)]
+pub(crate) use examine::examine;
+pub(crate) use examine::{Examined, examine_while};
 pub(crate) use kind::{Kind, UnknownKind};

@@ -13,8 +13,6 @@ use crate::files;
 
 /// The format that this version writes. A reader refuses one that it does not know.
 const FORMAT: u32 = 1;
-/// The largest manifest that is read: 100,000 archives and facts.
-const LIMIT: u64 = 256 << 20;
 
 /// What a backup is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,6 +87,8 @@ pub(crate) struct ScriptRecord {
 impl Manifest {
     /// The format that this version writes.
     pub(crate) const FORMAT: u32 = FORMAT;
+    /// The largest manifest that is read, in bytes: 100,000 archives and facts.
+    pub(super) const LIMIT: u64 = 256 << 20;
 
     /// Reads the manifest of the backup in `folder`.
     ///
@@ -101,21 +101,29 @@ impl Manifest {
     /// Does what [`Manifest::read`] does, and returns the SHA-256 of the file too.
     pub(crate) fn read_hashed(folder: &Path) -> Result<(Self, String), Error> {
         let path = folder.join(MANIFEST);
-        let text = files::read_text(&path, LIMIT)?
+        let text = files::read_text(&path, Self::LIMIT)?
             .ok_or_else(|| Error::program(format!("`{}` is missing", path.display())))?;
-        let manifest: Self = serde_json::from_str(&text)
-            .map_err(|cause| Error::program(format!("`{}` cannot be understood: {cause}", path.display())))?;
+        let manifest = Self::parse(text.as_bytes(), &path.display().to_string())?;
+        let mut digest = Digest::default();
+        digest.update(text.as_bytes());
+        Ok((manifest, digest.hex()))
+    }
+
+    /// Parses the manifest that lies at `place`.
+    ///
+    /// # Errors
+    /// What is no manifest, or was written by a later version.
+    pub(crate) fn parse(text: &[u8], place: &str) -> Result<Self, Error> {
+        let manifest: Self = serde_json::from_slice(text)
+            .map_err(|cause| Error::program(format!("`{place}` cannot be understood: {cause}")))?;
         if manifest.format > FORMAT {
             return Err(Error::program(format!(
-                "`{}` has the format {}, later than ours",
-                path.display(),
+                "`{place}` has the format {}, later than ours",
                 manifest.format
             ))
             .hint("A later version of batt wrote it; use that one."));
         }
-        let mut digest = Digest::default();
-        digest.update(text.as_bytes());
-        Ok((manifest, digest.hex()))
+        Ok(manifest)
     }
 
     /// Returns the backup's id.

@@ -24,7 +24,9 @@ pub(crate) use places::{places, remember_place};
 pub(crate) use presence::{Found, present};
 pub(crate) use publish::{Place, clean_up, publish};
 pub(crate) use rebuild::{Rebuilt, load, rebuild};
-pub(crate) use verify::{digest_of, sum_line, verify};
+#[allow(unused_imports, reason = "a restore verifies first")]
+pub(crate) use verify::verify;
+pub(crate) use verify::{Expected, Verification, digest_of, sum_line, verify_while};
 
 /// The file of a backup that says what it is.
 pub(crate) const MANIFEST: &str = "manifest.json";

@@ -168,6 +168,14 @@ fn everyday_commands() -> Vec<Command> {
                     .long("all")
                     .action(ArgAction::SetTrue)
                     .help("every backup, not the newest of each service"),
+            )
+            .arg(
+                Arg::new("from")
+                    .long("from")
+                    .value_name("PATH")
+                    .value_parser(clap::value_parser!(std::path::PathBuf))
+                    .conflicts_with_all(["services", "all"])
+                    .help("the backup in this folder, of whatever host; needs no home"),
             ),
         Command::new("runs").about("List the runs that are kept"),
         Command::new("logs")

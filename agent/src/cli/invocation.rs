@@ -59,6 +59,7 @@ pub(crate) enum Action {
         services: Vec<Service>,
         all: bool,
     },
+    VerifyFolder(PathBuf),
     Runs,
     Logs {
         run: Option<RunId>,
@@ -229,9 +230,12 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
             new_id: inner.get_flag("new-id"),
         },
         "backups" => Action::Backups(services(inner)?),
-        "verify" => Action::Verify {
-            services: services(inner)?,
-            all: inner.get_flag("all"),
+        "verify" => match inner.get_one::<PathBuf>("from") {
+            Some(folder) => Action::VerifyFolder(folder.clone()),
+            None => Action::Verify {
+                services: services(inner)?,
+                all: inner.get_flag("all"),
+            },
         },
         "runs" => Action::Runs,
         "logs" => logs(inner)?,

@@ -54,6 +54,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Init { new_id } => init::init(&home, new_id, console),
         Action::Backups(services) => backups::backups(&home, output, &services, console),
         Action::Verify { services, all } => verify::verify(&home, output, &services, all, console),
+        Action::VerifyFolder(folder) => verify::verify_folder(&home, output, &folder, console),
         Action::Runs => runs::runs(&home, output, console),
         Action::Logs { run, service } => logs::logs(&home, run, service, console),
         Action::Attach(run) => run::attach(&home, output, &run, console),
