@@ -32,6 +32,7 @@ const MOST_UNKNOWN: usize = 10_000;
 /// One line of the catalogue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "kebab-case")]
+#[allow(clippy::large_enum_variant, reason = "a line lives as long as it is written")]
 pub(crate) enum Line {
     /// A backup was published, or found on the disk.
     Published(Entry),

@@ -124,7 +124,15 @@ impl Entry {
                 .as_ref()
                 .filter(|drill| drill.proven)
                 .map(|drill| drill.at),
+            drill_failed: self
+                .drill
+                .as_ref()
+                .filter(|drill| !drill.proven)
+                .map(|drill| drill.at),
             state: self.state,
+            accepted: self.accepted,
+            pinned: false,
+            kept_by: None,
         }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) use marks::Mark;
 pub(crate) use places::{places, remember_place};
 pub(crate) use presence::{Found, present};
 pub(crate) use publish::{Place, clean_up, publish};
-pub(crate) use rebuild::{Rebuilt, load, rebuild};
+pub(crate) use rebuild::{load, rebuild};
 #[allow(unused_imports, reason = "a restore verifies first")]
 pub(crate) use verify::verify;
 pub(crate) use verify::{Expected, Verification, digest_of, sum_line, verify_while};

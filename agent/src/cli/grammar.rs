@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use batt_protocol::EXIT_TABLE;
 use clap::{Arg, ArgAction, Command};
 
+use super::keeping;
 use crate::script::{ItemOption, OptionOwner};
 
 /// The options for items, by name.
@@ -27,6 +28,7 @@ pub(crate) fn command(items: &ItemOptions) -> Command {
         .args(run_arguments())
         .args(items.values().map(|(option, owner)| item_argument(option, owner)));
     root.subcommands(everyday_commands())
+        .subcommands(keeping::commands())
         .subcommands(script_commands())
         .subcommands(inner_commands())
 }
@@ -78,13 +80,13 @@ fn run_arguments() -> [Arg; 5] {
     ]
 }
 
-fn path_argument() -> Arg {
+pub(super) fn path_argument() -> Arg {
     Arg::new("path").long("path").value_name("PATTERN").help(
         "where backups go, with the conversions of strftime and `{host}` [default: /opt/backup/%Y/%m/%d]",
     )
 }
 
-fn wait_argument() -> Arg {
+pub(super) fn wait_argument() -> Arg {
     Arg::new("wait")
         .long("wait")
         .value_name("DURATION")
@@ -117,7 +119,7 @@ pub(crate) fn item_id(option: &str) -> String {
     format!("item:{option}")
 }
 
-fn services_argument(help: &'static str) -> Arg {
+pub(super) fn services_argument(help: &'static str) -> Arg {
     Arg::new("services")
         .value_name("SERVICE")
         .num_args(0..)
@@ -157,9 +159,6 @@ fn everyday_commands() -> Vec<Command> {
                     .action(ArgAction::SetTrue)
                     .help("give this host a new id: for the clone of a machine"),
             ),
-        Command::new("backups")
-            .about("Show what is published")
-            .arg(services_argument("only of these services")),
         Command::new("verify")
             .about("Read backups again: hashes and formats")
             .arg(services_argument("only of these services"))

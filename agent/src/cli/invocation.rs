@@ -9,6 +9,7 @@ use batt_protocol::{Error, RunId, Service, ServiceRequest, parse_duration};
 use clap::ArgMatches;
 
 use super::grammar::{self, ItemOptions};
+use super::keeping::{self, PurgeRequest, Shown};
 use crate::home::Home;
 use crate::pattern::Pattern;
 use crate::process::LaunchRequest;
@@ -54,7 +55,13 @@ pub(crate) enum Action {
     Init {
         new_id: bool,
     },
-    Backups(Vec<Service>),
+    Backups(Shown),
+    Purge(PurgeRequest),
+    /// Pins the backup of this id, or unpins it.
+    Pin {
+        id: String,
+        pinned: bool,
+    },
     Verify {
         services: Vec<Service>,
         all: bool,
@@ -229,7 +236,12 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "init" => Action::Init {
             new_id: inner.get_flag("new-id"),
         },
-        "backups" => Action::Backups(services(inner)?),
+        "backups" => Action::Backups(keeping::shown(inner, services(inner)?, path(inner)?)),
+        "purge" => Action::Purge(keeping::purge_request(inner, services(inner)?, path(inner)?)?),
+        "pin" | "unpin" => Action::Pin {
+            id: text(inner, "id").unwrap_or_default(),
+            pinned: name == "pin",
+        },
         "verify" => match inner.get_one::<PathBuf>("from") {
             Some(folder) => Action::VerifyFolder(folder.clone()),
             None => Action::Verify {

@@ -4,6 +4,8 @@
 
 mod grammar;
 mod invocation;
+mod keeping;
 
 pub(crate) use grammar::command;
 pub(crate) use invocation::{Action, Format, Invocation, Listing, Output, parse};
+pub(crate) use keeping::{PurgeRequest, Shown};

@@ -20,8 +20,8 @@ use crate::lock::{self, Lock};
 use crate::pattern::Pattern;
 use crate::retention::Rules;
 use crate::run_folder::RunFolder;
-pub(crate) use clock::{Clock, believe, remember_clock, require_steady};
-pub(crate) use decision::{AHEAD, Candidate, Decision, Keep, counts, decide};
+pub(crate) use clock::{Clock, remember_clock, require_steady};
+pub(crate) use decision::{AHEAD, Candidate, Decision, decide};
 use remove::Removing;
 
 /// What every purge of one call shares.
@@ -129,6 +129,15 @@ impl<'a> Purge<'a> {
                  backups alone.",
             )),
         }
+    }
+
+    /// Believes the clock, because a person says that it is right, and that these backups from the future are no fault of
+    /// it.
+    ///
+    /// # Errors
+    /// A disk that does not take it.
+    pub(crate) fn believe(&self, ahead: &BTreeSet<String>) -> Result<(), Error> {
+        clock::believe(self.home, &self.clock, ahead.clone())
     }
 
     /// Returns the ids of backups that are dated ahead of the clock.

@@ -6,6 +6,7 @@ mod look_ahead;
 mod plan;
 mod process_names;
 mod recovery;
+mod retention;
 mod runner;
 mod service;
 

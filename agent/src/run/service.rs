@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use batt_protocol::text::count;
@@ -13,7 +14,7 @@ use chrono::{DateTime, Utc};
 use super::judge::{self, Judged};
 use super::plan::PlannedService;
 use super::process_names::ProcessNames;
-use super::{Events, Plan};
+use super::{Events, Plan, retention};
 use crate::backup::{
     self, Catalogue, Destination, Entry, GUIDE, Line, MANIFEST, Manifest, Place, SUMS, ScriptRecord, Staging,
     restore_guide, sum_line,
@@ -41,6 +42,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) host_id: &'a str,
     /// The running agent, for scripts to call.
     pub(super) agent: &'a Path,
+    /// Set when earlier backups could not be purged.
+    pub(super) purge_failed: &'a AtomicBool,
 }
 
 /// Why a service did not succeed.
@@ -110,7 +113,7 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
     if around.cancellation.is_requested() {
         return Err(not_started());
     }
-    let _lock = locked?;
+    let held = locked?;
     let script = home.script(service.name());
     trust::require_trusted(&script)?;
     require_startable(&script)?;
@@ -123,7 +126,10 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
         .last(service, &planned.items)
         .map(|entry| entry.bytes);
     let destination = Destination::open(&plan.path)?;
-    require_room(plan, &destination, expected)?;
+    if let Err(no_room) = require_room(plan, &destination, expected) {
+        retention::make_room(around, planned, &held, no_room)?;
+        require_room(plan, &destination, expected)?;
+    }
     let staging = Staging::create(&destination, service, &plan.run)?;
     around.events.emit(EventKind::ServiceStarted {
         service: service.clone(),
@@ -176,6 +182,7 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
     if let Err(error) = remembered {
         warnings.push(error.to_string());
     }
+    warnings.extend(retention::purge(around, planned, &held));
     Ok(Published {
         place,
         bytes: manifest.bytes(),

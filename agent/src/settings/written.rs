@@ -9,6 +9,8 @@ use batt_protocol::text::suggestion;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::retention::WrittenRetention;
+
 /// The file, before it is interpreted.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +24,7 @@ pub(super) struct Written {
     pub(super) defaults: WrittenService,
     #[serde(default)]
     pub(super) service: BTreeMap<Spanned<String>, WrittenService>,
-    retention: Option<Spanned<toml::Table>>,
+    pub(super) retention: Option<Spanned<WrittenRetention>>,
     hooks: Option<Spanned<toml::Table>>,
 }
 
@@ -36,17 +38,16 @@ pub(super) struct WrittenService {
     pub(super) max_age: Option<Spanned<String>>,
     pub(super) nice: Option<Spanned<i64>>,
     max_shrink: Option<Spanned<toml::Value>>,
-    retention: Option<Spanned<toml::Table>>,
+    pub(super) retention: Option<Spanned<WrittenRetention>>,
     hooks: Option<Spanned<toml::Table>>,
 }
 
 impl Written {
     /// Refuses keys that later versions honour: a promise that is not kept must not stand in a file.
     pub(super) fn refuse_unhonoured(&self) -> Result<(), Problem> {
-        let mut found = vec![span("retention", &self.retention), span("hooks", &self.hooks)];
+        let mut found = vec![span("hooks", &self.hooks)];
         for section in std::iter::once(&self.defaults).chain(self.service.values()) {
             found.push(span("max_shrink", &section.max_shrink));
-            found.push(span("retention", &section.retention));
             found.push(span("hooks", &section.hooks));
         }
         match found.into_iter().flatten().next() {
