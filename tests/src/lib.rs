@@ -12,4 +12,6 @@ pub mod fleet;
 pub mod host;
 pub mod lab;
 pub mod process;
+pub mod published;
 pub mod server;
+pub mod triple;

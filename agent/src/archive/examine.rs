@@ -8,7 +8,7 @@ use super::compression::Inside;
 use super::{CheckFacts, Compression, Damage, Digest, Kind};
 
 /// Large enough that reading costs few calls, small beside what a decoder takes.
-const BUFFER: usize = 256 << 10;
+pub(super) const BUFFER: usize = 256 << 10;
 
 /// A file that is whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,17 +164,17 @@ fn walk(content: &mut dyn Read, kind: Option<Kind>) -> io::Result<Walked> {
 }
 
 /// The file, hashed as it is read.
-struct Source<'a> {
-    file: File,
-    goes_on: &'a dyn Fn() -> bool,
-    digest: Digest,
-    bytes: u64,
-    failure: Option<String>,
+pub(super) struct Source<'a> {
+    pub(super) file: File,
+    pub(super) goes_on: &'a dyn Fn() -> bool,
+    pub(super) digest: Digest,
+    pub(super) bytes: u64,
+    pub(super) failure: Option<String>,
 }
 
 impl Source<'_> {
     /// Reads the first bytes, fewer than asked for only where the file ends.
-    fn head(&mut self) -> io::Result<io::Cursor<Vec<u8>>> {
+    pub(super) fn head(&mut self) -> io::Result<io::Cursor<Vec<u8>>> {
         let mut head = Vec::new();
         self.by_ref()
             .take(Compression::MAGIC as u64)

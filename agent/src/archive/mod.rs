@@ -15,6 +15,7 @@ mod rdb;
 mod sqlite;
 mod tar;
 mod text_ends;
+mod unpack;
 mod walk;
 
 #[cfg(test)]
@@ -28,3 +29,4 @@ pub(crate) use digest::Digest;
 pub(crate) use examine::examine;
 pub(crate) use examine::{Examined, examine_while};
 pub(crate) use kind::{Kind, UnknownKind};
+pub(crate) use unpack::{UnpackError, unpack};

@@ -78,8 +78,13 @@ impl Entry {
         })
     }
 
-    /// Tells whether it counts: whole, read again, complete, and as it was expected.
+    /// Tells whether it counts: whole, read again, complete, as it was expected, and not shown to be bad by a drill.
     pub(crate) fn counts(&self) -> bool {
+        self.is_sound() && self.drill.as_ref().is_none_or(|drill| drill.proven)
+    }
+
+    /// Tells whether it is whole, read again, complete and as it was expected, whatever a drill said.
+    pub(crate) fn is_sound(&self) -> bool {
         let expected = match self.state {
             BackupState::Good => true,
             BackupState::Partial => false,

@@ -75,6 +75,13 @@ pub(crate) struct ArchiveRecord {
     pub(crate) content: BTreeMap<String, String>,
 }
 
+impl ArchiveRecord {
+    /// Returns the name by which it is asked for: that it was stored under, or that of its file.
+    pub(crate) fn called(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.file)
+    }
+}
+
 /// The script that made a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ScriptRecord {
@@ -129,6 +136,16 @@ impl Manifest {
     /// Returns the backup's id.
     pub(crate) fn id(&self) -> String {
         format!("{}.{}", self.run, self.service)
+    }
+
+    /// Returns the archive that was stored under a name, else the one whose file has it.
+    pub(crate) fn archive_named(&self, name: &str) -> Option<&ArchiveRecord> {
+        let named = |archive: &&ArchiveRecord| archive.name.as_deref() == Some(name);
+        let filed = |archive: &&ArchiveRecord| archive.file == name;
+        self.archives
+            .iter()
+            .find(named)
+            .or_else(|| self.archives.iter().find(filed))
     }
 
     /// Returns the bytes of all archives.

@@ -24,9 +24,14 @@ pub(crate) use places::{places, remember_place};
 pub(crate) use presence::{Found, present};
 pub(crate) use publish::{Place, clean_up, publish};
 pub(crate) use rebuild::{load, rebuild};
-#[allow(unused_imports, reason = "a restore verifies first")]
-pub(crate) use verify::verify;
-pub(crate) use verify::{Expected, Verification, digest_of, sum_line, verify_while};
+pub(crate) use verify::{
+    Expected, Verification, digest_of, open_archive, sum_line, verify_chosen, verify_while,
+};
+
+#[cfg(test)]
+pub(crate) fn example_manifest(archives: &[&str]) -> Manifest {
+    manifest::tests::manifest("20260131T023000Z-00000a", &[], archives)
+}
 
 /// The file of a backup that says what it is.
 pub(crate) const MANIFEST: &str = "manifest.json";

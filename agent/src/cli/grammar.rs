@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use batt_protocol::EXIT_TABLE;
+use batt_protocol::{EXIT_TABLE, Error, ServiceName};
 use clap::{Arg, ArgAction, Command};
 
 use super::keeping;
+use super::restore;
 use crate::script::{ItemOption, OptionOwner};
 
 /// The options for items, by name.
@@ -29,6 +30,7 @@ pub(crate) fn command(items: &ItemOptions) -> Command {
         .args(items.values().map(|(option, owner)| item_argument(option, owner)));
     root.subcommands(everyday_commands())
         .subcommands(keeping::commands())
+        .subcommands(restore::commands(items))
         .subcommands(script_commands())
         .subcommands(inner_commands())
 }
@@ -93,7 +95,7 @@ pub(super) fn wait_argument() -> Arg {
         .help("wait this long for a lock that another run holds: `10m`")
 }
 
-fn item_argument(option: &ItemOption, owner: &OptionOwner) -> Arg {
+pub(super) fn item_argument(option: &ItemOption, owner: &OptionOwner) -> Arg {
     let help = match owner {
         OptionOwner::One(_) => option.help.clone(),
         OptionOwner::Many(services) => {
@@ -112,6 +114,24 @@ fn item_argument(option: &ItemOption, owner: &OptionOwner) -> Arg {
         .allow_hyphen_values(true)
         .help_heading("Items")
         .help(help)
+}
+
+/// Returns the one service that an option for items belongs to.
+///
+/// # Errors
+/// An option that several claim.
+pub(super) fn only_owner<'a>(option: &str, owner: &'a OptionOwner) -> Result<&'a ServiceName, Error> {
+    match owner {
+        OptionOwner::One(service) => Ok(service),
+        OptionOwner::Many(services) => {
+            let names: Vec<String> = services.iter().map(ToString::to_string).collect();
+            Err(Error::usage(format!(
+                "the option `--{option}` is claimed by {}",
+                batt_protocol::text::list_and(&names)
+            ))
+            .hint("Give one of the scripts an option of its own in its `# batt: option` line."))
+        }
+    }
 }
 
 /// Returns the id of an option for items.
@@ -220,6 +240,10 @@ fn script_commands() -> Vec<Command> {
             )
             .arg(raw_argument("name", "NAME", "the archive's name").required(true))
             .arg(trailing_command()),
+        Command::new("load")
+            .about("For scripts: hand an archive of a backup to a command, verified")
+            .arg(raw_argument("name", "NAME", "the name it was stored under").required(true))
+            .arg(trailing_command()),
         Command::new("record")
             .about("For scripts: record a fact about the content")
             .arg(
@@ -287,6 +311,11 @@ fn inner_commands() -> Vec<Command> {
                     .allow_negative_numbers(true)
                     .value_parser(clap::value_parser!(i32)),
             )
+            .arg(
+                Arg::new("memory")
+                    .long("memory")
+                    .value_parser(clap::value_parser!(u64)),
+            )
             .arg(trailing_command()),
     ]
 }
@@ -309,7 +338,9 @@ mod tests {
         }
         let options: Vec<&str> = root.get_arguments().filter_map(Arg::get_long).collect();
         assert!(options.len() > 4);
-        for option in options {
+        let restore = root.find_subcommand("restore").unwrap();
+        let of_restore = restore.get_arguments().filter_map(Arg::get_long);
+        for option in options.into_iter().chain(of_restore) {
             assert!(OPTIONS.contains(&option), "{option}");
         }
     }

@@ -3,13 +3,16 @@
 mod backups;
 mod cancel;
 mod check;
+mod drill;
 mod enable;
 mod init;
 mod list;
+mod live_log;
 mod logs;
 mod manual;
 mod pin;
 mod purge;
+mod restore;
 mod run;
 mod runs;
 mod script;
@@ -68,6 +71,9 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Supervise(run) => supervise::supervise(&home, &run),
         Action::Launch(request) => match process::launch(&request)? {},
         Action::Store { check, name, command } => script::store(check.as_deref(), name, command),
+        Action::Load { name, command } => script::load(name, command),
+        Action::Restore(request) => restore::restore(&home, output, request, console),
+        Action::Drill(request) => drill::drill(&home, output, &request, console),
         Action::Record { of, fact } => script::record(of, fact),
         Action::Completions(shell) => manual::completions(&home, shell, console),
         Action::Man => manual::man(&home, console),

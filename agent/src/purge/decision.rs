@@ -131,11 +131,6 @@ impl fmt::Display for Removal {
     }
 }
 
-/// Tells whether a backup counts: it fills slots, and outlives others.
-pub(crate) fn counts(entry: &Entry) -> bool {
-    entry.counts() && entry.drill.as_ref().is_none_or(|drill| drill.proven)
-}
-
 /// Decides on every candidate; the decisions stand in the order of the candidates.
 ///
 /// `zone` tells the offset of local time, in which periods begin and end, where a backup has not recorded its own.
@@ -171,7 +166,7 @@ pub(crate) fn decide(
         .iter()
         .filter_map(|(key, members)| {
             let mut entries = members.iter().map(|index| candidates[*index].entry);
-            Some((key.clone(), entries.find(|entry| counts(entry))?))
+            Some((key.clone(), entries.find(|entry| entry.counts())?))
         })
         .collect();
     let mut removals: Vec<Removal> = candidates.iter().map(|_| Removal::NoRule).collect();
@@ -187,7 +182,7 @@ pub(crate) fn decide(
             newest: newest.get(key).map(|entry| entry.time),
         };
         group.apply(&entries, zone, &mut keeps, &mut removals);
-        for (index, entry) in entries.iter().filter(|(_, entry)| !counts(entry)) {
+        for (index, entry) in entries.iter().filter(|(_, entry)| !entry.counts()) {
             let outlived = newest
                 .iter()
                 .filter(|(other, _)| other.0 == key.0 && covers(&other.1, &key.1))
@@ -249,10 +244,10 @@ fn protect(entries: &[(usize, &Entry)], keeps: &mut [Vec<Keep>]) {
             keeps[*index].push(keep);
         }
     };
+    first(&Entry::is_sound, Keep::LastVerified);
     first(&Entry::counts, Keep::LastVerified);
-    first(&counts, Keep::LastVerified);
     first(&proven, Keep::LastDrilled);
-    first(&|entry| proven(entry) && counts(entry), Keep::LastDrilled);
+    first(&|entry| proven(entry) && entry.counts(), Keep::LastDrilled);
 }
 
 /// The rules, as they hold for one group.
@@ -273,7 +268,7 @@ impl Group<'_> {
         removals: &mut [Removal],
     ) {
         let mut seen: BTreeMap<Period, BTreeSet<String>> = BTreeMap::new();
-        let counting = entries.iter().filter(|(_, entry)| counts(entry));
+        let counting = entries.iter().filter(|(_, entry)| entry.counts());
         for (place, (index, entry)) in counting.enumerate() {
             let mut kept = Vec::new();
             if (place as u64) < u64::from(self.rules.keep_last.unwrap_or(0)) {

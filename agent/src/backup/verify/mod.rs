@@ -17,7 +17,7 @@ use std::path::Path;
 
 use batt_protocol::text::quoted;
 
-use super::{GUIDE, MANIFEST, Manifest, SUMS};
+use super::{ArchiveRecord, GUIDE, MANIFEST, Manifest, SUMS};
 use crate::archive;
 use damages::Damages;
 use folder::BackupFolder;
@@ -46,8 +46,8 @@ pub(crate) struct Expected<'a> {
 }
 
 /// Reads the backup in `folder` again.
-#[allow(dead_code, reason = "a restore verifies first")]
-pub(crate) fn verify(folder: &Path) -> Verification {
+#[cfg(test)]
+fn verify(folder: &Path) -> Verification {
     // It goes on whatever comes, so it always ends with an answer.
     verify_while(folder, None, &|| true).unwrap_or_else(|| Verification {
         id: None,
@@ -63,6 +63,16 @@ pub(crate) fn verify_while(
     folder: &Path,
     expected: Option<Expected<'_>>,
     goes_on: &dyn Fn() -> bool,
+) -> Option<Verification> {
+    verify_chosen(folder, expected, goes_on, &|_| true)
+}
+
+/// Does what [`verify_while`] does, and reads of the archives only those that are chosen.
+pub(crate) fn verify_chosen(
+    folder: &Path,
+    expected: Option<Expected<'_>>,
+    goes_on: &dyn Fn() -> bool,
+    chosen: &dyn Fn(&ArchiveRecord) -> bool,
 ) -> Option<Verification> {
     let mut damages = Damages::default();
     let opened = match BackupFolder::open(folder) {
@@ -89,6 +99,9 @@ pub(crate) fn verify_while(
             for record in &manifest.archives {
                 if !known.insert(&record.file) {
                     damages.push(format!("`{MANIFEST}` names {} twice", quoted(&record.file)));
+                    continue;
+                }
+                if !chosen(record) {
                     continue;
                 }
                 archive_file::check(
@@ -119,6 +132,15 @@ pub(crate) fn verify_while(
     }
     opened.report_others(&known, goes_on, &mut damages);
     goes_on().then(|| damages.verification(papers.manifest.as_ref()))
+}
+
+/// Opens an archive of a backup by what its manifest says, which others may have written: never out of the backup's folder,
+/// never through a link, never waiting on what is no file.
+///
+/// # Errors
+/// Why not, with the file's name.
+pub(crate) fn open_archive(folder: &Path, file: &str) -> Result<File, String> {
+    BackupFolder::open(folder)?.file(file)
 }
 
 /// Returns the SHA-256 of a file's content.
