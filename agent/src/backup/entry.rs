@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::identity::{Identity, Seen};
-use super::{Manifest, Mark, marks};
+use super::{Manifest, Mark, marks, removal_name};
 
 /// One backup that was published, and what is known of it since.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,6 +107,12 @@ impl Entry {
     pub(crate) fn is_there(&self) -> bool {
         let unchanged = self.seen.as_ref().is_some_and(|seen| seen.is_there(&self.path));
         unchanged || self.look().is_some()
+    }
+
+    /// Tells whether a purge has taken it out of sight and not deleted all of it yet: it is none any more.
+    pub(crate) fn is_being_removed(&self) -> bool {
+        let hidden = removal_name(&self.service, &self.run);
+        std::fs::symlink_metadata(self.path.with_file_name(hidden)).is_ok()
     }
 
     /// Reads the manifest at its path, and returns what to remember of it when it is that of this very backup.

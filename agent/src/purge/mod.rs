@@ -5,14 +5,13 @@ mod decision;
 mod remove;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use batt_protocol::{Error, EventKind, ExitCode, RunId, Service};
 use chrono::{DateTime, FixedOffset, Local, Offset, Utc};
 
-use crate::backup::{self, Catalogue, Entry, Found, present, removal_name};
+use crate::backup::{self, Catalogue, Entry, Found, present};
 use crate::cancellation::Cancellation;
 use crate::home::Home;
 use crate::host;
@@ -249,10 +248,8 @@ pub(crate) fn finish_interrupted(home: &Home, catalogue: &Catalogue) -> Result<(
 
 /// Returns the backups of which something is still there, out of sight.
 fn left_behind(catalogue: &Catalogue) -> impl Iterator<Item = &Entry> {
-    catalogue.entries().chain(catalogue.removed()).filter(|entry| {
-        let hidden = removal_name(&entry.service, &entry.run);
-        fs::symlink_metadata(entry.path.with_file_name(hidden)).is_ok()
-    })
+    let all = catalogue.entries().chain(catalogue.removed());
+    all.filter(|entry| entry.is_being_removed())
 }
 
 /// Returns the offset that this machine's local time had, or will have, at a time.

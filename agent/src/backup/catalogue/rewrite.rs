@@ -8,7 +8,6 @@ use batt_protocol::Error;
 
 use super::{Catalogue, Line};
 use crate::backup::Entry;
-use crate::backup::removal_name;
 use crate::home::Home;
 use crate::{files, lock};
 
@@ -50,7 +49,7 @@ pub(crate) fn rewrite(home: &Home, add: Vec<Entry>) -> Result<Option<PathBuf>, E
     }
     // What a crash left of a removal is found by these.
     for (entry, at) in catalogue.removed {
-        if is_left_behind(&entry) {
+        if entry.is_being_removed() {
             let id = entry.id();
             lines.push(Line::Published(entry));
             lines.push(Line::Removed { id, at });
@@ -68,12 +67,6 @@ pub(crate) fn rewrite(home: &Home, add: Vec<Entry>) -> Result<Option<PathBuf>, E
     }
     files::replace(&path, &text, 0o600)?;
     Ok(set_aside)
-}
-
-/// Tells whether something of a removed backup is still there, out of sight.
-fn is_left_behind(entry: &Entry) -> bool {
-    let folder = entry.path.parent().unwrap_or(Path::new("/"));
-    fs::symlink_metadata(folder.join(removal_name(&entry.service, &entry.run))).is_ok()
 }
 
 /// Leaves out what was replaced at its place so long ago that nobody compares with it any more. The newest of each place
