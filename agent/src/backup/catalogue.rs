@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use rewrite::{is_wordy, rewrite};
 
 use super::identity::Seen;
-use super::{Drill, Entry};
+use super::{Drill, Entry, Manifest};
 use crate::home::Home;
 use crate::{files, lock};
 
@@ -144,6 +144,14 @@ impl Catalogue {
         self.entries()
             .rev()
             .find(|entry| entry.service == *service && entry.items == items && entry.counts())
+    }
+
+    /// Returns the manifest of the newest backup of the same items of a service that counts and is there.
+    pub(crate) fn last_manifest(&self, service: &Service, items: &[String]) -> Option<Manifest> {
+        self.entries()
+            .rev()
+            .filter(|entry| entry.service == *service && entry.items == items && entry.counts())
+            .find_map(Entry::manifest)
     }
 }
 

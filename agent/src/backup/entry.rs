@@ -71,7 +71,7 @@ impl Entry {
             time: manifest.started,
             state: manifest.state,
             manifest_sha256,
-            verified: Some(manifest.ended),
+            verified: manifest.verified.then_some(manifest.ended),
             drill: None,
             accepted: accepted.map(|marked| marked.at),
             seen,
@@ -80,11 +80,11 @@ impl Entry {
 
     /// Tells whether it counts: whole, read again, complete, as it was expected, and not shown to be bad by a drill.
     pub(crate) fn counts(&self) -> bool {
-        self.is_sound() && self.drill.as_ref().is_none_or(|drill| drill.proven)
+        self.can_be_drilled() && self.drill.as_ref().is_none_or(|drill| drill.proven)
     }
 
-    /// Tells whether it is whole, read again, complete and as it was expected, whatever a drill said.
-    pub(crate) fn is_sound(&self) -> bool {
+    /// Tells whether it counts but for what its last drill told.
+    pub(crate) fn can_be_drilled(&self) -> bool {
         let expected = match self.state {
             BackupState::Good => true,
             BackupState::Partial => false,
@@ -119,6 +119,12 @@ impl Entry {
     pub(crate) fn look(&self) -> Option<Seen> {
         let (identity, seen) = Identity::read(&self.path).ok()?;
         (identity.run == self.run && identity.service == self.service).then_some(seen)
+    }
+
+    /// Returns its manifest, when it is there as it was published.
+    pub(crate) fn manifest(&self) -> Option<Manifest> {
+        let (manifest, sha256) = Manifest::read_hashed(&self.path).ok()?;
+        (sha256 == self.manifest_sha256).then_some(manifest)
     }
 
     /// Returns the line of `batt backups`.

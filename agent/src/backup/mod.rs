@@ -18,6 +18,8 @@ pub(crate) use destination::{Destination, MOST_DEPTH, Staging, open_file, remova
 pub(crate) use entry::{Drill, Entry};
 pub(crate) use guide::restore_guide;
 pub(crate) use identity::Identity;
+#[cfg(test)]
+pub(crate) use manifest::tests::manifest as manifest_of;
 pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};
 pub(crate) use marks::Mark;
 pub(crate) use places::{places, remember_place};

@@ -55,6 +55,8 @@ pub(crate) enum Action {
     Init {
         new_id: bool,
     },
+    /// The id of a backup.
+    Accept(String),
     Backups(Shown),
     Purge(PurgeRequest),
     /// Pins the backup of this id, or unpins it.
@@ -245,6 +247,7 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "init" => Action::Init {
             new_id: inner.get_flag("new-id"),
         },
+        "accept" => Action::Accept(text(inner, "id").ok_or_else(|| Error::usage("no backup was named"))?),
         "backups" => Action::Backups(keeping::shown(inner, services(inner)?, path(inner)?)),
         "purge" => Action::Purge(keeping::purge_request(inner, services(inner)?, path(inner)?)?),
         "pin" | "unpin" => Action::Pin {

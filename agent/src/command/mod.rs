@@ -1,5 +1,6 @@
 //! What each command does: one file a command.
 
+mod accept;
 mod backups;
 mod cancel;
 mod check;
@@ -57,6 +58,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Enable(services) => enable::enable(&home, &services, console),
         Action::Disable(services) => enable::disable(&home, &services, console),
         Action::Init { new_id } => init::init(&home, new_id, console),
+        Action::Accept(id) => accept::accept(&home, &id, console),
         Action::Backups(shown) => backups::backups(&home, output, &shown, console),
         Action::Purge(request) => purge::purge(&home, output, &request, console),
         Action::Pin { id, pinned } => pin::pin(&home, &id, pinned, console),

@@ -244,7 +244,7 @@ fn protect(entries: &[(usize, &Entry)], keeps: &mut [Vec<Keep>]) {
             keeps[*index].push(keep);
         }
     };
-    first(&Entry::is_sound, Keep::LastVerified);
+    first(&Entry::can_be_drilled, Keep::LastVerified);
     first(&Entry::counts, Keep::LastVerified);
     first(&proven, Keep::LastDrilled);
     first(&|entry| proven(entry) && entry.counts(), Keep::LastDrilled);

@@ -1,5 +1,7 @@
 //! Settings of batt itself: `conf/batt.toml`, as written and as meant.
 
+mod drill;
+mod gates;
 mod retention;
 mod written;
 
@@ -14,6 +16,8 @@ use crate::home::Home;
 use crate::pattern::Pattern;
 use crate::retention::Rules;
 use crate::trust;
+pub(crate) use drill::DrillSettings;
+pub(crate) use gates::Gates;
 use written::{Problem, Written, WrittenService};
 
 const LIMIT: u64 = 1 << 20;
@@ -48,8 +52,14 @@ pub(crate) struct ServiceSettings {
     pub(crate) max_age: Option<Duration>,
     /// How long its backups are kept; none is what is said of all.
     pub(crate) retention: Option<Rules>,
+    /// What it is held to against the last good one.
+    pub(crate) gates: Gates,
+    /// How old the last backup that was read again may be for one that is not; none: each is read again.
+    pub(crate) reread_every: Option<Duration>,
     /// How much its script gives way to others, as nice(1) counts.
     pub(crate) nice: Option<i32>,
+    /// Within which limits its restore is rehearsed.
+    pub(crate) drill: DrillSettings,
 }
 
 impl Default for Settings {
@@ -99,7 +109,7 @@ impl Settings {
             .all(Rules::is_empty)
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, Error> {
         let written: Written = toml::from_str(text).map_err(|error| Problem::from(error).show(path, text))?;
         Self::mean(written).map_err(|problem| problem.show(path, text))
     }
@@ -134,6 +144,8 @@ impl Settings {
             }
             settings.defaults.retention = Some(retention::mean(of_all.into_inner())?);
         }
+        let drill = DrillSettings::mean(written.drill)?;
+        settings.defaults.drill = settings.defaults.drill.over(&drill);
         for (name, section) in written.service {
             let service = Problem::at(&name, |text| text.parse::<Service>())?;
             settings.services.insert(service, ServiceSettings::mean(section)?);
@@ -149,6 +161,7 @@ impl ServiceSettings {
                 .map(|value| Problem::at(&value, |text| parse_duration(text)))
                 .transpose()
         };
+        let gates = Gates::mean(&written)?;
         let nice = written.nice.map(|value| {
             Problem::at(&value, |number| match number {
                 -20..=19 => Ok(*number as i32),
@@ -156,6 +169,7 @@ impl ServiceSettings {
             })
         });
         Ok(Self {
+            gates,
             items: written.items.unwrap_or_default(),
             max_duration: duration(written.max_duration)?,
             stall_timeout: duration(written.stall_timeout)?,
@@ -163,7 +177,9 @@ impl ServiceSettings {
             retention: (written.retention)
                 .map(|written| retention::mean(written.into_inner()))
                 .transpose()?,
+            reread_every: duration(written.reread_every)?,
             nice: nice.transpose()?,
+            drill: DrillSettings::mean(written.drill)?,
         })
     }
 
@@ -179,7 +195,10 @@ impl ServiceSettings {
             max_age: self.max_age.or(below.max_age),
             // As a whole: a rule of all that was not meant would remove what its own rules keep.
             retention: self.retention.clone().or_else(|| below.retention.clone()),
+            gates: self.gates.over(&below.gates),
+            reread_every: self.reread_every.or(below.reread_every),
             nice: self.nice.or(below.nice),
+            drill: self.drill.over(&below.drill),
         }
     }
 }
@@ -232,6 +251,18 @@ mod tests {
                 .starts_with("batt.toml:1:8: `%Q` in the path pattern"),
             "{error}"
         );
+        let error = parse("[service.mysql]\nmax_shrink = \"half\"\n").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("batt.toml:2:14: `half` is not a share"),
+            "{error}"
+        );
+        let error = parse("[defaults]\nemptied_rows = 0\n").unwrap_err();
+        assert!(
+            error.to_string().starts_with("batt.toml:2:16: `emptied_rows`"),
+            "{error}"
+        );
         let error = parse("[service.mysql]\nmax_duration = \"soon\"\n").unwrap_err();
         assert!(
             error
@@ -259,7 +290,34 @@ mod tests {
         assert!(settings.require_mount);
         let mysql = settings.service(&"mysql".parse().unwrap());
         assert_eq!(mysql.items, ["wordpress"]);
+        assert_eq!(mysql.reread_every, Some(Duration::from_secs(7 * 86_400)));
+        assert_eq!(mysql.gates.emptied_rows(), 500);
         assert_eq!(mysql.max_duration, Some(Duration::from_secs(6 * 3_600)));
+        assert_eq!(mysql.drill.max_duration(), Duration::from_secs(4 * 3_600));
+        assert_eq!(mysql.drill.memory(), Some(4 << 30));
+        assert_eq!(
+            mysql.retention.unwrap().to_string(),
+            "max_days = 90, keep_last = 3, keep_daily = 7, keep_weekly = 4"
+        );
+        let file = settings.service(&"file".parse().unwrap());
+        assert_eq!(file.retention.clone().unwrap().to_string(), "keep_within = \"1209600s\"");
+        assert_eq!(file.drill.max_duration(), Duration::from_secs(2 * 3_600));
+        assert_eq!(file.drill.scratch(), Path::new("/srv/scratch"));
+    }
+
+    #[test]
+    fn a_drill_has_limits_without_settings_and_none_that_cannot_be_meant() {
+        let none = DrillSettings::default();
+        assert_eq!(none.max_duration(), Duration::from_secs(6 * 3_600));
+        assert_eq!((none.memory(), none.scratch()), (None, "/var/tmp".into()));
+        for text in [
+            "memory = \"0\"",
+            "scratch = \"there\"",
+            "max_duration = \"soon\"",
+            "nice = 1",
+        ] {
+            parse(&format!("[drill]\n{text}\n")).unwrap_err();
+        }
     }
 
     #[test]
@@ -305,7 +363,6 @@ mod tests {
         for text in [
             "[service.mysql.hooks]\nfailed = [\"x\"]\n",
             "[hooks]\nfailed = [\"x\"]\n",
-            "[defaults]\nmax_shrink = \"50%\"\n",
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.message().contains("is not honoured yet"), "{error}");

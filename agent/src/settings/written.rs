@@ -9,6 +9,7 @@ use batt_protocol::text::suggestion;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::drill::WrittenDrill;
 use super::retention::WrittenRetention;
 
 /// The file, before it is interpreted.
@@ -20,6 +21,8 @@ pub(super) struct Written {
     pub(super) reserve: Option<Spanned<String>>,
     pub(super) jobs: Option<Spanned<i64>>,
     pub(super) log_limit: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) drill: WrittenDrill,
     #[serde(default)]
     pub(super) defaults: WrittenService,
     #[serde(default)]
@@ -37,8 +40,14 @@ pub(super) struct WrittenService {
     pub(super) stall_timeout: Option<Spanned<String>>,
     pub(super) max_age: Option<Spanned<String>>,
     pub(super) nice: Option<Spanned<i64>>,
-    max_shrink: Option<Spanned<toml::Value>>,
     pub(super) retention: Option<Spanned<WrittenRetention>>,
+    #[serde(default)]
+    pub(super) drill: WrittenDrill,
+    pub(super) max_shrink: Option<Spanned<String>>,
+    pub(super) max_lost: Option<Spanned<String>>,
+    pub(super) emptied_rows: Option<Spanned<i64>>,
+    pub(super) max_unchanged: Option<Spanned<String>>,
+    pub(super) reread_every: Option<Spanned<String>>,
     hooks: Option<Spanned<toml::Table>>,
 }
 
@@ -47,7 +56,6 @@ impl Written {
     pub(super) fn refuse_unhonoured(&self) -> Result<(), Problem> {
         let mut found = vec![span("hooks", &self.hooks)];
         for section in std::iter::once(&self.defaults).chain(self.service.values()) {
-            found.push(span("max_shrink", &section.max_shrink));
             found.push(span("hooks", &section.hooks));
         }
         match found.into_iter().flatten().next() {
