@@ -94,6 +94,10 @@ pub(crate) enum Action {
         /// The key and the value; none when they come as lines.
         fact: Option<(OsString, OsString)>,
     },
+    Recall {
+        of: Option<OsString>,
+        key: OsString,
+    },
     Load {
         name: OsString,
         command: Vec<OsString>,
@@ -283,6 +287,10 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "record" => Action::Record {
             of: inner.get_one::<OsString>("of").cloned(),
             fact: (!inner.get_flag("lines")).then(|| (raw(inner, "key"), raw(inner, "value"))),
+        },
+        "recall" => Action::Recall {
+            of: inner.get_one::<OsString>("of").cloned(),
+            key: raw(inner, "key"),
         },
         "completions" => match inner.get_one::<clap_complete::Shell>("shell") {
             Some(shell) => Action::Completions(*shell),

@@ -13,6 +13,7 @@ mod logs;
 mod manual;
 mod pin;
 mod purge;
+mod recall;
 mod restore;
 mod run;
 mod runs;
@@ -77,6 +78,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Restore(request) => restore::restore(&home, output, request, console),
         Action::Drill(request) => drill::drill(&home, output, &request, console),
         Action::Record { of, fact } => script::record(of, fact),
+        Action::Recall { of, key } => recall::recall(of.as_deref(), &key, console),
         Action::Completions(shell) => manual::completions(&home, shell, console),
         Action::Man => manual::man(&home, console),
         Action::Show(text) => {
