@@ -246,6 +246,13 @@ fn script_commands() -> Vec<Command> {
                     .value_name("KIND")
                     .help("what the stream must be, whole"),
             )
+            .arg(
+                Arg::new("retry")
+                    .long("retry")
+                    .value_name("N")
+                    .value_parser(clap::value_parser!(u8))
+                    .help("run the command again, N times at most, when it ends with 75"),
+            )
             .arg(raw_argument("name", "NAME", "the archive's name").required(true))
             .arg(trailing_command()),
         Command::new("load")

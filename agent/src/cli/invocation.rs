@@ -86,6 +86,7 @@ pub(crate) enum Action {
     Launch(LaunchRequest),
     Store {
         check: Option<String>,
+        retries: u8,
         name: OsString,
         command: Vec<OsString>,
     },
@@ -275,6 +276,7 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "launch" => launch(inner)?,
         "store" => Action::Store {
             check: text(inner, "check"),
+            retries: inner.get_one("retry").copied().unwrap_or(0),
             name: raw(inner, "name"),
             command: trailing(inner),
         },

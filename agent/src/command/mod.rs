@@ -73,7 +73,12 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Serve { path } => crate::serve::serve(&home, path),
         Action::Supervise(run) => supervise::supervise(&home, &run),
         Action::Launch(request) => match process::launch(&request)? {},
-        Action::Store { check, name, command } => script::store(check.as_deref(), name, command),
+        Action::Store {
+            check,
+            retries,
+            name,
+            command,
+        } => script::store(check.as_deref(), retries, name, command),
         Action::Load { name, command } => script::load(name, command),
         Action::Restore(request) => restore::restore(&home, output, request, console),
         Action::Drill(request) => drill::drill(&home, output, &request, console),

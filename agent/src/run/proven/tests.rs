@@ -15,6 +15,7 @@ fn stored(staging: &Staging<'_>, name: &str, command: &str) {
         _ => None,
     });
     let request = StoreRequest {
+        retries: 0,
         name: name.into(),
         check: None,
         command: "sh".into(),
