@@ -43,6 +43,7 @@ const AGENT: &[&str] = &[
     "purge",
     "load",
     "work_folder",
+    "preflight",
     "restore",
     "run",
     "report",

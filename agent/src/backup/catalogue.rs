@@ -83,7 +83,12 @@ impl Catalogue {
                 .hint("The next run, or `batt backups --rebuild`, makes it again from the manifests.")
         };
         match files::open_regular(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                match std::fs::symlink_metadata(&path) {
+                    Ok(_) => Err(fail("it is a link that leads nowhere".to_owned())),
+                    Err(_) => Ok(Self::default()),
+                }
+            }
             Err(error) => Err(fail(error.to_string())),
             Ok(file) if file.metadata().is_ok_and(|metadata| metadata.len() > LIMIT) => {
                 Err(fail(format!("it is longer than {LIMIT} bytes")))

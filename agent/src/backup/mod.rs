@@ -24,7 +24,7 @@ pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};
 pub(crate) use marks::Mark;
 pub(crate) use places::{places, remember_place};
 pub(crate) use presence::{Found, present};
-pub(crate) use publish::{Place, clean_up, publish};
+pub(crate) use publish::{Place, clean_up, is_left, publish};
 pub(crate) use rebuild::{load, rebuild};
 pub(crate) use verify::{
     Expected, Verification, digest_of, open_archive, sum_line, verify_chosen, verify_while,

@@ -227,6 +227,8 @@ impl Search<'_> {
                 names.extend(entry.file_name().into_string());
             }
         }
+        // Of a backup and its copies the first by date is the one.
+        names.sort();
         names
     }
 

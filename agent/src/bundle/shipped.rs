@@ -15,17 +15,21 @@ pub(super) const SHIPPED: &[(BundleFolder, &str, &[u8])] = shipped![
     Conf / "conf" / "backup-file.conf",
     Conf / "conf" / "backup-mysql.conf",
     Conf / "conf" / "backup-postgresql.conf",
+    Conf / "conf" / "backup-postgresql-base.conf",
     Conf / "conf" / "backup-redis.conf",
     Conf / "conf" / "backup-sqlite.conf",
     ScriptsAvailable / "scripts-available" / "backup-file",
     ScriptsAvailable / "scripts-available" / "backup-mysql",
     ScriptsAvailable / "scripts-available" / "backup-postgresql",
+    ScriptsAvailable / "scripts-available" / "backup-postgresql-base",
     ScriptsAvailable / "scripts-available" / "backup-redis",
     ScriptsAvailable / "scripts-available" / "backup-sqlite",
     ScriptsAvailable / "scripts-available" / "drill-mysql",
     ScriptsAvailable / "scripts-available" / "restore-mysql",
     ScriptsAvailable / "scripts-available" / "drill-postgresql",
+    ScriptsAvailable / "scripts-available" / "drill-postgresql-base",
     ScriptsAvailable / "scripts-available" / "restore-postgresql",
+    ScriptsAvailable / "scripts-available" / "restore-postgresql-base",
 ];
 
 /// Returns the content of a shipped file.

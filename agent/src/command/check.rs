@@ -12,6 +12,7 @@ use chrono::Local;
 
 use backups::Backups;
 
+use super::check_engines::{check_engines, check_restores};
 use crate::bundle::BundleRecord;
 use crate::conf_file::Conf;
 use crate::console::Console;
@@ -23,20 +24,20 @@ use crate::settings::Settings;
 use crate::trust;
 
 /// What was found so far.
-struct Findings<'a> {
+pub(super) struct Findings<'a> {
     console: &'a mut Console,
     problems: usize,
     warnings: usize,
 }
 
 impl Findings<'_> {
-    fn problem(&mut self, error: &Error) {
+    pub(super) fn problem(&mut self, error: &Error) {
         self.problems += 1;
         self.console
             .result(&format!("problem: {}", indented(&error.to_string())));
     }
 
-    fn warn(&mut self, text: &str) {
+    pub(super) fn warn(&mut self, text: &str) {
         self.warnings += 1;
         self.console.result(&format!("warning: {}", indented(text)));
     }
@@ -78,6 +79,8 @@ pub(crate) fn check(home: &Home, path: Option<Pattern>, console: &mut Console) -
         findings.warn("no service is enabled");
     }
     check_scripts(home, &enabled, &mut findings)?;
+    check_restores(home, &enabled, &mut findings)?;
+    check_engines(home, &Shelf::read(home)?, &settings, &enabled, &mut findings)?;
     let backups = Backups::look(home, &settings, &enabled, &mut findings);
     backups.check_ages(&mut findings);
     backups.check_retention(&mut findings);

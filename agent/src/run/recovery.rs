@@ -11,7 +11,7 @@ use crate::host;
 use crate::journal::Journal;
 use crate::process::Cgroup;
 use crate::purge::finish_interrupted;
-use crate::run_folder::{RunFolder, forget_old_runs};
+use crate::run_folder::{RunFolder, forget_old_runs, forget_unadmitted};
 
 /// Heals every run of the home that was interrupted, and every purge, and forgets what is too old to be kept.
 ///
@@ -29,6 +29,7 @@ pub(crate) fn recover(home: &Home) -> Result<(), Error> {
     let (catalogue, _) = Catalogue::read_or_tell(home);
     first_error
         .and(finish_interrupted(home, &catalogue))
+        .and(forget_unadmitted(home))
         .and(forget_old_runs(home))
 }
 

@@ -11,13 +11,14 @@ use batt_protocol::{Error, EventKind, ExitCode, Outcome, RunReport, ServiceRepor
 use super::plan::Plan;
 use super::service::{Surroundings, back_up};
 use super::{Events, Reader};
+use crate::backup;
 use crate::cancellation::Cancellation;
 use crate::home::Home;
 use crate::journal::{Follower, Journal};
 use crate::process;
 use crate::purge::{Clock, remember_clock};
 use crate::run_folder::{RunFolder, Supervision};
-use crate::{backup, files, host, lock, trust};
+use crate::{files, host, lock, trust};
 
 /// Executes a plan under supervision, and returns what came of every service in it.
 ///
@@ -72,6 +73,16 @@ pub(crate) fn execute(
             text: format!("the scripts left {processes} behind that had hidden, now killed"),
         });
     }
+    let left = plan
+        .services
+        .iter()
+        .any(|planned| backup::is_left(&plan.path, &planned.service, &plan.run));
+    if left {
+        events.emit(EventKind::Warned {
+            service: None,
+            text: "parts of this run could not be removed; the next run does it".to_owned(),
+        });
+    }
     // Before the end is told: whoever hears of it may push at once.
     drop(home_lock);
     let is_purged = !purge_failed.load(Ordering::Relaxed);
@@ -83,14 +94,14 @@ pub(crate) fn execute(
     let seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
     events.emit(EventKind::RunEnded { exit, seconds });
     // What was lost at the very end is lost too.
-    let exit = if events.is_journal_lost() {
-        ExitCode::PROGRAM
-    } else {
-        exit
-    };
+    let journal_lost = events.is_journal_lost();
+    let exit = if journal_lost { ExitCode::PROGRAM } else { exit };
     drop(events);
     let _ = reading.join();
-    supervision.end()?;
+    // What is not as it should be is healed by the next run, which finds the supervision without a supervisor.
+    if !left && !journal_lost {
+        supervision.end()?;
+    }
     Ok(RunReport {
         run: plan.run.clone(),
         exit,

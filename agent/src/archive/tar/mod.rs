@@ -1,11 +1,13 @@
 //! Completeness of tar archives: the walk from header to header up to the two zero blocks that end it. Knows v7, ustar,
 //! pax and GNU, with their long names and sparse files (POSIX.1-2024 pax; the manual of GNU tar, appendix D).
 
+mod base_backup;
 mod header;
 mod pax;
 
 use super::walk::{Format, Walker, Want};
 use super::{CheckFacts, StreamCheck};
+pub(super) use base_backup::base_backup_check;
 use header::{BLOCK, Header, padded};
 
 /// Extended headers are read whole to find a size in them; those with the attributes of a file are a few KiB.
