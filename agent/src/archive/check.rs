@@ -58,6 +58,11 @@ impl CheckFacts {
         }
     }
 
+    /// Keeps a count of one sort of things that have no names, as large objects. A restore is held to it.
+    pub(crate) fn insert_content_total(&mut self, what: &'static str, count: u64) {
+        self.content.insert(what.to_owned(), count.to_string());
+    }
+
     /// Returns what the stream holds.
     pub(crate) fn content(&self) -> &BTreeMap<String, String> {
         &self.content

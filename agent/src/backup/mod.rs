@@ -4,6 +4,7 @@ mod catalogue;
 mod destination;
 mod guide;
 mod manifest;
+pub(crate) mod marks;
 mod publish;
 mod verify;
 
@@ -11,6 +12,7 @@ pub(crate) use catalogue::{Catalogue, Entry, Line, remember};
 pub(crate) use destination::{Destination, MOST_DEPTH, Staging, open_file};
 pub(crate) use guide::restore_guide;
 pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};
+pub(crate) use marks::Mark;
 pub(crate) use publish::{Place, clean_up, publish};
 pub(crate) use verify::{digest_of, sum_line, verify};
 

@@ -6,7 +6,7 @@ use batt_protocol::{Error, RunId, Service};
 use rustix::fs::{RenameFlags, renameat, renameat_with};
 
 use super::destination::{remove_folder, staging_name};
-use super::{Destination, Manifest, Staging};
+use super::{Destination, Manifest, Mark, Staging, marks};
 
 /// Where a backup was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +115,13 @@ fn earlier(destination: &Destination, name: &str, manifest: &Manifest) -> Result
             batt_protocol::text::quoted(&earlier.host)
         ))
         .hint("Give each host a path of its own, as with `{host}` in `path`."));
+    }
+    // A mark that cannot be read was set once.
+    if marks::is_set(&place, Mark::Pinned).unwrap_or(true) {
+        return Ok(Earlier::Kept(format!(
+            "the backup `{}` is pinned and is kept",
+            earlier.id()
+        )));
     }
     if manifest.covers(&earlier) {
         return Ok(Earlier::Covered);
@@ -266,6 +273,21 @@ mod tests {
             format!("the backup `{FIRST}.mysql` holds more than this one and is kept")
         );
         assert_eq!(fs::read_to_string(folder.path().join("mysql/b")).unwrap(), FIRST);
+    }
+
+    #[test]
+    fn what_is_pinned_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = Destination::open(folder.path()).unwrap();
+        let first = make(&destination, &manifest(FIRST, &[], &["a"])).unwrap();
+        let at = chrono::DateTime::default();
+        marks::set(&first.path, Mark::Pinned, &batt_protocol::AskedBy::default(), at).unwrap();
+        let place = make(&destination, &manifest(SECOND, &[], &["a"])).unwrap();
+        assert_eq!(
+            place.beside.unwrap(),
+            format!("the backup `{FIRST}.mysql` is pinned and is kept")
+        );
+        assert_eq!(fs::read_to_string(folder.path().join("mysql/a")).unwrap(), FIRST);
     }
 
     #[test]

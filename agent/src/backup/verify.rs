@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use batt_protocol::text::quoted;
 
 use super::destination::open_file;
-use super::{GUIDE, MANIFEST, Manifest, SUMS};
+use super::{GUIDE, MANIFEST, Manifest, Mark, SUMS};
 use crate::archive;
 
 /// What a verification found.
@@ -53,7 +53,7 @@ pub(crate) fn verify(folder: &Path) -> Verification {
         }
     }
     for file in present {
-        let known = file == SUMS || sums.contains_key(&file);
+        let known = file == SUMS || sums.contains_key(&file) || Mark::owns(&file);
         if !known {
             verification
                 .damages

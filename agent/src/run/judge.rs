@@ -10,7 +10,7 @@ use batt_protocol::ExitCode;
 use batt_protocol::text::quoted;
 
 use crate::archive;
-use crate::backup::{ArchiveRecord, GUIDE, MANIFEST, MOST_DEPTH, SUMS, open_file};
+use crate::backup::{ArchiveRecord, GUIDE, MANIFEST, MOST_DEPTH, Mark, SUMS, open_file};
 use crate::cancellation::Cancellation;
 use crate::ledger::Ledger;
 
@@ -130,7 +130,7 @@ impl Found {
         let Some(text) = name.to_str() else {
             return Err(failed(format!("the name of `{}` is not UTF-8", name.display())));
         };
-        if [MANIFEST, SUMS, GUIDE].contains(&text) {
+        if [MANIFEST, SUMS, GUIDE].contains(&text) || Mark::owns(text) {
             return Err(failed(format!(
                 "{} is a name that batt itself uses in a backup",
                 quoted(text)
