@@ -96,14 +96,15 @@ impl Entry {
         })
     }
 
-    /// Tells whether it counts: whole, read again, complete, and as it was expected.
+    /// Tells whether it counts: whole, read again, complete, as it was expected, and not shown to be bad by a drill.
     pub(crate) fn counts(&self) -> bool {
         let expected = match self.state {
             BackupState::Good => true,
             BackupState::Partial => false,
             BackupState::Suspicious => self.accepted.is_some(),
         };
-        expected && self.verified.is_some()
+        let restores = self.drill.as_ref().is_none_or(|drill| drill.proven);
+        expected && restores && self.verified.is_some()
     }
 
     /// Returns the backup's id.

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::{Entry, FILE_NAME, StoreEnded};
+use super::{Entry, FILE_NAME, LoadEnded, StoreEnded};
 use crate::fact::VALUE_LIMIT;
 
 /// More than the room for facts and all the stores a script may ask for.
@@ -22,11 +22,13 @@ const FACTS_LIMIT: usize = 100_000;
 /// Enough to show what went wrong.
 const FAILURES_LIMIT: usize = 1000;
 
-/// What a script asked batt to store and record.
+/// What a script asked batt to store, load and record.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     /// The archives that are complete, in the order in which they were.
     pub(crate) stores: Vec<StoreEnded>,
+    /// The archives that were loaded whole, in the order in which they were.
+    pub(crate) loads: Vec<LoadEnded>,
     /// The facts; of several with one key, the last.
     pub(crate) facts: BTreeMap<String, String>,
     /// The facts about single archives, by the name that the script gave the archive.
@@ -43,6 +45,18 @@ pub(crate) enum Failure {
         name: String,
         /// Why.
         reason: String,
+    },
+    /// A load failed or was refused.
+    Load {
+        /// The name as the script gave it.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// A load began, and nothing is known of its end.
+    UnfinishedLoad {
+        /// The name as the script gave it.
+        name: String,
     },
     /// The script called batt in a way that has no meaning: what it wanted was not done.
     Call {
@@ -68,6 +82,16 @@ impl fmt::Display for Failure {
         match self {
             Failure::Store { name, reason } => {
                 write!(formatter, "`batt store {}` failed: {reason}", name.escape_debug())
+            }
+            Failure::Load { name, reason } => {
+                write!(formatter, "`batt load {}` failed: {reason}", name.escape_debug())
+            }
+            Failure::UnfinishedLoad { name } => {
+                write!(
+                    formatter,
+                    "`batt load {}` began and never ended",
+                    name.escape_debug()
+                )
             }
             Failure::Call { words, reason } => {
                 write!(formatter, "`batt {}` failed: {reason}", words.escape_debug())
@@ -96,6 +120,9 @@ impl Ledger {
         for name in std::mem::take(&mut reading.open).into_values() {
             reading.fail(Failure::Unfinished { name });
         }
+        for name in std::mem::take(&mut reading.open_loads).into_values() {
+            reading.fail(Failure::UnfinishedLoad { name });
+        }
         reading.ledger
     }
 
@@ -110,6 +137,8 @@ struct Reading {
     ledger: Ledger,
     /// The stores that began and have not ended: name by file. A file has one store at a time.
     open: BTreeMap<String, String>,
+    /// The loads that began and have not ended: name by call.
+    open_loads: BTreeMap<u32, String>,
     facts: usize,
 }
 
@@ -170,6 +199,24 @@ impl Reading {
             Entry::StoreFailed { name, file, reason } => {
                 self.open.remove(&file);
                 self.fail(Failure::Store { name, reason });
+            }
+            Entry::LoadBegan { name, call } => {
+                // The number of one that was killed may come again.
+                if let Some(name) = self.open_loads.insert(call, name) {
+                    self.fail(Failure::UnfinishedLoad { name });
+                }
+            }
+            Entry::LoadEnded(ended) => {
+                if self.open_loads.remove(&ended.call).as_ref() == Some(&ended.name) {
+                    self.ledger.loads.push(ended);
+                } else {
+                    let reason = format!("line {number}: a load ended that had not begun");
+                    self.fail(Failure::Ledger { reason });
+                }
+            }
+            Entry::LoadFailed { name, call, reason } => {
+                self.open_loads.remove(&call);
+                self.fail(Failure::Load { name, reason });
             }
             Entry::CallRefused { words, reason } => self.fail(Failure::Call { words, reason }),
             Entry::StoreRefused { name, reason } => self.fail(Failure::Store { name, reason }),

@@ -243,6 +243,7 @@ impl Running<'_> {
                 failure_file: self.failure_file(),
                 cgroup: cgroup.as_ref().map(|cgroup| cgroup.path().to_owned()),
                 nice: self.planned.settings.nice,
+                memory: None,
                 script: script.to_owned(),
                 items: self.planned.items.iter().map(OsString::from).collect(),
             },
