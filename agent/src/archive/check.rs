@@ -11,7 +11,6 @@ pub(crate) trait StreamCheck: Send {
     fn feed(&mut self, bytes: &[u8]);
 
     /// Returns what is wrong already with what was fed so far, for one who hands the stream on and can stop in time.
-    #[allow(dead_code, reason = "`batt load` asks for it")]
     fn objection(&self) -> Option<&str> {
         None
     }

@@ -98,7 +98,6 @@ impl Kind {
 impl Kind {
     /// Returns a new check for one stream of this kind that is about to be restored. It objects to what must not reach
     /// the program that unpacks it.
-    #[allow(dead_code, reason = "`batt load` uses it")]
     pub(crate) fn restore_check(self) -> Box<dyn StreamCheck> {
         match self {
             Kind::Tar => tar_vetting(),

@@ -86,6 +86,7 @@ pub(crate) enum Action {
         fact: Option<(OsString, OsString)>,
     },
     Load {
+        check: Option<String>,
         name: OsString,
         command: Vec<OsString>,
     },
@@ -260,6 +261,7 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
             command: trailing(inner),
         },
         "load" => Action::Load {
+            check: text(inner, "check"),
             name: raw(inner, "name"),
             command: trailing(inner),
         },

@@ -1,7 +1,7 @@
 //! Archives made byte by byte.
 
-use super::super::super::fixtures::decompressed;
 use super::super::super::Kind;
+use super::super::super::fixtures::decompressed;
 use super::{LINKS_LIMIT, Vetting};
 use crate::archive::tar::member::{Member, MemberKind};
 
