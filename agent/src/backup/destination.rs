@@ -196,6 +196,31 @@ impl<'a> Staging<'a> {
         format!("{}/{}", self.name, self.service)
     }
 
+    /// Moves what the script left out of the folder for the archives, which is empty then, and returns where to: what is
+    /// to be published is put back one by one, and the rest goes with the staging folder.
+    pub(crate) fn set_aside(&self) -> Result<PathBuf, Error> {
+        const ASIDE: &str = ".aside";
+        let fail = |cause: rustix::io::Errno| {
+            Error::system(
+                format!("cannot set aside `{}`", self.archives().display()),
+                std::io::Error::from(cause),
+            )
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let folder = openat(self.destination.folder(), &self.name, flags, Mode::empty()).map_err(fail)?;
+        // What the script put in its place may lead elsewhere.
+        let found = statat(&folder, &self.service, AtFlags::SYMLINK_NOFOLLOW).map_err(fail)?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::Directory {
+            return Err(fail(rustix::io::Errno::NOTDIR));
+        }
+        rustix::fs::chmodat(&folder, &self.service, Mode::RWXU, AtFlags::empty()).map_err(fail)?;
+        // The script may have taken the name.
+        remove_folder(folder.as_fd(), ASIDE).map_err(fail)?;
+        rustix::fs::renameat(&folder, &self.service, &folder, ASIDE).map_err(fail)?;
+        mkdirat(&folder, &self.service, Mode::RWXU).map_err(fail)?;
+        Ok(self.path().join(ASIDE))
+    }
+
     /// Returns the bytes that lie in the folder now.
     pub(crate) fn bytes(&self) -> u64 {
         folder_bytes(&self.path(), 0)

@@ -44,6 +44,15 @@ pub(crate) struct Manifest {
     /// Whether all of it is here, and as it was expected.
     #[serde(default)]
     pub(crate) state: BackupState,
+    /// Why it is not good: what failed and is missing, or how it differs from the last good one. One line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) shortcomings: Vec<String>,
+    /// Whether everything was read again before it was published. Earlier versions always did.
+    #[serde(default = "yes")]
+    pub(crate) verified: bool,
+    /// Since when, as far as is known, the sizes and the content of its archives are what they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unchanged_since: Option<DateTime<Utc>>,
     /// What the script recorded of the whole.
     pub(crate) facts: BTreeMap<String, String>,
     /// What a person should know.
@@ -89,6 +98,10 @@ pub(crate) struct ScriptRecord {
     pub(crate) path: String,
     /// Its SHA-256 in lower-case hexadecimal.
     pub(crate) sha256: String,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Manifest {
@@ -202,6 +215,9 @@ pub(crate) mod tests {
                 sha256: String::new(),
             },
             state: BackupState::Good,
+            shortcomings: Vec::new(),
+            verified: true,
+            unchanged_since: None,
             facts: BTreeMap::new(),
             warnings: Vec::new(),
         }

@@ -11,6 +11,8 @@ mod verify;
 pub(crate) use catalogue::{Catalogue, Drill, Entry, Line, remember};
 pub(crate) use destination::{Destination, MOST_DEPTH, Staging, open_file, remove_folder};
 pub(crate) use guide::restore_guide;
+#[cfg(test)]
+pub(crate) use manifest::tests::manifest as manifest_of;
 pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};
 pub(crate) use marks::Mark;
 pub(crate) use publish::{Place, clean_up, publish};

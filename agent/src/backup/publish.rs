@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use batt_protocol::{Error, RunId, Service};
+use batt_protocol::{BackupState, Error, RunId, Service};
 use rustix::fs::{RenameFlags, renameat, renameat_with};
 
 use super::destination::{remove_folder, staging_name};
@@ -29,23 +29,29 @@ pub(crate) fn publish(
     let name = manifest.service.to_string();
     let beside = format!("{name}~{}", manifest.run);
     let staged = staging.archives_name();
-    let reason = match place_new(destination, &staged, &name)? {
-        Renamed::Done => None,
-        Renamed::Taken => match earlier(destination, &name, manifest)? {
-            Earlier::Covered => {
-                exchange(destination, &staged, &name, manifest)?;
-                None
-            }
-            Earlier::Kept(reason) => match place_new(destination, &staged, &beside)? {
-                Renamed::Done => Some(reason),
-                Renamed::Taken => {
-                    return Err(Error::program(format!(
-                        "`{}` exists already",
-                        destination.path().join(&beside).display()
-                    )));
+    let beside_for = |reason: String| match place_new(destination, &staged, &beside)? {
+        Renamed::Done => Ok(Some(reason)),
+        Renamed::Taken => Err(Error::program(format!(
+            "`{}` exists already",
+            destination.path().join(&beside).display()
+        ))),
+    };
+    let reason = if manifest.state == BackupState::Good {
+        match place_new(destination, &staged, &name)? {
+            Renamed::Done => None,
+            Renamed::Taken => match earlier(destination, &name, manifest)? {
+                Earlier::Covered => {
+                    exchange(destination, &staged, &name, manifest)?;
+                    None
                 }
+                Earlier::Kept(reason) => beside_for(reason)?,
             },
-        },
+        }
+    } else {
+        if destination.has(&name) {
+            earlier(destination, &name, manifest)?;
+        }
+        beside_for(format!("it is {}", manifest.state.word()))?
     };
     let name = if reason.is_some() { beside } else { name };
     Ok(Place {
@@ -120,6 +126,15 @@ fn earlier(destination: &Destination, name: &str, manifest: &Manifest) -> Result
     if marks::is_set(&place, Mark::Pinned).unwrap_or(true) {
         return Ok(Earlier::Kept(format!(
             "the backup `{}` is pinned and is kept",
+            earlier.id()
+        )));
+    }
+    if manifest.state != BackupState::Good {
+        return Ok(Earlier::Kept(format!("it is {}", manifest.state.word())));
+    }
+    if !manifest.verified {
+        return Ok(Earlier::Kept(format!(
+            "the backup `{}` is kept until this one is verified",
             earlier.id()
         )));
     }

@@ -126,6 +126,63 @@ impl Ledger {
         reading.ledger
     }
 
+    /// Returns the ledger as it may be kept and shown: `hide` takes the secrets out of whatever a script put in.
+    ///
+    /// What a restore is held to keeps its keys, which are names of objects, and its counts: there a short secret stands
+    /// by chance. The names of archives are names of files and stay, too.
+    pub(crate) fn masked(self, mut hide: impl FnMut(&str) -> String) -> Ledger {
+        let facts = self
+            .facts
+            .into_iter()
+            .map(|(key, value)| (hide(&key), hide(&value)))
+            .collect();
+        let mut contents = self.contents;
+        for value in contents.values_mut().flat_map(BTreeMap::values_mut) {
+            if !value.bytes().all(|byte| byte.is_ascii_digit()) {
+                *value = hide(value);
+            }
+        }
+        let failures = self.failures.into_iter().map(|failure| match failure {
+            Failure::Store { name, reason } => Failure::Store {
+                name,
+                reason: hide(&reason),
+            },
+            Failure::Load { name, reason } => Failure::Load {
+                name,
+                reason: hide(&reason),
+            },
+            Failure::UnfinishedLoad { name } => Failure::UnfinishedLoad { name },
+            Failure::Call { words, reason } => Failure::Call {
+                words: hide(&words),
+                reason: hide(&reason),
+            },
+            Failure::Ledger { reason } => Failure::Ledger {
+                reason: hide(&reason),
+            },
+            Failure::Unfinished { name } => Failure::Unfinished { name },
+        });
+        Ledger {
+            failures: failures.collect(),
+            stores: self.stores,
+            loads: self.loads,
+            facts,
+            contents,
+        }
+    }
+
+    /// Returns the store that a file comes from.
+    pub(crate) fn store_of(&self, file: &str) -> Option<&StoreEnded> {
+        self.stores.iter().rev().find(|store| store.file == file)
+    }
+
+    /// Tells whether all of it could be read, and each call had a meaning: only then is known what of an archive is proven, and
+    /// what is missing.
+    pub(crate) fn is_understood(&self) -> bool {
+        self.failures
+            .iter()
+            .all(|failure| matches!(failure, Failure::Store { .. } | Failure::Unfinished { .. }))
+    }
+
     /// Returns every request that failed, was refused or never ended, and everything that could not be read.
     pub(crate) fn failures(&self) -> &[Failure] {
         &self.failures
@@ -347,6 +404,32 @@ mod tests {
         );
         let long = fact(&"x".repeat(VALUE_LIMIT + 1));
         assert_eq!(failures(&long), ["`record.jsonl`: line 1: its value is too long"]);
+    }
+
+    #[test]
+    fn secrets_are_taken_out_of_what_a_script_says() {
+        let text = [
+            r#"{"record":"fact","key":"url","value":"x:canary@y"}"#,
+            r#"{"record":"fact","of":"a","key":"rows.t","value":"7"}"#,
+            r#"{"record":"fact","of":"a","key":"owner","value":"canary"}"#,
+            r#"{"record":"call-refused","words":"store --password canary","reason":"canary?"}"#,
+            r#"{"record":"store-refused","name":"b","reason":"canary!"}"#,
+        ];
+        let ledger = read(&(text.join("\n") + "\n"));
+        let ledger = ledger.masked(|text| text.replace("canary", "*").replace('7', "*"));
+        assert_eq!(ledger.facts["url"], "x:*@y");
+        assert_eq!(ledger.contents["a"]["rows.t"], "7", "a count is no secret");
+        assert_eq!(ledger.contents["a"]["owner"], "*");
+        let told: Vec<String> = ledger.failures().iter().map(Failure::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "`batt store --password *` failed: *?",
+                "`batt store b` failed: *!"
+            ]
+        );
+        assert!(!ledger.is_understood() && !read("x\n").is_understood());
+        assert!(read(&format!("{BEGAN}\n{FAILED}\n")).is_understood());
     }
 
     #[test]

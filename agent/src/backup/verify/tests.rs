@@ -56,6 +56,9 @@ impl Small {
                 sha256: "0".repeat(64),
             },
             state: BackupState::Good,
+            shortcomings: Vec::new(),
+            verified: true,
+            unchanged_since: None,
             facts: BTreeMap::from([("version".to_owned(), "10.11".to_owned())]),
             warnings: Vec::new(),
         };
