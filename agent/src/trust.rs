@@ -20,7 +20,16 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// # Errors
 /// A refusal (77) that names what is not trusted and why; a path that does not exist is an error too.
 pub(crate) fn require_trusted(path: &Path) -> Result<(), Error> {
-    walk(path, MOST_LINKS)
+    walk(path, MOST_LINKS, false)
+}
+
+/// Refuses a folder in which others could put what we make there away: like [`require_trusted`], but it may be a sticky one of
+/// root, as `/tmp` is.
+///
+/// # Errors
+/// A refusal (77) that names what is not trusted and why; a path that does not exist is an error too.
+pub(crate) fn require_trusted_or_sticky(folder: &Path) -> Result<(), Error> {
+    walk(folder, MOST_LINKS, true)
 }
 
 /// Refuses an entry of a folder that others could have put there: like [`require_trusted`] for the folder, and the owner
@@ -35,7 +44,7 @@ pub(crate) fn require_trusted_entry(path: &Path) -> Result<(), Error> {
     require_owner(path, &metadata)
 }
 
-fn walk(path: &Path, links_left: u32) -> Result<(), Error> {
+fn walk(path: &Path, links_left: u32, may_be_sticky: bool) -> Result<(), Error> {
     let mut reached = PathBuf::new();
     let parts: Vec<Component<'_>> = path.components().collect();
     for (index, part) in parts.iter().enumerate() {
@@ -55,9 +64,9 @@ fn walk(path: &Path, links_left: u32) -> Result<(), Error> {
             })?;
             let mut whole = reached.parent().unwrap_or(Path::new("/")).join(target);
             whole.extend(&parts[index + 1..]);
-            return walk(&without_parents(&whole), links_left - 1);
+            return walk(&without_parents(&whole), links_left - 1, may_be_sticky);
         }
-        let last = index + 1 == parts.len();
+        let last = index + 1 == parts.len() && !may_be_sticky;
         require_unwritable(&reached, &metadata, last)?;
     }
     Ok(())
@@ -139,6 +148,14 @@ mod tests {
         fs::write(&file, "").unwrap();
         chmod(&file, 0o755);
         require_trusted(&file).unwrap();
+        chmod(&inner, 0o1777);
+        assert!(require_trusted(&inner).is_err());
+        // Only a folder of root's protects what others own in it.
+        let by_root = fs::metadata(&inner).unwrap().uid() == 0;
+        assert_eq!(require_trusted_or_sticky(&inner).is_ok(), by_root);
+        chmod(&inner, 0o777);
+        assert!(require_trusted_or_sticky(&inner).is_err());
+        chmod(&inner, 0o755);
         chmod(&file, 0o775);
         assert!(
             require_trusted(&file)

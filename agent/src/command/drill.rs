@@ -1,6 +1,5 @@
 //! `batt drill`: restores for rehearsal, in throw-away instances, and what they prove.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use batt_protocol::text::{count, escaped};
@@ -19,6 +18,7 @@ use crate::report::table;
 use crate::restore::{Attempt, Attempted, Companion, From, Source, Undone, Verb, choose};
 use crate::settings::Settings;
 use crate::trust;
+use crate::work_folder::WorkFolder;
 
 /// What a drill tells of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -200,7 +200,7 @@ impl Rehearsal<'_> {
         drilled: &mut Drilled,
         console: &mut Console,
     ) -> Result<(), Error> {
-        let place = PathBuf::from("/var/tmp");
+        let place = WorkFolder::usual_place();
         if let Some(lack) = lack_of_room(&place, archives) {
             drilled.outcome = Outcome::NotPossible;
             drilled.reason = Some(lack);
