@@ -1,6 +1,6 @@
 //! `batt restore`: from a backup back to what it is of.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use batt_protocol::text::{count, escaped, quoted};
 use batt_protocol::{Error, ExitCode, HumanBytes, Service};
@@ -17,7 +17,6 @@ use crate::process::Limits;
 use crate::report::table;
 use crate::restore::{Attempt, Attempted, Companion, Compared, Source, Undone, Verb, choose};
 use crate::settings::Settings;
-use crate::work_folder::WorkFolder;
 use crate::{lock, trust};
 
 /// What came of a restore.
@@ -74,7 +73,7 @@ pub(crate) fn restore(
         trust::require_trusted(home.root())?;
     }
     let settings = own.map_or_else(|| Ok(Settings::default()), Settings::read)?;
-    let source = Source::find(home, request.service.as_ref(), &request.from)?;
+    let source = Source::find(home, request.service.as_ref(), &request.from, Verb::Restore)?;
     let service = source.manifest.service.clone();
     let chosen = choose(&source.manifest, &request.items)?;
     let scripts = Companion::find(own, service.name(), Verb::Restore)
@@ -127,7 +126,7 @@ pub(crate) fn restore(
                 scripts: &scripts,
                 into: request.into.as_deref(),
                 replace: request.replace,
-                place: WorkFolder::usual_place(),
+                place: place(),
                 limits: Limits::default(),
                 memory: None,
                 log_limit: settings.log_limit,
@@ -176,6 +175,14 @@ impl Report {
         }
         (self.exit, self.outcome, self.reason) = (exit, outcome, reason);
     }
+}
+
+/// Returns the folder below which a restore works.
+fn place() -> PathBuf {
+    std::env::var_os("TMPDIR")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .unwrap_or_else(|| PathBuf::from("/var/tmp"))
 }
 
 fn announce(

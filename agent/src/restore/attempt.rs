@@ -174,6 +174,7 @@ impl Attempt<'_> {
         match result {
             Err(CallFailure::Cancelled) => return Err(Undone::Cancelled),
             Err(CallFailure::TimedOut(reason)) => return Err(Undone::TimedOut(reason)),
+            Err(CallFailure::OutOfMemory(reason)) => return Err(Undone::NotHere(reason)),
             Err(CallFailure::Failed {
                 code: Some(UNAVAILABLE),
                 reason,

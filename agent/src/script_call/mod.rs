@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
-use batt_protocol::Error;
 use batt_protocol::text::count;
+use batt_protocol::{Error, HumanBytes};
 
 use crate::cancellation::Cancellation;
 use crate::log::{LogReader, LogWriter, Mask};
@@ -55,6 +55,8 @@ pub(crate) enum CallFailure {
     Cancelled,
     /// It was stopped: why, and its last lines.
     TimedOut(String),
+    /// It took more memory than it may: how much, and its last lines.
+    OutOfMemory(String),
     /// It failed.
     Failed {
         /// Its exit code, where it has one.
@@ -84,9 +86,9 @@ impl ScriptCall {
         watch: impl FnMut() -> u64,
     ) -> Result<Called, Error> {
         let cgroup = Cgroup::make(&self.cgroup);
-        if let (Some(cgroup), Some(memory)) = (&cgroup, self.memory) {
-            cgroup.limit_memory(memory);
-        }
+        // For all together where the group can; there it is known when it was too little. Else for each process.
+        let in_group = |memory: u64| cgroup.as_ref().is_some_and(|group| group.limit_memory(memory));
+        let memory = self.memory.filter(|memory| !in_group(*memory));
         self.environment.set(MARK, &self.mark);
         let start = Start {
             launcher: self.agent.clone(),
@@ -94,7 +96,7 @@ impl ScriptCall {
                 failure_file: self.failure_file.clone(),
                 cgroup: cgroup.as_ref().map(|cgroup| cgroup.path().to_owned()),
                 nice: self.nice,
-                memory: self.memory,
+                memory,
                 script: self.script.clone(),
                 items: self.arguments.clone(),
             },
@@ -133,6 +135,13 @@ impl ScriptCall {
         }
         if let Ok(reason) = fs::read_to_string(&self.failure_file) {
             return failed(None, reason);
+        }
+        if let Some(memory) = self.memory.filter(|_| ended.out_of_memory) {
+            return Err(CallFailure::OutOfMemory(format!(
+                "it took more memory than the {} that it may{}",
+                HumanBytes(memory),
+                self.last_lines()
+            )));
         }
         if let Some(what) = process::describe(ended.status) {
             let reason = format!("the script failed: {what}{}", self.last_lines());
