@@ -177,6 +177,14 @@ fn everyday_commands() -> Vec<Command> {
                     .action(ArgAction::SetTrue)
                     .help("give this host a new id: for the clone of a machine"),
             ),
+        Command::new("accept")
+            .about("Take a suspicious backup as the new normal")
+            .arg(
+                Arg::new("id")
+                    .value_name("ID")
+                    .required(true)
+                    .help("the backup, as `batt --format json backups` and the report of its run name it"),
+            ),
         Command::new("backups")
             .about("Show what is published")
             .arg(services_argument("only of these services")),

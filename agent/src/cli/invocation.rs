@@ -54,6 +54,8 @@ pub(crate) enum Action {
     Init {
         new_id: bool,
     },
+    /// The id of a backup.
+    Accept(String),
     Backups(Vec<Service>),
     Verify {
         services: Vec<Service>,
@@ -239,6 +241,7 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "init" => Action::Init {
             new_id: inner.get_flag("new-id"),
         },
+        "accept" => Action::Accept(text(inner, "id").ok_or_else(|| Error::usage("no backup was named"))?),
         "backups" => Action::Backups(services(inner)?),
         "verify" => match inner.get_one::<PathBuf>("from") {
             Some(folder) => Action::VerifyFolder(folder.clone()),

@@ -1,5 +1,6 @@
 //! What each command does: one file a command.
 
+mod accept;
 mod backups;
 mod cancel;
 mod check;
@@ -55,6 +56,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Enable(services) => enable::enable(&home, &services, console),
         Action::Disable(services) => enable::disable(&home, &services, console),
         Action::Init { new_id } => init::init(&home, new_id, console),
+        Action::Accept(id) => accept::accept(&home, &id, console),
         Action::Backups(services) => backups::backups(&home, output, &services, console),
         Action::Verify { services, all } => verify::verify(&home, output, &services, all, console),
         Action::VerifyFolder(folder) => verify::verify_folder(&home, output, &folder, console),
