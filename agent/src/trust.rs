@@ -20,16 +20,25 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// # Errors
 /// A refusal (77) that names what is not trusted and why; a path that does not exist is an error too.
 pub(crate) fn require_trusted(path: &Path) -> Result<(), Error> {
-    walk(path, MOST_LINKS, false)
+    walk(path, MOST_LINKS, End::Itself)
 }
 
-/// Refuses a folder in which others could put what we make there away: like [`require_trusted`], but it may be a sticky one of
-/// root, as `/tmp` is.
+/// Refuses a folder that is no place to make a folder of ours in: like [`require_trusted`], and a root-owned sticky one
+/// is good, as `/tmp` is.
 ///
 /// # Errors
 /// A refusal (77) that names what is not trusted and why; a path that does not exist is an error too.
-pub(crate) fn require_trusted_or_sticky(folder: &Path) -> Result<(), Error> {
-    walk(folder, MOST_LINKS, true)
+pub(crate) fn require_trusted_above(path: &Path) -> Result<(), Error> {
+    walk(path, MOST_LINKS, End::Above)
+}
+
+/// What a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// What is used itself.
+    Itself,
+    /// A folder above what is used.
+    Above,
 }
 
 /// Refuses an entry of a folder that others could have put there: like [`require_trusted`] for the folder, and the owner
@@ -44,7 +53,7 @@ pub(crate) fn require_trusted_entry(path: &Path) -> Result<(), Error> {
     require_owner(path, &metadata)
 }
 
-fn walk(path: &Path, links_left: u32, may_be_sticky: bool) -> Result<(), Error> {
+fn walk(path: &Path, links_left: u32, end: End) -> Result<(), Error> {
     let mut reached = PathBuf::new();
     let parts: Vec<Component<'_>> = path.components().collect();
     for (index, part) in parts.iter().enumerate() {
@@ -64,9 +73,9 @@ fn walk(path: &Path, links_left: u32, may_be_sticky: bool) -> Result<(), Error> 
             })?;
             let mut whole = reached.parent().unwrap_or(Path::new("/")).join(target);
             whole.extend(&parts[index + 1..]);
-            return walk(&without_parents(&whole), links_left - 1, may_be_sticky);
+            return walk(&without_parents(&whole), links_left - 1, end);
         }
-        let last = index + 1 == parts.len() && !may_be_sticky;
+        let last = end == End::Itself && index + 1 == parts.len();
         require_unwritable(&reached, &metadata, last)?;
     }
     Ok(())
@@ -139,6 +148,17 @@ mod tests {
     }
 
     #[test]
+    fn a_sticky_folder_of_root_is_a_place_for_folders_of_ours_and_not_trusted_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        chmod(folder.path(), 0o1777);
+        require_trusted(folder.path()).unwrap_err();
+        let is_root = rustix::process::geteuid().is_root();
+        assert_eq!(require_trusted_above(folder.path()).is_ok(), is_root);
+        chmod(folder.path(), 0o777);
+        require_trusted_above(folder.path()).unwrap_err();
+    }
+
+    #[test]
     fn a_file_or_a_folder_above_it_that_others_can_write_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("inner");
@@ -148,14 +168,6 @@ mod tests {
         fs::write(&file, "").unwrap();
         chmod(&file, 0o755);
         require_trusted(&file).unwrap();
-        chmod(&inner, 0o1777);
-        assert!(require_trusted(&inner).is_err());
-        // Only a folder of root's protects what others own in it.
-        let by_root = fs::metadata(&inner).unwrap().uid() == 0;
-        assert_eq!(require_trusted_or_sticky(&inner).is_ok(), by_root);
-        chmod(&inner, 0o777);
-        assert!(require_trusted_or_sticky(&inner).is_err());
-        chmod(&inner, 0o755);
         chmod(&file, 0o775);
         assert!(
             require_trusted(&file)

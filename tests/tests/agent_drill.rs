@@ -211,3 +211,11 @@ fn a_drill_that_is_ended_leaves_nothing() {
     assert_eq!(drilled(&notes).0, 0);
     assert_none_lives(&place);
 }
+
+#[test]
+fn without_settings_the_work_is_done_where_everybody_may() {
+    let (notes, _) = Notes::backed_up();
+    notes.host.settings("");
+    notes.host.batt(&["drill", "notes"]).code(0);
+    notes.host.batt(&["restore", "notes", "--replace"]).code(0);
+}

@@ -247,6 +247,13 @@ fn script_commands() -> Vec<Command> {
                     .value_name("KIND")
                     .help("what the stream must be, whole"),
             )
+            .arg(
+                Arg::new("retry")
+                    .long("retry")
+                    .value_name("N")
+                    .value_parser(clap::value_parser!(u8))
+                    .help("run the command again, N times at most, when it ends with 75"),
+            )
             .arg(raw_argument("name", "NAME", "the archive's name").required(true))
             .arg(trailing_command()),
         Command::new("load")
@@ -261,14 +268,9 @@ fn script_commands() -> Vec<Command> {
             .arg(trailing_command()),
         Command::new("record")
             .about("For scripts: record a fact about the content")
-            .arg(
-                Arg::new("of")
-                    .long("of")
-                    .value_name("NAME")
-                    .allow_hyphen_values(true)
-                    .value_parser(clap::value_parser!(std::ffi::OsString))
-                    .help("the archive that it is a fact of: compared when that is restored"),
-            )
+            .arg(of_argument(
+                "the archive that it is a fact of: compared when that is restored",
+            ))
             .arg(
                 Arg::new("lines")
                     .long("lines")
@@ -278,7 +280,20 @@ fn script_commands() -> Vec<Command> {
             )
             .arg(raw_argument("key", "KEY", "what the fact is about").required_unless_present("lines"))
             .arg(raw_argument("value", "VALUE", "the fact").required_unless_present("lines")),
+        Command::new("recall")
+            .about("For scripts that restore: print a fact that was recorded of the backup")
+            .arg(of_argument("the archive that it is a fact of"))
+            .arg(raw_argument("key", "KEY", "what the fact is about").required(true)),
     ]
+}
+
+fn of_argument(help: &'static str) -> Arg {
+    Arg::new("of")
+        .long("of")
+        .value_name("NAME")
+        .allow_hyphen_values(true)
+        .value_parser(clap::value_parser!(std::ffi::OsString))
+        .help(help)
 }
 
 /// An argument that may be any bytes.

@@ -79,6 +79,7 @@ pub(crate) enum Action {
     Launch(LaunchRequest),
     Store {
         check: Option<String>,
+        retries: u8,
         name: OsString,
         command: Vec<OsString>,
     },
@@ -86,6 +87,10 @@ pub(crate) enum Action {
         of: Option<OsString>,
         /// The key and the value; none when they come as lines.
         fact: Option<(OsString, OsString)>,
+    },
+    Recall {
+        of: Option<OsString>,
+        key: OsString,
     },
     Load {
         check: Option<String>,
@@ -260,6 +265,7 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "launch" => launch(inner)?,
         "store" => Action::Store {
             check: text(inner, "check"),
+            retries: inner.get_one("retry").copied().unwrap_or(0),
             name: raw(inner, "name"),
             command: trailing(inner),
         },
@@ -273,6 +279,10 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "record" => Action::Record {
             of: inner.get_one::<OsString>("of").cloned(),
             fact: (!inner.get_flag("lines")).then(|| (raw(inner, "key"), raw(inner, "value"))),
+        },
+        "recall" => Action::Recall {
+            of: inner.get_one::<OsString>("of").cloned(),
+            key: raw(inner, "key"),
         },
         "completions" => match inner.get_one::<clap_complete::Shell>("shell") {
             Some(shell) => Action::Completions(*shell),

@@ -1,5 +1,7 @@
 //! `batt drill`: restores for rehearsal, in throw-away instances, and what they prove.
 
+use std::path::Path;
+
 use batt_protocol::text::{count, escaped};
 use batt_protocol::{Error, ExitCode, HumanBytes, Service};
 use chrono::Utc;
@@ -15,6 +17,7 @@ use crate::process::Limits;
 use crate::report::table;
 use crate::restore::{Attempt, Attempted, Companion, From, Source, Undone, Verb, choose};
 use crate::settings::Settings;
+use crate::work_folder::WorkFolder;
 use crate::{host, trust};
 
 /// What a drill tells of a backup.
@@ -205,7 +208,9 @@ impl Rehearsal<'_> {
         console: &mut Console,
     ) -> Result<(), Error> {
         let limits = self.settings.service(&drilled.service).drill;
-        let place = limits.scratch();
+        let place = limits
+            .scratch()
+            .map_or_else(WorkFolder::usual_place, Path::to_owned);
         if let Some(lack) = lack_of_room(&place, archives) {
             drilled.outcome = Outcome::NotPossible;
             drilled.reason = Some(lack);
@@ -296,7 +301,7 @@ impl Rehearsal<'_> {
 }
 
 /// Returns why an instance would not fit.
-fn lack_of_room(place: &std::path::Path, archives: &[ArchiveRecord]) -> Option<String> {
+fn lack_of_room(place: &Path, archives: &[ArchiveRecord]) -> Option<String> {
     let numbers = rustix::fs::statvfs(place).ok()?;
     let room = numbers.f_bavail.saturating_mul(numbers.f_frsize);
     let needed: u64 = archives.iter().map(|archive| archive.raw_bytes).sum();

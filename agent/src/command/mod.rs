@@ -11,6 +11,7 @@ mod list;
 mod live_log;
 mod logs;
 mod manual;
+mod recall;
 mod restore;
 mod run;
 mod runs;
@@ -68,11 +69,17 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Serve { path } => crate::serve::serve(&home, path),
         Action::Supervise(run) => supervise::supervise(&home, &run),
         Action::Launch(request) => match process::launch(&request)? {},
-        Action::Store { check, name, command } => script::store(check.as_deref(), name, command),
+        Action::Store {
+            check,
+            retries,
+            name,
+            command,
+        } => script::store(check.as_deref(), retries, name, command),
         Action::Load { check, name, command } => script::load(check.as_deref(), name, command),
         Action::Restore(request) => restore::restore(&home, output, request, console),
         Action::Drill(request) => drill::drill(&home, output, &request, console),
         Action::Record { of, fact } => script::record(of, fact),
+        Action::Recall { of, key } => recall::recall(of.as_deref(), &key, console),
         Action::Completions(shell) => manual::completions(&home, shell, console),
         Action::Man => manual::man(&home, console),
         Action::Show(text) => {

@@ -1,6 +1,6 @@
 //! `batt restore`: from a backup back to what it is of.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use batt_protocol::text::{count, escaped, quoted};
 use batt_protocol::{Error, ExitCode, HumanBytes, Service};
@@ -17,6 +17,7 @@ use crate::process::Limits;
 use crate::report::table;
 use crate::restore::{Attempt, Attempted, Companion, Compared, Source, Undone, Verb, choose};
 use crate::settings::Settings;
+use crate::work_folder::WorkFolder;
 use crate::{lock, trust};
 
 /// What came of a restore.
@@ -126,7 +127,7 @@ pub(crate) fn restore(
                 scripts: &scripts,
                 into: request.into.as_deref(),
                 replace: request.replace,
-                place: place(),
+                place: WorkFolder::usual_place(),
                 limits: Limits::default(),
                 memory: None,
                 log_limit: settings.log_limit,
@@ -175,14 +176,6 @@ impl Report {
         }
         (self.exit, self.outcome, self.reason) = (exit, outcome, reason);
     }
-}
-
-/// Returns the folder below which a restore works.
-fn place() -> PathBuf {
-    std::env::var_os("TMPDIR")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .unwrap_or_else(|| PathBuf::from("/var/tmp"))
 }
 
 fn announce(

@@ -11,7 +11,12 @@ use crate::record::{self, RecordRequest};
 use crate::store::{self, StoreRequest};
 
 /// Runs a dump command and keeps what it prints, checked.
-pub(crate) fn store(check: Option<&str>, name: OsString, command: Vec<OsString>) -> Result<ExitCode, Error> {
+pub(crate) fn store(
+    check: Option<&str>,
+    retries: u8,
+    name: OsString,
+    command: Vec<OsString>,
+) -> Result<ExitCode, Error> {
     let environment = environment()?;
     let check = kind(check)?;
     let mut words = command.into_iter();
@@ -21,6 +26,7 @@ pub(crate) fn store(check: Option<&str>, name: OsString, command: Vec<OsString>)
     let request = StoreRequest {
         name,
         check,
+        retries,
         command,
         arguments: words.collect(),
     };

@@ -24,7 +24,16 @@ fn ended(report: &ServiceReport) -> String {
         outcome => {
             let reason = report.reason.as_deref().unwrap_or_default();
             let first = reason.lines().next().unwrap_or_default();
-            format!("{}: {outcome}: {}", report.service, escaped(first))
+            let beside = report
+                .path
+                .as_deref()
+                .map(|path| format!("; in {}", escaped(path)));
+            format!(
+                "{}: {outcome}: {}{}",
+                report.service,
+                escaped(first),
+                beside.unwrap_or_default()
+            )
         }
     }
 }

@@ -6,6 +6,7 @@ use batt_protocol::text::{count, quoted};
 use batt_protocol::{BackupState, HumanBytes};
 use chrono::{DateTime, Utc};
 
+use super::bounds::Shortcomings;
 use super::proven::named;
 use crate::backup::{ArchiveRecord, Manifest};
 use crate::settings::Gates;
@@ -34,7 +35,9 @@ pub(super) fn apply(now: &mut Manifest, last: &Manifest, gates: &Gates) -> Optio
         return None;
     }
     now.state = BackupState::Suspicious;
-    now.shortcomings = found.suspicions;
+    let mut shortcomings = Shortcomings::default();
+    found.suspicions.iter().for_each(|text| shortcomings.add(text));
+    now.shortcomings = shortcomings.told();
     Some(format!(
         "{}\nhint: It was compared with `{}`. `batt accept {}` takes it as the new normal.",
         now.shortcomings.join("\n"),

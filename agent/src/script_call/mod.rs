@@ -48,21 +48,23 @@ pub(crate) struct ScriptCall {
     pub(crate) memory: Option<u64>,
 }
 
-/// Why a script did not succeed.
+/// Why a script did not succeed. What is told of it ends with the last lines of its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CallFailure {
     /// Somebody wished to stop.
     Cancelled,
-    /// It was stopped: why, and its last lines.
+    /// It was stopped.
     TimedOut(String),
-    /// It took more memory than it may: how much, and its last lines.
+    /// It took more memory than it may.
     OutOfMemory(String),
-    /// It failed.
-    Failed {
+    /// It could not be started, or processes of it cannot be killed.
+    Lost(String),
+    /// It ended by itself, and not well.
+    Complained {
         /// Its exit code, where it has one.
         code: Option<i32>,
-        /// Why, and its last lines.
-        reason: String,
+        /// How it ended, without the last lines.
+        complaint: String,
     },
 }
 
@@ -113,49 +115,48 @@ impl ScriptCall {
         })
     }
 
-    /// Turns the end of a script that did not succeed into a reason: what happened, and the last lines of its log.
+    /// Turns the end of a script that did not succeed into a reason.
     fn judge(&self, ended: &Ended) -> Result<(), CallFailure> {
-        let timed_out = |what: String| Err(CallFailure::TimedOut(what + &self.last_lines()));
-        let failed = |code: Option<i32>, reason: String| Err(CallFailure::Failed { code, reason });
+        let told = |what: String| what + &last_lines(&self.log);
         match ended.verdict {
             Verdict::Cancelled => return Err(CallFailure::Cancelled),
             Verdict::TooLong(most) => {
-                return timed_out(format!(
+                return Err(CallFailure::TimedOut(told(format!(
                     "stopped after `max_duration`, {} seconds",
                     most.as_secs()
-                ));
+                ))));
             }
             Verdict::Stalled(most) => {
-                return timed_out(format!(
+                return Err(CallFailure::TimedOut(told(format!(
                     "stopped: neither its log nor its files grew for {} seconds",
                     most.as_secs()
-                ));
+                ))));
             }
             Verdict::ByItself => {}
         }
         if let Ok(reason) = fs::read_to_string(&self.failure_file) {
-            return failed(None, reason);
+            return Err(CallFailure::Lost(reason));
+        }
+        let complaint = process::describe(ended.status).map(|what| format!("the script failed: {what}"));
+        if !ended.all_gone {
+            // They may still write.
+            let also = complaint.map(|complaint| complaint + "; ").unwrap_or_default();
+            return Err(CallFailure::Lost(told(format!(
+                "{also}processes of the script cannot be killed"
+            ))));
         }
         if let Some(memory) = self.memory.filter(|_| ended.out_of_memory) {
-            return Err(CallFailure::OutOfMemory(format!(
-                "it took more memory than the {} that it may{}",
-                HumanBytes(memory),
-                self.last_lines()
-            )));
+            return Err(CallFailure::OutOfMemory(told(format!(
+                "it took more memory than the {} that it may",
+                HumanBytes(memory)
+            ))));
         }
-        if let Some(what) = process::describe(ended.status) {
-            let reason = format!("the script failed: {what}{}", self.last_lines());
-            return failed(ended.status.code(), reason);
-        }
-        if !ended.all_gone {
-            let reason = "processes of the script cannot be killed";
-            return failed(None, reason.to_owned() + &self.last_lines());
-        }
-        Ok(())
-    }
-
-    fn last_lines(&self) -> String {
-        last_lines(&self.log)
+        complaint.map_or(Ok(()), |complaint| {
+            Err(CallFailure::Complained {
+                code: ended.status.code(),
+                complaint,
+            })
+        })
     }
 }
 

@@ -271,14 +271,14 @@ mod tests {
         assert_eq!(mysql.drill.memory(), Some(4 << 30));
         let file = settings.service(&"file".parse().unwrap());
         assert_eq!(file.drill.max_duration(), Duration::from_secs(2 * 3_600));
-        assert_eq!(file.drill.scratch(), Path::new("/srv/scratch"));
+        assert_eq!(file.drill.scratch(), Some(Path::new("/srv/scratch")));
     }
 
     #[test]
     fn a_drill_has_limits_without_settings_and_none_that_cannot_be_meant() {
         let none = DrillSettings::default();
         assert_eq!(none.max_duration(), Duration::from_secs(6 * 3_600));
-        assert_eq!((none.memory(), none.scratch()), (None, "/var/tmp".into()));
+        assert_eq!((none.memory(), none.scratch()), (None, None));
         for text in [
             "memory = \"0\"",
             "scratch = \"there\"",

@@ -162,6 +162,7 @@ fn client(socket: &Path) -> Command {
         "--no-defaults",
         "--user=root",
         "--batch",
+        "--comments",
         "--raw",
         "--skip-column-names",
     ]);
