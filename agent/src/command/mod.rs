@@ -4,6 +4,7 @@ mod accept;
 mod backups;
 mod cancel;
 mod check;
+mod check_engines;
 mod drill;
 mod enable;
 mod init;

@@ -1,6 +1,7 @@
 //! Completeness of tar archives: the walk from header to header up to the two zero blocks that end it. Knows v7, ustar,
 //! pax and GNU, with their long names and sparse files (POSIX.1-2024 pax; the manual of GNU tar, appendix D).
 
+mod base_backup;
 mod header;
 mod member;
 mod pax;
@@ -8,6 +9,7 @@ mod vetting;
 
 use super::walk::{Format, Walker, Want};
 use super::{CheckFacts, StreamCheck};
+pub(super) use base_backup::base_backup_check;
 use header::{BLOCK, Header, padded};
 use member::{Described, Member, MemberKind};
 use pax::Records;
