@@ -100,6 +100,7 @@ pub(crate) enum Action {
         key: OsString,
     },
     Load {
+        check: Option<String>,
         name: OsString,
         command: Vec<OsString>,
     },
@@ -281,6 +282,7 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
             command: trailing(inner),
         },
         "load" => Action::Load {
+            check: text(inner, "check"),
             name: raw(inner, "name"),
             command: trailing(inner),
         },
