@@ -12,6 +12,7 @@ mod process_names;
 mod proven;
 mod recovery;
 mod runner;
+mod secrets;
 mod service;
 
 pub(crate) use events::{Events, Reader};

@@ -14,7 +14,7 @@ use super::judge::{Judged, Judging};
 use super::plan::PlannedService;
 use super::process_names::ProcessNames;
 use super::proven::prove;
-use super::{Events, Plan, gates, papers};
+use super::{Events, Plan, gates, papers, secrets};
 use crate::backup::{self, Catalogue, Destination, Entry, Line, Manifest, Place, ScriptRecord, Staging};
 use crate::cancellation::Cancellation;
 use crate::conf_file::Conf;
@@ -130,7 +130,9 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
     let complaint = running.complaint(result)?;
 
     let mut mask = Mask::new(conf.secrets());
-    let ledger = Ledger::read(&staging.path()).masked(|text| mask.whole(text));
+    let mut ledger = Ledger::read(&staging.path()).masked(|text| mask.whole(text));
+    let mut mask = Mask::new(secrets::of_content(&conf, &planned.items, &ledger));
+    ledger.mask_content(|text| mask.whole(text));
     running.show(Stage::Verifying);
     // Read now: hours may have passed since the script was started.
     let catalogue = Catalogue::read(home)?;
