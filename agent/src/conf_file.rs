@@ -62,19 +62,21 @@ impl Conf {
     /// Returns the values that must never be shown: those of settings named `*PASS*`, `*SECRET*`,
     /// `*TOKEN*` or, for `REDISCLI_AUTH`, `*AUTH*`.
     pub(crate) fn secrets(&self) -> Vec<String> {
-        let secret = |key: &str| {
-            let key = key.to_ascii_uppercase();
-            // A `*PASSFILE` names a file; what it names is no secret and masking it would hide paths.
-            ["PASS", "SECRET", "TOKEN", "AUTH"]
-                .iter()
-                .any(|word| key.contains(word))
-                && !key.ends_with("FILE")
-        };
         self.values
             .iter()
-            .filter(|(key, value)| secret(key) && !value.is_empty())
+            .filter(|(key, value)| Self::is_secret(key) && !value.is_empty())
             .map(|(_, value)| value.clone())
             .collect()
+    }
+
+    /// Tells whether the value of a setting or variable must never be shown, by its name.
+    pub(crate) fn is_secret(key: &str) -> bool {
+        let key = key.to_ascii_uppercase();
+        // A `*PASSFILE` names a file; what it names is no secret and masking it would hide paths.
+        ["PASS", "SECRET", "TOKEN", "AUTH"]
+            .iter()
+            .any(|word| key.contains(word))
+            && !key.ends_with("FILE")
     }
 
     fn add(&mut self, file: &std::path::Path, text: &str) -> Result<(), Error> {

@@ -32,5 +32,6 @@ pub(crate) const SUBCOMMANDS: &[&str] = &[
 
 /// Options that no script may claim, without their dashes.
 pub(crate) const OPTIONS: &[&str] = &[
-    "all", "dry-run", "format", "help", "home", "jobs", "last", "new-id", "path", "quiet", "version", "wait",
+    "all", "dry-run", "format", "from", "help", "home", "into", "item", "jobs", "last", "new-id", "path",
+    "quiet", "replace", "version", "wait",
 ];

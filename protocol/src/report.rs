@@ -139,4 +139,7 @@ pub struct VerifiedBackup {
     pub verified: bool,
     /// What is not, when it is not.
     pub reason: Option<String>,
+    /// What a person should know, and is no damage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }

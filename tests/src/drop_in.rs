@@ -101,6 +101,21 @@ impl Host {
         found
     }
 
+    /// Returns the manifest of the backup in a folder.
+    #[track_caller]
+    pub fn manifest_of(&self, backup: &Path) -> Value {
+        let bytes = fs::read(backup.join("manifest.json")).expect("the manifest can be read");
+        serde_json::from_slice(&bytes).expect("a manifest is JSON")
+    }
+
+    /// Returns what `batt backups` says, oldest first.
+    #[track_caller]
+    pub fn listed(&self) -> Vec<Value> {
+        let said = self.batt(&["--format", "json", "backups"]).success();
+        let said: Value = serde_json::from_str(&said).expect("backups are JSON");
+        said["backups"].as_array().expect("backups are a list").clone()
+    }
+
     /// Asserts that nothing but published backups is below the folder for backups, and that each verifies.
     #[track_caller]
     pub fn assert_sound(&self) {
@@ -161,6 +176,19 @@ impl Told {
             assert!(self.reason.contains(word), "`{word}` is not in: {self:?}");
         }
         assert_eq!(self.path, None);
+    }
+
+    /// Asserts that it is published beside with this outcome, for a reason that holds these words, and returns where.
+    #[track_caller]
+    pub fn beside(&self, outcome: &str, words: &[&str]) -> &Path {
+        assert_eq!((self.outcome.as_str(), self.exit), (outcome, 2), "{self:?}");
+        for word in words {
+            assert!(self.reason.contains(word), "`{word}` is not in: {self:?}");
+        }
+        let path = self.path.as_deref().expect("what is published has a path");
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        assert!(name.ends_with(&format!("~{}", self.run)), "{self:?}");
+        path
     }
 
     /// Asserts that it succeeded, and returns where its backup is.

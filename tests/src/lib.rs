@@ -13,3 +13,4 @@ pub mod host;
 pub mod lab;
 pub mod process;
 pub mod server;
+pub mod triple;

@@ -24,7 +24,6 @@ pub(crate) struct CheckFacts {
 /// A value is for people and for comparing, and comes from the stream: it is cut to this many characters.
 const VALUE_LIMIT: usize = 200;
 /// More tables than a database has that is dumped as a whole.
-#[allow(dead_code, reason = "the first check that counts rows uses it")]
 const CONTENT_LIMIT: usize = 50_000;
 
 impl CheckFacts {
@@ -45,13 +44,17 @@ impl CheckFacts {
 
     /// Keeps a count of what the stream holds, as the rows of a table: `rows.{name}`. A restore is held to it. A name too
     /// long for a key, and what is beyond a bound, is left out.
-    #[allow(dead_code, reason = "the first check that counts rows uses it")]
     pub(crate) fn insert_content(&mut self, what: &str, name: &str, count: u64) {
         if let Ok(key) = FactKey::encoded(&format!("{what}.{name}"))
             && self.content.len() < CONTENT_LIMIT
         {
             self.content.insert(key.into(), count.to_string());
         }
+    }
+
+    /// Keeps a count of one sort of things that have no names, as large objects. A restore is held to it.
+    pub(crate) fn insert_content_total(&mut self, what: &'static str, count: u64) {
+        self.content.insert(what.to_owned(), count.to_string());
     }
 
     /// Returns what the stream holds.

@@ -8,7 +8,7 @@ use super::compression::Inside;
 use super::{CheckFacts, Compression, Damage, Digest, Kind};
 
 /// Large enough that reading costs few calls, small beside what a decoder takes.
-const BUFFER: usize = 256 << 10;
+pub(super) const BUFFER: usize = 256 << 10;
 
 /// A file that is whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,16 +27,18 @@ pub(crate) struct Examined {
     pub(crate) facts: CheckFacts,
 }
 
-/// Reads a regular file from its beginning to its end and returns what it is, or why it is no good archive.
-///
-/// `name` is the file's name, of which the extensions count: a `.gz` must be gzip, in a `.tar.gz` must be a whole
-/// tar. A compressed file is recognised by its first bytes, too. `kind` is what the content is known to be.
-/// Memory is bounded by the decoders' windows, at most about 130 MiB.
+/// Does what [`examine_while`] does, and goes on whatever comes.
+#[cfg(test)]
 pub(crate) fn examine(file: File, name: &str, kind: Option<Kind>) -> Result<Examined, Damage> {
     examine_while(file, name, kind, &|| true)
 }
 
-/// Does what [`examine`] does while `goes_on` says so; the file is unreadable once it does not.
+/// Reads a regular file from its beginning to its end while `goes_on` says so, and returns what it is, or why it is no
+/// good archive.
+///
+/// `name` is the file's name, of which the extensions count: a `.gz` must be gzip, in a `.tar.gz` must be a whole
+/// tar. A compressed file is recognised by its first bytes, too. `kind` is what the content is known to be.
+/// Memory is bounded by the decoders' windows, at most about 130 MiB.
 pub(crate) fn examine_while(
     file: File,
     name: &str,
@@ -162,17 +164,17 @@ fn walk(content: &mut dyn Read, kind: Option<Kind>) -> io::Result<Walked> {
 }
 
 /// The file, hashed as it is read.
-struct Source<'a> {
-    file: File,
-    goes_on: &'a dyn Fn() -> bool,
-    digest: Digest,
-    bytes: u64,
-    failure: Option<String>,
+pub(super) struct Source<'a> {
+    pub(super) file: File,
+    pub(super) goes_on: &'a dyn Fn() -> bool,
+    pub(super) digest: Digest,
+    pub(super) bytes: u64,
+    pub(super) failure: Option<String>,
 }
 
 impl Source<'_> {
     /// Reads the first bytes, fewer than asked for only where the file ends.
-    fn head(&mut self) -> io::Result<io::Cursor<Vec<u8>>> {
+    pub(super) fn head(&mut self) -> io::Result<io::Cursor<Vec<u8>>> {
         let mut head = Vec::new();
         self.by_ref()
             .take(Compression::MAGIC as u64)

@@ -15,14 +15,18 @@ mod rdb;
 mod sqlite;
 mod tar;
 mod text_ends;
+mod unpack;
 mod walk;
 
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 
 pub(crate) use check::{CheckFacts, StreamCheck};
 pub(crate) use compression::Compression;
 pub(crate) use damage::Damage;
 pub(crate) use digest::Digest;
-pub(crate) use examine::{examine, examine_while};
+#[cfg(test)]
+pub(crate) use examine::examine;
+pub(crate) use examine::{Examined, examine_while};
 pub(crate) use kind::{Kind, UnknownKind};
+pub(crate) use unpack::{UnpackError, unpack};

@@ -23,6 +23,9 @@ pub(super) trait Format: Send {
     /// Returns what the format wants after it got `taken` (empty after [`Want::Skip`]), or what is wrong with it.
     fn step(&mut self, taken: &[u8]) -> Result<Want, String>;
 
+    /// Sees the content that [`Want::Skip`] passes over, in pieces.
+    fn passing(&mut self, _content: &[u8]) {}
+
     /// Returns what is read just now, for the message that the stream ended in it.
     fn part(&self) -> &'static str;
 
@@ -73,6 +76,7 @@ impl<F: Format> Walker<F> {
             Want::Skip(length) => {
                 let skipped = usize::try_from(length).unwrap_or(usize::MAX).min(bytes.len());
                 let left = length - skipped as u64;
+                self.format.passing(&bytes[..skipped]);
                 if left > 0 {
                     self.want = Want::Skip(left);
                     return Ok(None);

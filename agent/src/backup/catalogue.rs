@@ -90,20 +90,21 @@ impl Entry {
             time: manifest.started,
             state: manifest.state,
             manifest_sha256,
-            verified: Some(manifest.ended),
+            verified: manifest.verified.then_some(manifest.ended),
             drill: None,
             accepted: None,
         })
     }
 
-    /// Tells whether it counts: whole, read again, complete, and as it was expected.
+    /// Tells whether it counts: whole, read again, complete, as it was expected, and not shown to be bad by a drill.
     pub(crate) fn counts(&self) -> bool {
         let expected = match self.state {
             BackupState::Good => true,
             BackupState::Partial => false,
             BackupState::Suspicious => self.accepted.is_some(),
         };
-        expected && self.verified.is_some()
+        let restores = self.drill.as_ref().is_none_or(|drill| drill.proven);
+        expected && restores && self.verified.is_some()
     }
 
     /// Returns the backup's id.
@@ -115,6 +116,12 @@ impl Entry {
     pub(crate) fn is_there(&self) -> bool {
         Manifest::read(&self.path)
             .is_ok_and(|manifest| manifest.run == self.run && manifest.service == self.service)
+    }
+
+    /// Returns its manifest, when it is there as it was published.
+    pub(crate) fn manifest(&self) -> Option<Manifest> {
+        let (manifest, sha256) = Manifest::read_hashed(&self.path).ok()?;
+        (sha256 == self.manifest_sha256).then_some(manifest)
     }
 
     /// Returns the line of `batt backups`.
@@ -184,6 +191,14 @@ impl Catalogue {
         self.entries()
             .rev()
             .find(|entry| entry.service == *service && entry.items == items && entry.counts())
+    }
+
+    /// Returns the manifest of the newest backup of the same items of a service that counts and is there.
+    pub(crate) fn last_manifest(&self, service: &Service, items: &[String]) -> Option<Manifest> {
+        self.entries()
+            .rev()
+            .filter(|entry| entry.service == *service && entry.items == items && entry.counts())
+            .find_map(Entry::manifest)
     }
 }
 

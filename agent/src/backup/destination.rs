@@ -25,43 +25,8 @@ impl Destination {
     /// # Errors
     /// A refusal for a link on the way: whoever could write there could lead backups, and what they replace, elsewhere.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let fail = |place: &Path, cause: rustix::io::Errno| {
-            Error::system(
-                format!("cannot open the destination `{}`", place.display()),
-                std::io::Error::from(cause),
-            )
-        };
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut folder =
-            openat(CWD, "/", flags, Mode::empty()).map_err(|cause| fail(Path::new("/"), cause))?;
-        let mut reached = PathBuf::from("/");
-        for part in path.components() {
-            let Component::Normal(name) = part else { continue };
-            reached.push(name);
-            folder = match openat(&folder, name, flags, Mode::empty()) {
-                Ok(next) => next,
-                Err(rustix::io::Errno::NOENT) => {
-                    match mkdirat(&folder, name, Mode::RWXU) {
-                        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-                        Err(cause) => return Err(fail(&reached, cause)),
-                    }
-                    rustix::fs::fsync(&folder).map_err(|cause| fail(&reached, cause))?;
-                    openat(&folder, name, flags, Mode::empty()).map_err(|cause| fail(&reached, cause))?
-                }
-                Err(cause) if is_link(&folder, name) => {
-                    let _ = cause;
-                    let whole = std::fs::canonicalize(&reached).unwrap_or_else(|_| reached.clone());
-                    return Err(Error::refused(format!(
-                        "the destination leads through the link `{}`",
-                        reached.display()
-                    ))
-                    .hint(format!("Set `path` to where it leads, `{}`.", whole.display())));
-                }
-                Err(cause) => return Err(fail(&reached, cause)),
-            };
-        }
         Ok(Self {
-            folder,
+            folder: descend(path, Missing::Made)?,
             path: path.to_owned(),
         })
     }
@@ -111,6 +76,61 @@ impl Destination {
     pub(crate) fn has(&self, name: &str) -> bool {
         statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
+}
+
+/// What becomes of a folder that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Made,
+    AnError,
+}
+
+/// Opens a folder that is there, at an absolute path.
+///
+/// # Errors
+/// A refusal for a link on the way, as in [`Destination::open`]; a folder that is missing.
+pub(super) fn open_folder(path: &Path) -> Result<OwnedFd, Error> {
+    descend(path, Missing::AnError)
+}
+
+fn descend(path: &Path, missing: Missing) -> Result<OwnedFd, Error> {
+    let fail = |place: &Path, cause: rustix::io::Errno| {
+        Error::system(
+            match missing {
+                Missing::Made => format!("cannot open the destination `{}`", place.display()),
+                Missing::AnError => format!("cannot open the folder `{}`", place.display()),
+            },
+            std::io::Error::from(cause),
+        )
+    };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut folder = openat(CWD, "/", flags, Mode::empty()).map_err(|cause| fail(Path::new("/"), cause))?;
+    let mut reached = PathBuf::from("/");
+    for part in path.components() {
+        let Component::Normal(name) = part else { continue };
+        reached.push(name);
+        folder = match openat(&folder, name, flags, Mode::empty()) {
+            Ok(next) => next,
+            Err(rustix::io::Errno::NOENT) if missing == Missing::Made => {
+                match mkdirat(&folder, name, Mode::RWXU) {
+                    Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+                    Err(cause) => return Err(fail(&reached, cause)),
+                }
+                rustix::fs::fsync(&folder).map_err(|cause| fail(&reached, cause))?;
+                openat(&folder, name, flags, Mode::empty()).map_err(|cause| fail(&reached, cause))?
+            }
+            Err(_) if is_link(&folder, name) => {
+                let whole = std::fs::canonicalize(&reached).unwrap_or_else(|_| reached.clone());
+                return Err(Error::refused(format!(
+                    "the destination leads through the link `{}`",
+                    reached.display()
+                ))
+                .hint(format!("Set `path` to where it leads, `{}`.", whole.display())));
+            }
+            Err(cause) => return Err(fail(&reached, cause)),
+        };
+    }
+    Ok(folder)
 }
 
 fn is_link(folder: &OwnedFd, name: &std::ffi::OsStr) -> bool {
@@ -174,6 +194,31 @@ impl<'a> Staging<'a> {
     /// Returns the name of the folder for the archives, seen from the destination.
     pub(crate) fn archives_name(&self) -> String {
         format!("{}/{}", self.name, self.service)
+    }
+
+    /// Moves what the script left out of the folder for the archives, which is empty then, and returns where to: what is
+    /// to be published is put back one by one, and the rest goes with the staging folder.
+    pub(crate) fn set_aside(&self) -> Result<PathBuf, Error> {
+        const ASIDE: &str = ".aside";
+        let fail = |cause: rustix::io::Errno| {
+            Error::system(
+                format!("cannot set aside `{}`", self.archives().display()),
+                std::io::Error::from(cause),
+            )
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let folder = openat(self.destination.folder(), &self.name, flags, Mode::empty()).map_err(fail)?;
+        // What the script put in its place may lead elsewhere.
+        let found = statat(&folder, &self.service, AtFlags::SYMLINK_NOFOLLOW).map_err(fail)?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::Directory {
+            return Err(fail(rustix::io::Errno::NOTDIR));
+        }
+        rustix::fs::chmodat(&folder, &self.service, Mode::RWXU, AtFlags::empty()).map_err(fail)?;
+        // The script may have taken the name.
+        remove_folder(folder.as_fd(), ASIDE).map_err(fail)?;
+        rustix::fs::renameat(&folder, &self.service, &folder, ASIDE).map_err(fail)?;
+        mkdirat(&folder, &self.service, Mode::RWXU).map_err(fail)?;
+        Ok(self.path().join(ASIDE))
     }
 
     /// Returns the bytes that lie in the folder now.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use batt_protocol::HumanBytes;
+use batt_protocol::{BackupState, HumanBytes};
 
 use super::{Manifest, SUMS};
 
@@ -23,6 +23,22 @@ pub(crate) fn restore_guide(manifest: &Manifest, commands: &[String]) -> String 
         manifest.run,
         manifest.started.format("%Y-%m-%d %H:%M:%S")
     );
+    let plainly = match manifest.state {
+        BackupState::Good => "",
+        BackupState::Partial => {
+            "**This backup is partial.** Only what is listed below is in it, and proven; not all that was asked for:"
+        }
+        BackupState::Suspicious => {
+            "**This backup is suspicious.** It is whole, and differs much from the last good one before it:"
+        }
+    };
+    if !plainly.is_empty() {
+        let _ = writeln!(text, "{plainly}\n");
+        for line in &manifest.shortcomings {
+            let _ = writeln!(text, "- {}", batt_protocol::text::escaped(line));
+        }
+        text.push('\n');
+    }
     let _ = writeln!(text, "## What is here\n");
     for archive in &manifest.archives {
         let _ = writeln!(text, "- `{}`, {}", archive.file, HumanBytes(archive.bytes));

@@ -13,8 +13,6 @@ use crate::files;
 
 /// The format that this version writes. A reader refuses one that it does not know.
 const FORMAT: u32 = 1;
-/// The largest manifest that is read: 100,000 archives and facts.
-const LIMIT: u64 = 256 << 20;
 
 /// What a backup is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +44,15 @@ pub(crate) struct Manifest {
     /// Whether all of it is here, and as it was expected.
     #[serde(default)]
     pub(crate) state: BackupState,
+    /// Why it is not good: what failed and is missing, or how it differs from the last good one. One line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) shortcomings: Vec<String>,
+    /// Whether everything was read again before it was published. Earlier versions always did.
+    #[serde(default = "yes")]
+    pub(crate) verified: bool,
+    /// Since when, as far as is known, the sizes and the content of its archives are what they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unchanged_since: Option<DateTime<Utc>>,
     /// What the script recorded of the whole.
     pub(crate) facts: BTreeMap<String, String>,
     /// What a person should know.
@@ -77,6 +84,13 @@ pub(crate) struct ArchiveRecord {
     pub(crate) content: BTreeMap<String, String>,
 }
 
+impl ArchiveRecord {
+    /// Returns the name by which it is asked for: that it was stored under, or that of its file.
+    pub(crate) fn called(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.file)
+    }
+}
+
 /// The script that made a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ScriptRecord {
@@ -86,9 +100,15 @@ pub(crate) struct ScriptRecord {
     pub(crate) sha256: String,
 }
 
+fn yes() -> bool {
+    true
+}
+
 impl Manifest {
     /// The format that this version writes.
     pub(crate) const FORMAT: u32 = FORMAT;
+    /// The largest manifest that is read, in bytes: 100,000 archives and facts.
+    pub(super) const LIMIT: u64 = 256 << 20;
 
     /// Reads the manifest of the backup in `folder`.
     ///
@@ -101,26 +121,44 @@ impl Manifest {
     /// Does what [`Manifest::read`] does, and returns the SHA-256 of the file too.
     pub(crate) fn read_hashed(folder: &Path) -> Result<(Self, String), Error> {
         let path = folder.join(MANIFEST);
-        let text = files::read_text(&path, LIMIT)?
+        let text = files::read_text(&path, Self::LIMIT)?
             .ok_or_else(|| Error::program(format!("`{}` is missing", path.display())))?;
-        let manifest: Self = serde_json::from_str(&text)
-            .map_err(|cause| Error::program(format!("`{}` cannot be understood: {cause}", path.display())))?;
-        if manifest.format > FORMAT {
-            return Err(Error::program(format!(
-                "`{}` has the format {}, later than ours",
-                path.display(),
-                manifest.format
-            ))
-            .hint("A later version of batt wrote it; use that one."));
-        }
+        let manifest = Self::parse(text.as_bytes(), &path.display().to_string())?;
         let mut digest = Digest::default();
         digest.update(text.as_bytes());
         Ok((manifest, digest.hex()))
     }
 
+    /// Parses the manifest that lies at `place`.
+    ///
+    /// # Errors
+    /// What is no manifest, or was written by a later version.
+    pub(crate) fn parse(text: &[u8], place: &str) -> Result<Self, Error> {
+        let manifest: Self = serde_json::from_slice(text)
+            .map_err(|cause| Error::program(format!("`{place}` cannot be understood: {cause}")))?;
+        if manifest.format > FORMAT {
+            return Err(Error::program(format!(
+                "`{place}` has the format {}, later than ours",
+                manifest.format
+            ))
+            .hint("A later version of batt wrote it; use that one."));
+        }
+        Ok(manifest)
+    }
+
     /// Returns the backup's id.
     pub(crate) fn id(&self) -> String {
         format!("{}.{}", self.run, self.service)
+    }
+
+    /// Returns the archive that was stored under a name, else the one whose file has it.
+    pub(crate) fn archive_named(&self, name: &str) -> Option<&ArchiveRecord> {
+        let named = |archive: &&ArchiveRecord| archive.name.as_deref() == Some(name);
+        let filed = |archive: &&ArchiveRecord| archive.file == name;
+        self.archives
+            .iter()
+            .find(named)
+            .or_else(|| self.archives.iter().find(filed))
     }
 
     /// Returns the bytes of all archives.
@@ -177,6 +215,9 @@ pub(crate) mod tests {
                 sha256: String::new(),
             },
             state: BackupState::Good,
+            shortcomings: Vec::new(),
+            verified: true,
+            unchanged_since: None,
             facts: BTreeMap::new(),
             warnings: Vec::new(),
         }

@@ -4,15 +4,26 @@ mod catalogue;
 mod destination;
 mod guide;
 mod manifest;
+pub(crate) mod marks;
 mod publish;
 mod verify;
 
-pub(crate) use catalogue::{Catalogue, Entry, Line, remember};
-pub(crate) use destination::{Destination, MOST_DEPTH, Staging, open_file};
+pub(crate) use catalogue::{Catalogue, Drill, Entry, Line, remember};
+pub(crate) use destination::{Destination, MOST_DEPTH, Staging, open_file, remove_folder};
 pub(crate) use guide::restore_guide;
+#[cfg(test)]
+pub(crate) use manifest::tests::manifest as manifest_of;
 pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};
+pub(crate) use marks::Mark;
 pub(crate) use publish::{Place, clean_up, publish};
-pub(crate) use verify::{digest_of, sum_line, verify};
+pub(crate) use verify::{
+    Expected, Verification, digest_of, open_archive, sum_line, verify_chosen, verify_while,
+};
+
+#[cfg(test)]
+pub(crate) fn example_manifest(archives: &[&str]) -> Manifest {
+    manifest::tests::manifest("20260131T023000Z-00000a", &[], archives)
+}
 
 /// The file of a backup that says what it is.
 pub(crate) const MANIFEST: &str = "manifest.json";

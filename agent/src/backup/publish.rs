@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use batt_protocol::{Error, RunId, Service};
+use batt_protocol::{BackupState, Error, RunId, Service};
 use rustix::fs::{RenameFlags, renameat, renameat_with};
 
 use super::destination::{remove_folder, staging_name};
-use super::{Destination, Manifest, Staging};
+use super::{Destination, Manifest, Mark, Staging, marks};
 
 /// Where a backup was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,23 +29,29 @@ pub(crate) fn publish(
     let name = manifest.service.to_string();
     let beside = format!("{name}~{}", manifest.run);
     let staged = staging.archives_name();
-    let reason = match place_new(destination, &staged, &name)? {
-        Renamed::Done => None,
-        Renamed::Taken => match earlier(destination, &name, manifest)? {
-            Earlier::Covered => {
-                exchange(destination, &staged, &name, manifest)?;
-                None
-            }
-            Earlier::Kept(reason) => match place_new(destination, &staged, &beside)? {
-                Renamed::Done => Some(reason),
-                Renamed::Taken => {
-                    return Err(Error::program(format!(
-                        "`{}` exists already",
-                        destination.path().join(&beside).display()
-                    )));
+    let beside_for = |reason: String| match place_new(destination, &staged, &beside)? {
+        Renamed::Done => Ok(Some(reason)),
+        Renamed::Taken => Err(Error::program(format!(
+            "`{}` exists already",
+            destination.path().join(&beside).display()
+        ))),
+    };
+    let reason = if manifest.state == BackupState::Good {
+        match place_new(destination, &staged, &name)? {
+            Renamed::Done => None,
+            Renamed::Taken => match earlier(destination, &name, manifest)? {
+                Earlier::Covered => {
+                    exchange(destination, &staged, &name, manifest)?;
+                    None
                 }
+                Earlier::Kept(reason) => beside_for(reason)?,
             },
-        },
+        }
+    } else {
+        if destination.has(&name) {
+            earlier(destination, &name, manifest)?;
+        }
+        beside_for(format!("it is {}", manifest.state.word()))?
     };
     let name = if reason.is_some() { beside } else { name };
     Ok(Place {
@@ -115,6 +121,22 @@ fn earlier(destination: &Destination, name: &str, manifest: &Manifest) -> Result
             batt_protocol::text::quoted(&earlier.host)
         ))
         .hint("Give each host a path of its own, as with `{host}` in `path`."));
+    }
+    // A mark that cannot be read was set once.
+    if marks::is_set(&place, Mark::Pinned).unwrap_or(true) {
+        return Ok(Earlier::Kept(format!(
+            "the backup `{}` is pinned and is kept",
+            earlier.id()
+        )));
+    }
+    if manifest.state != BackupState::Good {
+        return Ok(Earlier::Kept(format!("it is {}", manifest.state.word())));
+    }
+    if !manifest.verified {
+        return Ok(Earlier::Kept(format!(
+            "the backup `{}` is kept until this one is verified",
+            earlier.id()
+        )));
     }
     if manifest.covers(&earlier) {
         return Ok(Earlier::Covered);
@@ -266,6 +288,21 @@ mod tests {
             format!("the backup `{FIRST}.mysql` holds more than this one and is kept")
         );
         assert_eq!(fs::read_to_string(folder.path().join("mysql/b")).unwrap(), FIRST);
+    }
+
+    #[test]
+    fn what_is_pinned_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = Destination::open(folder.path()).unwrap();
+        let first = make(&destination, &manifest(FIRST, &[], &["a"])).unwrap();
+        let at = chrono::DateTime::default();
+        marks::set(&first.path, Mark::Pinned, &batt_protocol::AskedBy::default(), at).unwrap();
+        let place = make(&destination, &manifest(SECOND, &[], &["a"])).unwrap();
+        assert_eq!(
+            place.beside.unwrap(),
+            format!("the backup `{FIRST}.mysql` is pinned and is kept")
+        );
+        assert_eq!(fs::read_to_string(folder.path().join("mysql/a")).unwrap(), FIRST);
     }
 
     #[test]

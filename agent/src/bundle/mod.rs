@@ -8,3 +8,4 @@ mod shipped;
 pub(crate) use install::install;
 pub(crate) use push::Push;
 pub(crate) use record::BundleRecord;
+pub(crate) use shipped::{shipped, shipped_scripts};

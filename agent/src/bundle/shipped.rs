@@ -25,11 +25,19 @@ pub(super) const SHIPPED: &[(BundleFolder, &str, &[u8])] = shipped![
 ];
 
 /// Returns the content of a shipped file.
-pub(super) fn shipped(folder: BundleFolder, name: &str) -> Option<&'static [u8]> {
+pub(crate) fn shipped(folder: BundleFolder, name: &str) -> Option<&'static [u8]> {
     SHIPPED
         .iter()
         .find(|(own, file, _)| *own == folder && *file == name)
         .map(|(_, _, content)| *content)
+}
+
+/// Returns the names of the shipped scripts.
+pub(crate) fn shipped_scripts() -> impl Iterator<Item = &'static str> {
+    SHIPPED
+        .iter()
+        .filter(|(folder, _, _)| *folder == BundleFolder::ScriptsAvailable)
+        .map(|(_, name, _)| *name)
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use batt_protocol::EXIT_TABLE;
+use batt_protocol::{EXIT_TABLE, Error, ServiceName};
 use clap::{Arg, ArgAction, Command};
 
+use super::restore;
 use crate::script::{ItemOption, OptionOwner};
 
 /// The options for items, by name.
@@ -27,6 +28,7 @@ pub(crate) fn command(items: &ItemOptions) -> Command {
         .args(run_arguments())
         .args(items.values().map(|(option, owner)| item_argument(option, owner)));
     root.subcommands(everyday_commands())
+        .subcommands(restore::commands(items))
         .subcommands(script_commands())
         .subcommands(inner_commands())
 }
@@ -84,14 +86,14 @@ fn path_argument() -> Arg {
     )
 }
 
-fn wait_argument() -> Arg {
+pub(super) fn wait_argument() -> Arg {
     Arg::new("wait")
         .long("wait")
         .value_name("DURATION")
         .help("wait this long for a lock that another run holds: `10m`")
 }
 
-fn item_argument(option: &ItemOption, owner: &OptionOwner) -> Arg {
+pub(super) fn item_argument(option: &ItemOption, owner: &OptionOwner) -> Arg {
     let help = match owner {
         OptionOwner::One(_) => option.help.clone(),
         OptionOwner::Many(services) => {
@@ -112,12 +114,30 @@ fn item_argument(option: &ItemOption, owner: &OptionOwner) -> Arg {
         .help(help)
 }
 
+/// Returns the one service that an option for items belongs to.
+///
+/// # Errors
+/// An option that several claim.
+pub(super) fn only_owner<'a>(option: &str, owner: &'a OptionOwner) -> Result<&'a ServiceName, Error> {
+    match owner {
+        OptionOwner::One(service) => Ok(service),
+        OptionOwner::Many(services) => {
+            let names: Vec<String> = services.iter().map(ToString::to_string).collect();
+            Err(Error::usage(format!(
+                "the option `--{option}` is claimed by {}",
+                batt_protocol::text::list_and(&names)
+            ))
+            .hint("Give one of the scripts an option of its own in its `# batt: option` line."))
+        }
+    }
+}
+
 /// Returns the id of an option for items.
 pub(crate) fn item_id(option: &str) -> String {
     format!("item:{option}")
 }
 
-fn services_argument(help: &'static str) -> Arg {
+pub(super) fn services_argument(help: &'static str) -> Arg {
     Arg::new("services")
         .value_name("SERVICE")
         .num_args(0..)
@@ -168,6 +188,14 @@ fn everyday_commands() -> Vec<Command> {
                     .long("all")
                     .action(ArgAction::SetTrue)
                     .help("every backup, not the newest of each service"),
+            )
+            .arg(
+                Arg::new("from")
+                    .long("from")
+                    .value_name("PATH")
+                    .value_parser(clap::value_parser!(std::path::PathBuf))
+                    .conflicts_with_all(["services", "all"])
+                    .help("the backup in this folder, of whatever host; needs no home"),
             ),
         Command::new("runs").about("List the runs that are kept"),
         Command::new("logs")
@@ -212,6 +240,10 @@ fn script_commands() -> Vec<Command> {
                     .help("what the stream must be, whole"),
             )
             .arg(raw_argument("name", "NAME", "the archive's name").required(true))
+            .arg(trailing_command()),
+        Command::new("load")
+            .about("For scripts: hand an archive of a backup to a command, verified")
+            .arg(raw_argument("name", "NAME", "the name it was stored under").required(true))
             .arg(trailing_command()),
         Command::new("record")
             .about("For scripts: record a fact about the content")
@@ -280,6 +312,11 @@ fn inner_commands() -> Vec<Command> {
                     .allow_negative_numbers(true)
                     .value_parser(clap::value_parser!(i32)),
             )
+            .arg(
+                Arg::new("memory")
+                    .long("memory")
+                    .value_parser(clap::value_parser!(u64)),
+            )
             .arg(trailing_command()),
     ]
 }
@@ -302,7 +339,9 @@ mod tests {
         }
         let options: Vec<&str> = root.get_arguments().filter_map(Arg::get_long).collect();
         assert!(options.len() > 4);
-        for option in options {
+        let restore = root.find_subcommand("restore").unwrap();
+        let of_restore = restore.get_arguments().filter_map(Arg::get_long);
+        for option in options.into_iter().chain(of_restore) {
             assert!(OPTIONS.contains(&option), "{option}");
         }
     }

@@ -4,16 +4,16 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use batt_protocol::text::list_and;
 use batt_protocol::{Error, RunId, Service, ServiceRequest, parse_duration};
 use clap::ArgMatches;
 
 use super::grammar::{self, ItemOptions};
+use super::restore::{self, DrillRequest, RestoreRequest};
 use crate::home::Home;
 use crate::pattern::Pattern;
 use crate::process::LaunchRequest;
 use crate::reserved::{OPTIONS, SUBCOMMANDS};
-use crate::script::{OptionOwner, Shelf};
+use crate::script::Shelf;
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,7 @@ pub(crate) enum Action {
         services: Vec<Service>,
         all: bool,
     },
+    VerifyFolder(PathBuf),
     Runs,
     Logs {
         run: Option<RunId>,
@@ -84,6 +85,12 @@ pub(crate) enum Action {
         /// The key and the value; none when they come as lines.
         fact: Option<(OsString, OsString)>,
     },
+    Load {
+        name: OsString,
+        command: Vec<OsString>,
+    },
+    Restore(RestoreRequest),
+    Drill(DrillRequest),
     Completions(clap_complete::Shell),
     Man,
     /// Help or the version, as clap has written it.
@@ -105,7 +112,10 @@ pub(crate) struct Invocation {
 pub(crate) fn parse(arguments: &[OsString]) -> Result<Invocation, Error> {
     let home = home_of(arguments);
     let items = if needs_items(arguments) {
-        Shelf::read(&home)?.options()
+        match restore::is_meant(arguments) {
+            true => restore::item_options(&home)?,
+            false => Shelf::read(&home)?.options(),
+        }
     } else {
         ItemOptions::new()
     };
@@ -187,7 +197,7 @@ fn needs_items(arguments: &[OsString]) -> bool {
             // An option of a script: its value may have the name of a command.
             _ if is_unknown_option(word) => return true,
             _ if word.starts_with('-') => {}
-            _ => return !SUBCOMMANDS.contains(&word),
+            _ => return word == "restore" || !SUBCOMMANDS.contains(&word),
         }
     }
     true
@@ -229,9 +239,12 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
             new_id: inner.get_flag("new-id"),
         },
         "backups" => Action::Backups(services(inner)?),
-        "verify" => Action::Verify {
-            services: services(inner)?,
-            all: inner.get_flag("all"),
+        "verify" => match inner.get_one::<PathBuf>("from") {
+            Some(folder) => Action::VerifyFolder(folder.clone()),
+            None => Action::Verify {
+                services: services(inner)?,
+                all: inner.get_flag("all"),
+            },
         },
         "runs" => Action::Runs,
         "logs" => logs(inner)?,
@@ -246,6 +259,12 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
             name: raw(inner, "name"),
             command: trailing(inner),
         },
+        "load" => Action::Load {
+            name: raw(inner, "name"),
+            command: trailing(inner),
+        },
+        "restore" => Action::Restore(restore::restore(inner, items)?),
+        "drill" => Action::Drill(restore::drill(inner)?),
         "record" => Action::Record {
             of: inner.get_one::<OsString>("of").cloned(),
             fact: (!inner.get_flag("lines")).then(|| (raw(inner, "key"), raw(inner, "value"))),
@@ -290,17 +309,7 @@ fn requests(matches: &ArgMatches, items: &ItemOptions) -> Result<Vec<ServiceRequ
         let Some(values) = matches.get_many::<String>(&grammar::item_id(name)) else {
             continue;
         };
-        let service = match owner {
-            OptionOwner::One(service) => Service::from(service.clone()),
-            OptionOwner::Many(services) => {
-                let names: Vec<String> = services.iter().map(ToString::to_string).collect();
-                return Err(Error::usage(format!(
-                    "the option `--{name}` is claimed by {}",
-                    list_and(&names)
-                ))
-                .hint("Give one of the scripts an option of its own in its `# batt: option` line."));
-            }
-        };
+        let service = Service::from(grammar::only_owner(name, owner)?.clone());
         let values: Vec<String> = values.cloned().collect();
         match requests.iter_mut().find(|request| request.service == service) {
             Some(request) => request.items.extend(values),
@@ -345,12 +354,13 @@ fn launch(matches: &ArgMatches) -> Result<Action, Error> {
         failure_file: failure_file.clone(),
         cgroup: matches.get_one::<PathBuf>("cgroup").cloned(),
         nice: matches.get_one::<i32>("nice").copied(),
+        memory: matches.get_one::<u64>("memory").copied(),
         script: Path::new(&script).to_owned(),
         items: command.collect(),
     }))
 }
 
-fn services(matches: &ArgMatches) -> Result<Vec<Service>, Error> {
+pub(super) fn services(matches: &ArgMatches) -> Result<Vec<Service>, Error> {
     matches
         .get_many::<String>("services")
         .unwrap_or_default()
@@ -358,7 +368,7 @@ fn services(matches: &ArgMatches) -> Result<Vec<Service>, Error> {
         .collect()
 }
 
-fn text(matches: &ArgMatches, id: &str) -> Option<String> {
+pub(super) fn text(matches: &ArgMatches, id: &str) -> Option<String> {
     matches.try_get_one::<String>(id).ok().flatten().cloned()
 }
 

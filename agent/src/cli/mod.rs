@@ -4,6 +4,8 @@
 
 mod grammar;
 mod invocation;
+mod restore;
 
 pub(crate) use grammar::command;
 pub(crate) use invocation::{Action, Format, Invocation, Listing, Output, parse};
+pub(crate) use restore::{DrillRequest, RestoreRequest};

@@ -3,11 +3,14 @@
 mod backups;
 mod cancel;
 mod check;
+mod drill;
 mod enable;
 mod init;
 mod list;
+mod live_log;
 mod logs;
 mod manual;
+mod restore;
 mod run;
 mod runs;
 mod script;
@@ -54,6 +57,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Init { new_id } => init::init(&home, new_id, console),
         Action::Backups(services) => backups::backups(&home, output, &services, console),
         Action::Verify { services, all } => verify::verify(&home, output, &services, all, console),
+        Action::VerifyFolder(folder) => verify::verify_folder(&home, output, &folder, console),
         Action::Runs => runs::runs(&home, output, console),
         Action::Logs { run, service } => logs::logs(&home, run, service, console),
         Action::Attach(run) => run::attach(&home, output, &run, console),
@@ -63,6 +67,9 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Supervise(run) => supervise::supervise(&home, &run),
         Action::Launch(request) => match process::launch(&request)? {},
         Action::Store { check, name, command } => script::store(check.as_deref(), name, command),
+        Action::Load { name, command } => script::load(name, command),
+        Action::Restore(request) => restore::restore(&home, output, request, console),
+        Action::Drill(request) => drill::drill(&home, output, &request, console),
         Action::Record { of, fact } => script::record(of, fact),
         Action::Completions(shell) => manual::completions(&home, shell, console),
         Action::Man => manual::man(&home, console),

@@ -1,10 +1,11 @@
-//! `batt store` and `batt record`: what scripts call.
+//! `batt store`, `batt load` and `batt record`: what scripts call.
 
 use std::ffi::OsString;
 
 use batt_protocol::{Error, ExitCode};
 
 use crate::ledger::{Entry, ScriptEnvironment, append};
+use crate::load::{self, LoadRequest};
 use crate::record::{self, RecordRequest};
 use crate::store::{self, StoreRequest};
 
@@ -26,6 +27,28 @@ pub(crate) fn store(check: Option<&str>, name: OsString, command: Vec<OsString>)
         arguments: words.collect(),
     };
     store::store(request, &environment)
+        .map(|()| ExitCode::OK)
+        .map_err(|error| Error::new(ExitCode::from_code(error.exit_code()), error.to_string()))
+}
+
+/// Hands an archive to a command.
+pub(crate) fn load(name: OsString, command: Vec<OsString>) -> Result<ExitCode, Error> {
+    let environment = environment()?;
+    let mut words = command.into_iter();
+    let command = words
+        .next()
+        .ok_or_else(|| Error::usage("there is no command after `--`"))?;
+    let source = std::env::var_os("BATT_SOURCE").ok_or_else(|| {
+        Error::usage("`BATT_SOURCE` is not set")
+            .hint("This command is for `restore-` and `drill-` scripts that `batt` runs.")
+    })?;
+    let request = LoadRequest {
+        name,
+        source: source.into(),
+        command,
+        arguments: words.collect(),
+    };
+    load::load(&request, &environment)
         .map(|()| ExitCode::OK)
         .map_err(|error| Error::new(ExitCode::from_code(error.exit_code()), error.to_string()))
 }
@@ -54,7 +77,9 @@ pub(crate) fn record(of: Option<OsString>, fact: Option<(OsString, OsString)>) -
 pub(crate) fn remember_refusal(arguments: &[OsString], error: &Error) {
     const WORDS: usize = 3;
     const LENGTH: usize = 200;
-    let in_a_run = std::env::var_os("BATT_RUN_ID").is_some();
+    let in_a_run = ["BATT_RUN_ID", "BATT_VERB"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some());
     let Some(environment) = environment().ok().filter(|_| in_a_run) else {
         return;
     };

@@ -43,6 +43,24 @@ pub(crate) enum Entry {
         /// Why.
         reason: String,
     },
+    /// An archive is about to be handed to a command.
+    LoadBegan {
+        /// The name as the script gave it.
+        name: String,
+        /// The process of `batt load`.
+        call: u32,
+    },
+    /// The whole archive went into a command that succeeded.
+    LoadEnded(LoadEnded),
+    /// The archive is not the one of the backup, or the command failed or did not take all of it.
+    LoadFailed {
+        /// The name as the script gave it.
+        name: String,
+        /// The process of `batt load`.
+        call: u32,
+        /// Why.
+        reason: String,
+    },
     /// A fact about the content.
     Fact {
         /// The archive that it is a fact of, by the name that the script gave it: compared when that is restored.
@@ -77,6 +95,19 @@ pub(crate) struct StoreEnded {
     /// What the check found in the stream: `server-version`, `members`.
     #[serde(default)]
     pub(crate) facts: BTreeMap<String, String>,
+}
+
+/// An archive that `batt load` handed over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LoadEnded {
+    /// The name as the script gave it.
+    pub(crate) name: String,
+    /// The process of `batt load`.
+    pub(crate) call: u32,
+    /// The length of what the command got.
+    pub(crate) raw_bytes: u64,
+    /// How long that took, with the command's own work.
+    pub(crate) seconds: f64,
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! What the run tells a script through its environment, as `batt store` and `batt record` read it: where the private
-//! staging folder is, and for which service.
+//! What a script is told through its environment, as `batt store`, `batt load` and `batt record` read it: where its
+//! private folder is, and for which service.
 
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The private staging folder of one service and run.
+/// The private folder of a script: the staging folder of a backup, or where a restore works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ScriptEnvironment {
     staging: PathBuf,
@@ -13,7 +13,7 @@ pub(crate) struct ScriptEnvironment {
 }
 
 impl ScriptEnvironment {
-    /// Reads `BATT_DEST`, `BATT_SERVICE` and `BATT_INSTANCE`.
+    /// Reads `BATT_DEST`, or where there is none `BATT_SCRATCH`, and `BATT_SERVICE` and `BATT_INSTANCE`.
     pub(crate) fn from_variables(
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, EnvironmentError> {
@@ -25,12 +25,14 @@ impl ScriptEnvironment {
                 .map(Some)
                 .map_err(|_| EnvironmentError::Invalid(name)),
         };
-        let staging = variable("BATT_DEST")
-            .map(PathBuf::from)
-            .ok_or(EnvironmentError::Missing("BATT_DEST"))?;
-        if !staging.is_absolute() {
-            return Err(EnvironmentError::Invalid("BATT_DEST"));
-        }
+        let staging = match (variable("BATT_DEST"), variable("BATT_SCRATCH")) {
+            (Some(staging), _) => absolute(staging).ok_or(EnvironmentError::Invalid("BATT_DEST"))?,
+            // The scratch folder stands beside the ledger.
+            (None, Some(scratch)) => absolute(scratch)
+                .and_then(|scratch| scratch.parent().map(Path::to_owned))
+                .ok_or(EnvironmentError::Invalid("BATT_SCRATCH"))?,
+            (None, None) => return Err(EnvironmentError::Missing("BATT_DEST")),
+        };
         let service = text("BATT_SERVICE")?.ok_or(EnvironmentError::Missing("BATT_SERVICE"))?;
         let instance = text("BATT_INSTANCE")?;
         if !is_one_name(&service) {
@@ -45,7 +47,7 @@ impl ScriptEnvironment {
         })
     }
 
-    /// Returns the staging folder, in which the ledger is.
+    /// Returns the private folder, in which the ledger is.
     pub(crate) fn staging(&self) -> &Path {
         &self.staging
     }
@@ -54,6 +56,10 @@ impl ScriptEnvironment {
     pub(crate) fn archives(&self) -> PathBuf {
         self.staging.join(&self.folder)
     }
+}
+
+fn absolute(path: OsString) -> Option<PathBuf> {
+    Some(PathBuf::from(path)).filter(|path| path.is_absolute())
 }
 
 /// Returns the name of a service's folder: `redis`, and with an instance `redis@6380`.
@@ -116,6 +122,17 @@ mod tests {
         let instance = environment(&[dest, ("BATT_SERVICE", "redis"), ("BATT_INSTANCE", "6380")]).unwrap();
         assert_eq!(instance.archives(), Path::new("/b/.redis.batt-1/redis@6380"));
         assert_eq!(instance.staging(), Path::new("/b/.redis.batt-1"));
+    }
+
+    #[test]
+    fn a_restore_has_its_ledger_beside_its_scratch_folder() {
+        let scratch = ("BATT_SCRATCH", "/var/tmp/batt-1/scratch");
+        let restore = environment(&[scratch, ("BATT_SERVICE", "redis")]).unwrap();
+        assert_eq!(restore.staging(), Path::new("/var/tmp/batt-1"));
+        assert_eq!(
+            environment(&[("BATT_SCRATCH", "/"), ("BATT_SERVICE", "redis")]).unwrap_err(),
+            EnvironmentError::Invalid("BATT_SCRATCH")
+        );
     }
 
     #[test]

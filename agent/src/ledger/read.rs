@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::{Entry, FILE_NAME, StoreEnded};
+use super::{Entry, FILE_NAME, LoadEnded, StoreEnded};
 use crate::fact::VALUE_LIMIT;
 
 /// More than the room for facts and all the stores a script may ask for.
@@ -22,11 +22,13 @@ const FACTS_LIMIT: usize = 100_000;
 /// Enough to show what went wrong.
 const FAILURES_LIMIT: usize = 1000;
 
-/// What a script asked batt to store and record.
+/// What a script asked batt to store, load and record.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     /// The archives that are complete, in the order in which they were.
     pub(crate) stores: Vec<StoreEnded>,
+    /// The archives that were loaded whole, in the order in which they were.
+    pub(crate) loads: Vec<LoadEnded>,
     /// The facts; of several with one key, the last.
     pub(crate) facts: BTreeMap<String, String>,
     /// The facts about single archives, by the name that the script gave the archive.
@@ -43,6 +45,18 @@ pub(crate) enum Failure {
         name: String,
         /// Why.
         reason: String,
+    },
+    /// A load failed or was refused.
+    Load {
+        /// The name as the script gave it.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// A load began, and nothing is known of its end.
+    UnfinishedLoad {
+        /// The name as the script gave it.
+        name: String,
     },
     /// The script called batt in a way that has no meaning: what it wanted was not done.
     Call {
@@ -68,6 +82,16 @@ impl fmt::Display for Failure {
         match self {
             Failure::Store { name, reason } => {
                 write!(formatter, "`batt store {}` failed: {reason}", name.escape_debug())
+            }
+            Failure::Load { name, reason } => {
+                write!(formatter, "`batt load {}` failed: {reason}", name.escape_debug())
+            }
+            Failure::UnfinishedLoad { name } => {
+                write!(
+                    formatter,
+                    "`batt load {}` began and never ended",
+                    name.escape_debug()
+                )
             }
             Failure::Call { words, reason } => {
                 write!(formatter, "`batt {}` failed: {reason}", words.escape_debug())
@@ -96,7 +120,67 @@ impl Ledger {
         for name in std::mem::take(&mut reading.open).into_values() {
             reading.fail(Failure::Unfinished { name });
         }
+        for name in std::mem::take(&mut reading.open_loads).into_values() {
+            reading.fail(Failure::UnfinishedLoad { name });
+        }
         reading.ledger
+    }
+
+    /// Returns the ledger as it may be kept and shown: `hide` takes the secrets out of whatever a script put in.
+    ///
+    /// What a restore is held to keeps its keys, which are names of objects, and its counts: there a short secret stands
+    /// by chance. The names of archives are names of files and stay, too.
+    pub(crate) fn masked(self, mut hide: impl FnMut(&str) -> String) -> Ledger {
+        let facts = self
+            .facts
+            .into_iter()
+            .map(|(key, value)| (hide(&key), hide(&value)))
+            .collect();
+        let mut contents = self.contents;
+        for value in contents.values_mut().flat_map(BTreeMap::values_mut) {
+            if !value.bytes().all(|byte| byte.is_ascii_digit()) {
+                *value = hide(value);
+            }
+        }
+        let failures = self.failures.into_iter().map(|failure| match failure {
+            Failure::Store { name, reason } => Failure::Store {
+                name,
+                reason: hide(&reason),
+            },
+            Failure::Load { name, reason } => Failure::Load {
+                name,
+                reason: hide(&reason),
+            },
+            Failure::UnfinishedLoad { name } => Failure::UnfinishedLoad { name },
+            Failure::Call { words, reason } => Failure::Call {
+                words: hide(&words),
+                reason: hide(&reason),
+            },
+            Failure::Ledger { reason } => Failure::Ledger {
+                reason: hide(&reason),
+            },
+            Failure::Unfinished { name } => Failure::Unfinished { name },
+        });
+        Ledger {
+            failures: failures.collect(),
+            stores: self.stores,
+            loads: self.loads,
+            facts,
+            contents,
+        }
+    }
+
+    /// Returns the store that a file comes from.
+    pub(crate) fn store_of(&self, file: &str) -> Option<&StoreEnded> {
+        self.stores.iter().rev().find(|store| store.file == file)
+    }
+
+    /// Tells whether all of it could be read, and each call had a meaning: only then is known what of an archive is proven, and
+    /// what is missing.
+    pub(crate) fn is_understood(&self) -> bool {
+        self.failures
+            .iter()
+            .all(|failure| matches!(failure, Failure::Store { .. } | Failure::Unfinished { .. }))
     }
 
     /// Returns every request that failed, was refused or never ended, and everything that could not be read.
@@ -110,6 +194,8 @@ struct Reading {
     ledger: Ledger,
     /// The stores that began and have not ended: name by file. A file has one store at a time.
     open: BTreeMap<String, String>,
+    /// The loads that began and have not ended: name by call.
+    open_loads: BTreeMap<u32, String>,
     facts: usize,
 }
 
@@ -170,6 +256,24 @@ impl Reading {
             Entry::StoreFailed { name, file, reason } => {
                 self.open.remove(&file);
                 self.fail(Failure::Store { name, reason });
+            }
+            Entry::LoadBegan { name, call } => {
+                // The number of one that was killed may come again.
+                if let Some(name) = self.open_loads.insert(call, name) {
+                    self.fail(Failure::UnfinishedLoad { name });
+                }
+            }
+            Entry::LoadEnded(ended) => {
+                if self.open_loads.remove(&ended.call).as_ref() == Some(&ended.name) {
+                    self.ledger.loads.push(ended);
+                } else {
+                    let reason = format!("line {number}: a load ended that had not begun");
+                    self.fail(Failure::Ledger { reason });
+                }
+            }
+            Entry::LoadFailed { name, call, reason } => {
+                self.open_loads.remove(&call);
+                self.fail(Failure::Load { name, reason });
             }
             Entry::CallRefused { words, reason } => self.fail(Failure::Call { words, reason }),
             Entry::StoreRefused { name, reason } => self.fail(Failure::Store { name, reason }),
@@ -300,6 +404,32 @@ mod tests {
         );
         let long = fact(&"x".repeat(VALUE_LIMIT + 1));
         assert_eq!(failures(&long), ["`record.jsonl`: line 1: its value is too long"]);
+    }
+
+    #[test]
+    fn secrets_are_taken_out_of_what_a_script_says() {
+        let text = [
+            r#"{"record":"fact","key":"url","value":"x:canary@y"}"#,
+            r#"{"record":"fact","of":"a","key":"rows.t","value":"7"}"#,
+            r#"{"record":"fact","of":"a","key":"owner","value":"canary"}"#,
+            r#"{"record":"call-refused","words":"store --password canary","reason":"canary?"}"#,
+            r#"{"record":"store-refused","name":"b","reason":"canary!"}"#,
+        ];
+        let ledger = read(&(text.join("\n") + "\n"));
+        let ledger = ledger.masked(|text| text.replace("canary", "*").replace('7', "*"));
+        assert_eq!(ledger.facts["url"], "x:*@y");
+        assert_eq!(ledger.contents["a"]["rows.t"], "7", "a count is no secret");
+        assert_eq!(ledger.contents["a"]["owner"], "*");
+        let told: Vec<String> = ledger.failures().iter().map(Failure::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "`batt store --password *` failed: *?",
+                "`batt store b` failed: *!"
+            ]
+        );
+        assert!(!ledger.is_understood() && !read("x\n").is_understood());
+        assert!(read(&format!("{BEGAN}\n{FAILED}\n")).is_understood());
     }
 
     #[test]

@@ -40,6 +40,13 @@ impl Mask {
         self.take(true)
     }
 
+    /// Returns a text as it can be shown.
+    pub(crate) fn whole(&mut self, text: &str) -> String {
+        let mut shown = self.feed(text.as_bytes());
+        shown.extend(self.finish());
+        String::from_utf8_lossy(&shown).into_owned()
+    }
+
     fn take(&mut self, last: bool) -> Vec<u8> {
         let mut shown = Vec::with_capacity(self.held.len());
         let mut place = 0;
@@ -84,6 +91,14 @@ mod tests {
                 "{size}"
             );
         }
+    }
+
+    #[test]
+    fn a_text_is_shown_whole_and_the_next_one_is_another() {
+        let mut mask = Mask::new(vec!["hunter2".into()]);
+        assert_eq!(mask.whole("it is hunter2, hunt"), "it is ********, hunt");
+        assert_eq!(mask.whole("er2"), "er2");
+        assert_eq!(Mask::new(Vec::new()).whole("grün"), "grün");
     }
 
     #[test]

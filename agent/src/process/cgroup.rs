@@ -39,6 +39,18 @@ impl Cgroup {
         &self.path
     }
 
+    /// Bounds the memory of all processes of the group together, in bytes, where the hierarchy can; elsewhere each process
+    /// has its own bound (`batt launch`).
+    pub(crate) fn limit_memory(&self, bytes: u64) {
+        if let Some(parent) = self.path.parent() {
+            let _ = fs::write(parent.join("cgroup.subtree_control"), b"+memory");
+        }
+        if fs::write(self.path.join("memory.max"), bytes.to_string()).is_ok() {
+            // Beyond it would be the disk's turn.
+            let _ = fs::write(self.path.join("memory.swap.max"), b"0");
+        }
+    }
+
     /// Moves the calling process into the group.
     pub(crate) fn enter(&self) -> std::io::Result<()> {
         fs::write(self.path.join("cgroup.procs"), b"0")

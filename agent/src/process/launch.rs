@@ -23,6 +23,8 @@ pub(crate) struct LaunchRequest {
     pub(crate) cgroup: Option<PathBuf>,
     /// How much it gives way to others.
     pub(crate) nice: Option<i32>,
+    /// Bytes of memory that each of its processes may take.
+    pub(crate) memory: Option<u64>,
     /// The script.
     pub(crate) script: PathBuf,
     /// Its items.
@@ -42,6 +44,9 @@ impl LaunchRequest {
         }
         if let Some(nice) = self.nice {
             arguments.push(format!("--nice={nice}").into());
+        }
+        if let Some(memory) = self.memory {
+            arguments.push(format!("--memory={memory}").into());
         }
         arguments.extend(["--".into(), self.script.clone().into()]);
         arguments.extend(self.items.iter().cloned());
@@ -68,6 +73,16 @@ pub(crate) fn launch(request: &LaunchRequest) -> Result<Infallible, Error> {
     );
     if let Some(nice) = request.nice {
         let _ = rustix::process::nice(nice);
+    }
+    if let Some(memory) = request.memory {
+        // Heap and private mappings (setrlimit(2)): what a server takes, and not the files that it maps.
+        let _ = setrlimit(
+            Resource::Data,
+            Rlimit {
+                current: Some(memory),
+                maximum: Some(memory),
+            },
+        );
     }
     let cause = Command::new(&request.script).args(&request.items).exec();
     let reason = reason(&request.script, &cause);

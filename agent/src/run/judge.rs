@@ -10,20 +10,42 @@ use batt_protocol::ExitCode;
 use batt_protocol::text::quoted;
 
 use crate::archive;
-use crate::backup::{ArchiveRecord, GUIDE, MANIFEST, MOST_DEPTH, SUMS, open_file};
+use crate::backup::{ArchiveRecord, GUIDE, MANIFEST, MOST_DEPTH, Mark, SUMS, open_file};
 use crate::cancellation::Cancellation;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, StoreEnded};
 
 /// The most files that one backup may have.
 const MOST_FILES: usize = 100_000;
 
-/// What a script left, when all of it is good.
+/// What a script left, when it is good.
 #[derive(Debug)]
-pub(crate) struct Judged {
+pub(super) struct Judged {
     /// The archives, by name.
-    pub(crate) archives: Vec<ArchiveRecord>,
+    pub(super) archives: Vec<ArchiveRecord>,
     /// The folders, deepest first, for whoever syncs them.
-    pub(crate) folders: Vec<PathBuf>,
+    pub(super) folders: Vec<PathBuf>,
+    /// Whether every archive was read again.
+    pub(super) verified: bool,
+}
+
+impl Judged {
+    /// Waits until the folders are on the disk.
+    pub(super) fn sync_folders(&self) -> Result<(), Error> {
+        self.folders
+            .iter()
+            .try_for_each(|folder| crate::files::sync_folder(folder))
+    }
+}
+
+/// What archives are held against, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judging<'a> {
+    /// What the script asked batt to store and record.
+    pub(super) ledger: &'a Ledger,
+    /// Whether what `batt store` wrote is read again: its length, hash and content are known from when it was written.
+    pub(super) reread: bool,
+    /// Ends the reading, also in the middle of a file.
+    pub(super) cancellation: &'a Cancellation,
 }
 
 /// Reads everything that lies in the service's folder, and holds it against the ledger of `batt store`.
@@ -31,9 +53,9 @@ pub(crate) struct Judged {
 /// Files become 0600 and folders 0700 on the way; each file is synced.
 ///
 /// # Errors
-/// The first thing that is not good, by name: the backup is failed then. A cancellation ends the reading, also in the
-/// middle of a file.
-pub(crate) fn judge(archives: &Path, ledger: &Ledger, cancellation: &Cancellation) -> Result<Judged, Error> {
+/// The first thing that is not good, by name. A cancellation ends the reading.
+pub(super) fn judge(archives: &Path, judging: Judging<'_>) -> Result<Judged, Error> {
+    let ledger = judging.ledger;
     if let Some(failure) = ledger.failures().first() {
         return Err(failed(failure.to_string()));
     }
@@ -52,31 +74,38 @@ pub(crate) fn judge(archives: &Path, ledger: &Ledger, cancellation: &Cancellatio
     found.files.sort();
     let mut records = Vec::new();
     for file in &found.files {
-        records.push(examine(archives, file, ledger, cancellation)?);
+        records.push(judging.examine(archives, file)?);
     }
-    if let Some(name) = ledger
-        .contents
-        .keys()
-        .find(|name| !ledger.stores.iter().any(|store| store.name == **name))
-    {
-        return Err(failed(format!(
-            "a fact was recorded of {}, which was not stored",
-            quoted(name)
-        ))
-        .hint("The name after `batt record --of` is the one that `batt store` gets."));
+    if let Some(name) = facts_of_nothing(ledger).next() {
+        return Err(failed(fact_of_nothing(name))
+            .hint("The name after `batt record --of` is the one that `batt store` gets."));
     }
     for store in &ledger.stores {
         if !records.iter().any(|record| record.file == store.file) {
             return Err(failed(format!("{} was stored, and is gone", quoted(&store.file))));
         }
     }
+    let stored = |record: &ArchiveRecord| ledger.store_of(&record.file).is_some();
     Ok(Judged {
+        verified: judging.reread || !records.iter().any(stored),
         archives: records,
         folders: found.folders,
     })
 }
 
-fn failed(message: String) -> Error {
+/// Returns the names of which a fact was recorded, and that were not stored.
+pub(super) fn facts_of_nothing(ledger: &Ledger) -> impl Iterator<Item = &str> {
+    let stored = |name: &str| ledger.stores.iter().any(|store| store.name == name);
+    let names = ledger.contents.keys().map(String::as_str);
+    names.filter(move |name| !stored(name))
+}
+
+/// Returns what is wrong with a fact of something that was not stored.
+pub(super) fn fact_of_nothing(name: &str) -> String {
+    format!("a fact was recorded of {}, which was not stored", quoted(name))
+}
+
+pub(super) fn failed(message: String) -> Error {
     Error::new(ExitCode::FAILED, message)
 }
 
@@ -130,7 +159,7 @@ impl Found {
         let Some(text) = name.to_str() else {
             return Err(failed(format!("the name of `{}` is not UTF-8", name.display())));
         };
-        if [MANIFEST, SUMS, GUIDE].contains(&text) {
+        if [MANIFEST, SUMS, GUIDE].contains(&text) || Mark::owns(text) {
             return Err(failed(format!(
                 "{} is a name that batt itself uses in a backup",
                 quoted(text)
@@ -141,7 +170,7 @@ impl Found {
 }
 
 /// Refuses whatever is no regular file of its own.
-fn require_plain(name: &str, metadata: &fs::Metadata) -> Result<(), Error> {
+pub(super) fn require_plain(name: &str, metadata: &fs::Metadata) -> Result<(), Error> {
     let shown = quoted(name);
     let kind = metadata.file_type();
     if kind.is_symlink() {
@@ -173,49 +202,72 @@ fn require_plain(name: &str, metadata: &fs::Metadata) -> Result<(), Error> {
     Ok(())
 }
 
-fn examine(
-    folder: &Path,
-    name: &str,
-    ledger: &Ledger,
-    cancellation: &Cancellation,
-) -> Result<ArchiveRecord, Error> {
-    let shown = quoted(name);
-    let cannot = |cause: std::io::Error| failed(format!("cannot read {shown}: {cause}"));
-    let path = folder.join(name);
-    let file = open_file(&path).map_err(cannot)?;
-    file.set_permissions(fs::Permissions::from_mode(0o600))
-        .map_err(cannot)?;
-    file.sync_all()
-        .map_err(|cause| failed(format!("cannot write {shown} to the disk: {cause}")))?;
-    let store = ledger.stores.iter().rev().find(|store| store.file == name);
-    let examined = archive::examine_while(file, name, store.and_then(|store| store.check), &|| {
-        !cancellation.is_requested()
-    })
-    .map_err(|damage| failed(format!("{shown}: {damage}")))?;
-    if let Some(store) = store
-        && (store.sha256 != examined.sha256 || store.bytes != examined.bytes)
-    {
-        return Err(
-            failed(format!("{shown} reads back otherwise than it was written")).hint(
-                "Something changed it after `batt store`, or the disk does not keep what is written to it.",
-            ),
-        );
+impl Judging<'_> {
+    /// Judges one file of a folder, and makes it 0600 and synced.
+    ///
+    /// # Errors
+    /// What is not good about it.
+    pub(super) fn examine(&self, folder: &Path, name: &str) -> Result<ArchiveRecord, Error> {
+        let shown = quoted(name);
+        let cannot = |cause: std::io::Error| failed(format!("cannot read {shown}: {cause}"));
+        let file = open_file(&folder.join(name)).map_err(cannot)?;
+        file.set_permissions(fs::Permissions::from_mode(0o600))
+            .map_err(cannot)?;
+        file.sync_all()
+            .map_err(|cause| failed(format!("cannot write {shown} to the disk: {cause}")))?;
+        let store = self.ledger.store_of(name);
+        let recorded = store.and_then(|store| self.ledger.contents.get(&store.name));
+        if let Some(store) = store.filter(|_| !self.reread) {
+            let bytes = file.metadata().map_err(cannot)?.len();
+            return if bytes == store.bytes {
+                Ok(record_of(store, recorded))
+            } else {
+                Err(otherwise(&shown))
+            };
+        }
+        let examined = archive::examine_while(file, name, store.and_then(|store| store.check), &|| {
+            !self.cancellation.is_requested()
+        })
+        .map_err(|damage| failed(format!("{shown}: {damage}")))?;
+        if let Some(store) = store
+            && (store.sha256 != examined.sha256 || store.bytes != examined.bytes)
+        {
+            return Err(otherwise(&shown));
+        }
+        Ok(ArchiveRecord {
+            content: content_of(name, recorded, examined.facts.content())?,
+            file: name.to_owned(),
+            name: store.map(|store| store.name.clone()),
+            check: examined.kind,
+            bytes: examined.bytes,
+            raw_bytes: examined.raw_bytes,
+            sha256: examined.sha256,
+            facts: examined
+                .facts
+                .iter()
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect::<BTreeMap<_, _>>(),
+        })
     }
-    let recorded = store.and_then(|store| ledger.contents.get(&store.name));
-    Ok(ArchiveRecord {
-        content: content_of(name, recorded, examined.facts.content())?,
-        file: name.to_owned(),
-        name: store.map(|store| store.name.clone()),
-        check: examined.kind,
-        bytes: examined.bytes,
-        raw_bytes: examined.raw_bytes,
-        sha256: examined.sha256,
-        facts: examined
-            .facts
-            .iter()
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect::<BTreeMap<_, _>>(),
-    })
+}
+
+fn otherwise(shown: &str) -> Error {
+    failed(format!("{shown} reads back otherwise than it was written"))
+        .hint("Something changed it after `batt store`, or the disk does not keep what is written to it.")
+}
+
+/// Returns what is known of an archive from when it was written.
+fn record_of(store: &StoreEnded, recorded: Option<&BTreeMap<String, String>>) -> ArchiveRecord {
+    ArchiveRecord {
+        file: store.file.clone(),
+        name: Some(store.name.clone()),
+        check: store.check,
+        bytes: store.bytes,
+        raw_bytes: store.raw_bytes,
+        sha256: store.sha256.clone(),
+        facts: store.facts.clone(),
+        content: recorded.cloned().unwrap_or_default(),
+    }
 }
 
 /// Returns what an archive holds, as the script recorded it and as it was found on reading.
@@ -246,89 +298,4 @@ fn content_of(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(make: impl FnOnce(&Path)) -> String {
-        let folder = tempfile::tempdir().unwrap();
-        let archives = folder.path().join("x");
-        fs::create_dir(&archives).unwrap();
-        make(&archives);
-        judge(&archives, &Ledger::read(folder.path()), &Cancellation::never())
-            .unwrap_err()
-            .message()
-            .to_owned()
-    }
-
-    #[test]
-    fn what_is_no_whole_regular_file_fails_the_backup_by_name() {
-        assert_eq!(message(|_| {}), "the script wrote nothing");
-        assert_eq!(
-            message(|f| fs::write(f.join("a.sql"), "").unwrap()),
-            "`a.sql` is empty"
-        );
-        assert_eq!(
-            message(|f| std::os::unix::fs::symlink("/etc/shadow", f.join("a")).unwrap()),
-            "`a` is a link; a backup holds only regular files"
-        );
-        assert!(
-            message(|f| {
-                fs::write(f.join("../out"), "x").unwrap();
-                fs::hard_link(f.join("../out"), f.join("a")).unwrap();
-            })
-            .starts_with("`a` is a hard link")
-        );
-        assert!(message(|f| fs::write(f.join(MANIFEST), "x").unwrap()).ends_with("uses in a backup"));
-        assert_eq!(
-            message(|f| {
-                rustix::fs::mknodat(
-                    rustix::fs::CWD,
-                    f.join("deep"),
-                    rustix::fs::FileType::Fifo,
-                    rustix::fs::Mode::RUSR,
-                    0,
-                )
-                .unwrap();
-            }),
-            "`deep` is a FIFO; a backup holds only regular files"
-        );
-    }
-
-    #[test]
-    fn a_gzip_of_nothing_and_a_cut_gzip_are_no_backup() {
-        use std::io::Write;
-        let gzip = |bytes: &[u8]| {
-            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-            encoder.write_all(bytes).unwrap();
-            encoder.finish().unwrap()
-        };
-        let empty = gzip(b"");
-        assert!(message(|f| fs::write(f.join("a.sql.gz"), &empty).unwrap()).starts_with("`a.sql.gz`: "));
-        let whole = gzip(&[7; 5000]);
-        assert!(
-            message(|f| fs::write(f.join("a.gz"), &whole[..whole.len() - 1]).unwrap())
-                .starts_with("`a.gz`: ")
-        );
-    }
-
-    #[test]
-    fn what_is_whole_is_hashed_and_made_private() {
-        let folder = tempfile::tempdir().unwrap();
-        let archives = folder.path().join("x");
-        fs::create_dir_all(archives.join("deep")).unwrap();
-        fs::write(archives.join("deep/a"), "abc").unwrap();
-        fs::set_permissions(archives.join("deep/a"), fs::Permissions::from_mode(0o666)).unwrap();
-        let judged = judge(&archives, &Ledger::read(folder.path()), &Cancellation::never()).unwrap();
-        assert_eq!(judged.archives[0].file, "deep/a");
-        assert_eq!(
-            judged.archives[0].sha256,
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
-        let mode = fs::metadata(archives.join("deep/a"))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(judged.folders, [archives.join("deep"), archives]);
-    }
-}
+mod tests;

@@ -1,10 +1,14 @@
 //! A run: from what was asked to a report of every service, through one place that emits what happens.
 
 mod events;
+mod failure;
+mod gates;
 mod judge;
 mod look_ahead;
+mod papers;
 mod plan;
 mod process_names;
+mod proven;
 mod recovery;
 mod runner;
 mod service;

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use batt_protocol::{AskedBy, Error, ExitCode, RunId, Service, ServiceRequest};
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, Utc};
 
+use crate::backup::Catalogue;
 use crate::home::Home;
 use crate::host;
 use crate::pattern::Pattern;
@@ -114,6 +115,22 @@ impl PlannedService {
             service: request.service,
             items,
             settings: own,
+        })
+    }
+
+    /// Tells whether everything is read again before it is published: always, unless `reread_every` allows otherwise and a
+    /// good backup of the same items was read whole more recently.
+    pub(super) fn is_read_again(&self, catalogue: &Catalogue, now: DateTime<Utc>) -> bool {
+        let Some(every) = self.settings.reread_every else {
+            return true;
+        };
+        // What was read in the future was read by a clock that was wrong.
+        let recently = |at: DateTime<Utc>| (now - at).to_std().is_ok_and(|age| age < every);
+        !catalogue.entries().any(|entry| {
+            entry.service == self.service
+                && entry.items == self.items
+                && entry.counts()
+                && entry.verified.is_some_and(recently)
         })
     }
 }

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -10,14 +9,13 @@ use batt_protocol::text::count;
 use batt_protocol::{BackupState, Error, EventKind, ExitCode, HumanBytes, Outcome, ServiceReport, Stage};
 use chrono::{DateTime, Utc};
 
-use super::judge::{self, Judged};
+use super::failure::Failure;
+use super::judge::{Judged, Judging};
 use super::plan::PlannedService;
 use super::process_names::ProcessNames;
-use super::{Events, Plan};
-use crate::backup::{
-    self, Catalogue, Destination, Entry, GUIDE, Line, MANIFEST, Manifest, Place, SUMS, ScriptRecord, Staging,
-    restore_guide, sum_line,
-};
+use super::proven::prove;
+use super::{Events, Plan, gates, papers};
+use crate::backup::{self, Catalogue, Destination, Entry, Line, Manifest, Place, ScriptRecord, Staging};
 use crate::cancellation::Cancellation;
 use crate::conf_file::Conf;
 use crate::home::Home;
@@ -43,30 +41,13 @@ pub(super) struct Surroundings<'a> {
     pub(super) agent: &'a Path,
 }
 
-/// Why a service did not succeed.
-struct Failure {
-    outcome: Outcome,
-    reason: String,
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let outcome = match error.exit() {
-            ExitCode::REFUSED => Outcome::Refused,
-            ExitCode::BUSY => Outcome::Busy,
-            _ => Outcome::Failed,
-        };
-        Self {
-            outcome,
-            reason: error.to_string(),
-        }
-    }
-}
-
 /// A backup that was published.
 struct Published {
     place: Place,
+    state: BackupState,
     bytes: u64,
+    /// Why it is not good.
+    reason: Option<String>,
     warnings: Vec<String>,
 }
 
@@ -79,11 +60,15 @@ pub(super) fn back_up(around: &Surroundings<'_>, planned: &PlannedService) -> Se
     match result {
         Ok(published) => ServiceReport {
             service,
-            outcome: Outcome::Succeeded,
+            outcome: match published.state {
+                BackupState::Good => Outcome::Succeeded,
+                BackupState::Partial => Outcome::Partial,
+                BackupState::Suspicious => Outcome::Suspicious,
+            },
             path: Some(published.place.path.display().to_string()),
             bytes: published.bytes,
             seconds,
-            reason: None,
+            reason: published.reason,
             warnings: published.warnings,
         },
         Err(failure) => ServiceReport {
@@ -104,11 +89,11 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
         return Err(refusal.clone().into());
     }
     if around.cancellation.is_requested() {
-        return Err(not_started());
+        return Err(Failure::not_started());
     }
     let locked = lock::service(home, service, plan.wait, around.cancellation);
     if around.cancellation.is_requested() {
-        return Err(not_started());
+        return Err(Failure::not_started());
     }
     let _lock = locked?;
     let script = home.script(service.name());
@@ -134,7 +119,7 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
     let header = Header::parse(&fs::read(&script).unwrap_or_default());
     let script_record = ScriptRecord {
         path: script.display().to_string(),
-        sha256: digest(&script)?,
+        sha256: papers::digest(&script)?,
     };
     let started = Utc::now();
     let running = Running {
@@ -144,33 +129,48 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
         expected,
     };
     let ended = running.run(&script, &conf)?;
-    let mut warnings = warnings_of(&ended);
-    running.require_success(&ended)?;
+    let complaint = running.complaint(&ended)?;
 
-    let ledger = Ledger::read(&staging.path());
+    let mut mask = Mask::new(conf.secrets());
+    let ledger = Ledger::read(&staging.path()).masked(|text| mask.whole(text));
     running.show(Stage::Verifying);
-    let judged = judge::judge(&staging.archives(), &ledger, around.cancellation);
+    // Read now: hours may have passed since the script was started.
+    let catalogue = Catalogue::read(home)?;
+    let judging = Judging {
+        ledger: &ledger,
+        reread: planned.is_read_again(&catalogue, Utc::now()),
+        cancellation: around.cancellation,
+    };
+    let proven = prove(&staging, complaint.as_deref(), judging);
     if around.cancellation.is_requested() {
-        return Err(cancelled());
+        return Err(Failure::cancelled());
     }
-    let judged = judged.map_err(|error| running.with_last_lines(error))?;
-    warnings.extend(
-        ledger
-            .facts
-            .iter()
-            .filter(|(key, _)| key.starts_with("warning"))
-            .map(|(_, text)| text.clone()),
-    );
-    let manifest = running.manifest(started, script_record, &judged, ledger, &warnings);
-    write_papers(&staging.archives(), &manifest, &header.restore)?;
-    sync_folders(&judged)?;
+    let mut proven = proven.map_err(|error| running.with_last_lines(error))?;
+    let last = catalogue.last_manifest(service, &planned.items);
+    proven.compare(&planned.items, last.as_ref());
+
+    let mut manifest = running.manifest(started, script_record, &proven.judged, &ledger);
+    manifest.warnings.extend(warnings_of(&ended, &ledger));
+    if !manifest.verified {
+        manifest.warnings.push(format!(
+            "it was not read again before it was published, as `reread_every` allows: `batt verify {service}` proves it"
+        ));
+    }
+    let reason = if proven.is_partial() {
+        manifest.state = BackupState::Partial;
+        manifest.shortcomings = proven.told();
+        Some(manifest.shortcomings.join("\n") + &running.last_lines())
+    } else {
+        last.and_then(|last| gates::apply(&mut manifest, &last, &planned.settings.gates))
+    };
+    papers::write(&staging.archives(), &manifest, &header.restore)?;
+    proven.judged.sync_folders()?;
     let place = backup::publish(&destination, &staging, &manifest)?;
-    warnings.extend(
-        place
-            .beside
-            .iter()
-            .map(|reason| format!("published beside: {reason}")),
-    );
+    let mut warnings = manifest.warnings.clone();
+    if manifest.state == BackupState::Good {
+        let beside = place.beside.iter();
+        warnings.extend(beside.map(|reason| format!("published beside: {reason}")));
+    }
     let remembered =
         Entry::read(place.path.clone()).and_then(|entry| backup::remember(home, &Line::Published(entry)));
     if let Err(error) = remembered {
@@ -178,23 +178,11 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
     }
     Ok(Published {
         place,
+        state: manifest.state,
         bytes: manifest.bytes(),
+        reason,
         warnings,
     })
-}
-
-fn not_started() -> Failure {
-    Failure {
-        outcome: Outcome::NotStarted,
-        reason: "the run ended before its turn".to_owned(),
-    }
-}
-
-fn cancelled() -> Failure {
-    Failure {
-        outcome: Outcome::Cancelled,
-        reason: "cancelled".to_owned(),
-    }
 }
 
 /// Refuses to start what would not fit.
@@ -243,6 +231,7 @@ impl Running<'_> {
                 failure_file: self.failure_file(),
                 cgroup: cgroup.as_ref().map(|cgroup| cgroup.path().to_owned()),
                 nice: self.planned.settings.nice,
+                memory: None,
                 script: script.to_owned(),
                 items: self.planned.items.iter().map(OsString::from).collect(),
             },
@@ -271,14 +260,13 @@ impl Running<'_> {
         bytes
     }
 
-    /// Returns what the backup is, as its manifest will say.
+    /// Returns what the backup is, as its manifest will say unless something is found out about it.
     fn manifest(
         &self,
         started: DateTime<Utc>,
         script: ScriptRecord,
         judged: &Judged,
-        ledger: Ledger,
-        warnings: &[String],
+        ledger: &Ledger,
     ) -> Manifest {
         Manifest {
             format: Manifest::FORMAT,
@@ -294,8 +282,11 @@ impl Running<'_> {
             archives: judged.archives.clone(),
             script,
             state: BackupState::Good,
-            facts: ledger.facts,
-            warnings: warnings.to_owned(),
+            shortcomings: Vec::new(),
+            verified: judged.verified,
+            unchanged_since: None,
+            facts: ledger.facts.clone(),
+            warnings: Vec::new(),
         }
     }
 
@@ -373,14 +364,17 @@ impl Running<'_> {
         }
     }
 
-    /// Turns the end of a script that did not succeed into a reason: what happened, and the last lines of its log.
-    fn require_success(&self, ended: &Ended) -> Result<(), Failure> {
+    /// Returns what is wrong with the end of a script that ended by itself.
+    ///
+    /// # Errors
+    /// An end after which nothing may be published: what happened, and the last lines of the log.
+    fn complaint(&self, ended: &Ended) -> Result<Option<String>, Failure> {
         let failure = |outcome: Outcome, what: String| {
             let reason = what + &self.last_lines();
             Err(Failure { outcome, reason })
         };
         match ended.verdict {
-            Verdict::Cancelled => return Err(cancelled()),
+            Verdict::Cancelled => return Err(Failure::cancelled()),
             Verdict::TooLong(most) => {
                 return failure(
                     Outcome::TimedOut,
@@ -402,20 +396,21 @@ impl Running<'_> {
                 reason,
             });
         }
-        if let Some(what) = process::describe(ended.status) {
-            return failure(Outcome::Failed, format!("the script failed: {what}"));
-        }
+        let complaint = process::describe(ended.status).map(|what| format!("the script failed: {what}"));
         if !ended.all_gone {
+            // They may still write.
+            let also = complaint.map(|complaint| complaint + "; ").unwrap_or_default();
             return failure(
                 Outcome::Failed,
-                "processes of the script cannot be killed".to_owned(),
+                format!("{also}processes of the script cannot be killed"),
             );
         }
-        Ok(())
+        Ok(complaint)
     }
 }
 
-fn warnings_of(ended: &Ended) -> Vec<String> {
+/// Returns what a person should know of how the script ended, and what it recorded as a warning.
+fn warnings_of(ended: &Ended, ledger: &Ledger) -> Vec<String> {
     let mut warnings = Vec::new();
     if ended.left_behind > 0 {
         warnings.push(format!(
@@ -426,46 +421,7 @@ fn warnings_of(ended: &Ended) -> Vec<String> {
     if let Some(error) = &ended.log_failure {
         warnings.push(error.to_string());
     }
+    let recorded = ledger.facts.iter().filter(|(key, _)| key.starts_with("warning"));
+    warnings.extend(recorded.map(|(_, text)| text.clone()));
     warnings
-}
-
-fn digest(path: &Path) -> Result<String, Error> {
-    backup::open_file(path)
-        .and_then(backup::digest_of)
-        .map_err(|cause| Error::system(format!("cannot read `{}`", path.display()), cause))
-}
-
-/// Writes the files that say what a backup is and how to restore it: RESTORE.md, manifest.json and, over all, SHA256SUMS.
-fn write_papers(folder: &Path, manifest: &Manifest, restore: &[String]) -> Result<(), Error> {
-    let json = serde_json::to_vec_pretty(manifest)
-        .map_err(|cause| Error::system("cannot write the manifest", cause))?;
-    write_new(&folder.join(GUIDE), restore_guide(manifest, restore).as_bytes())?;
-    write_new(&folder.join(MANIFEST), &json)?;
-    let mut sums: String = manifest
-        .archives
-        .iter()
-        .map(|archive| sum_line(&archive.sha256, &archive.file))
-        .collect();
-    for paper in [GUIDE, MANIFEST] {
-        sums.push_str(&sum_line(&digest(&folder.join(paper))?, paper));
-    }
-    write_new(&folder.join(SUMS), sums.as_bytes())
-}
-
-fn write_new(path: &Path, content: &[u8]) -> Result<(), Error> {
-    use std::io::Write;
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-        .map_err(|cause| Error::system(format!("cannot write `{}`", path.display()), cause))
-}
-
-fn sync_folders(judged: &Judged) -> Result<(), Error> {
-    judged
-        .folders
-        .iter()
-        .try_for_each(|folder| crate::files::sync_folder(folder))
 }

@@ -1,5 +1,6 @@
 //! Settings of batt itself: `conf/batt.toml`, as written and as meant.
 
+mod gates;
 mod written;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use crate::files;
 use crate::home::Home;
 use crate::pattern::Pattern;
 use crate::trust;
+pub(crate) use gates::Gates;
 use written::{Problem, Written, WrittenService};
 
 const LIMIT: u64 = 1 << 20;
@@ -44,6 +46,10 @@ pub(crate) struct ServiceSettings {
     pub(crate) stall_timeout: Option<Duration>,
     /// The age that its last good backup must not exceed.
     pub(crate) max_age: Option<Duration>,
+    /// What it is held to against the last good one.
+    pub(crate) gates: Gates,
+    /// How old the last backup that was read again may be for one that is not; none: each is read again.
+    pub(crate) reread_every: Option<Duration>,
     /// How much its script gives way to others, as nice(1) counts.
     pub(crate) nice: Option<i32>,
 }
@@ -88,7 +94,7 @@ impl Settings {
         own.map_or_else(|| self.defaults.clone(), |own| own.over(&self.defaults))
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, Error> {
         let written: Written = toml::from_str(text).map_err(|error| Problem::from(error).show(path, text))?;
         Self::mean(written).map_err(|problem| problem.show(path, text))
     }
@@ -128,6 +134,7 @@ impl ServiceSettings {
                 .map(|value| Problem::at(&value, |text| parse_duration(text)))
                 .transpose()
         };
+        let gates = Gates::mean(&written)?;
         let nice = written.nice.map(|value| {
             Problem::at(&value, |number| match number {
                 -20..=19 => Ok(*number as i32),
@@ -135,10 +142,12 @@ impl ServiceSettings {
             })
         });
         Ok(Self {
+            gates,
             items: written.items.unwrap_or_default(),
             max_duration: duration(written.max_duration)?,
             stall_timeout: duration(written.stall_timeout)?,
             max_age: duration(written.max_age)?,
+            reread_every: duration(written.reread_every)?,
             nice: nice.transpose()?,
         })
     }
@@ -153,6 +162,8 @@ impl ServiceSettings {
             max_duration: self.max_duration.or(below.max_duration),
             stall_timeout: self.stall_timeout.or(below.stall_timeout),
             max_age: self.max_age.or(below.max_age),
+            gates: self.gates.over(&below.gates),
+            reread_every: self.reread_every.or(below.reread_every),
             nice: self.nice.or(below.nice),
         }
     }
@@ -206,6 +217,18 @@ mod tests {
                 .starts_with("batt.toml:1:8: `%Q` in the path pattern"),
             "{error}"
         );
+        let error = parse("[service.mysql]\nmax_shrink = \"half\"\n").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("batt.toml:2:14: `half` is not a share"),
+            "{error}"
+        );
+        let error = parse("[defaults]\nemptied_rows = 0\n").unwrap_err();
+        assert!(
+            error.to_string().starts_with("batt.toml:2:16: `emptied_rows`"),
+            "{error}"
+        );
         let error = parse("[service.mysql]\nmax_duration = \"soon\"\n").unwrap_err();
         assert!(
             error
@@ -233,6 +256,8 @@ mod tests {
         assert!(settings.require_mount);
         let mysql = settings.service(&"mysql".parse().unwrap());
         assert_eq!(mysql.items, ["wordpress"]);
+        assert_eq!(mysql.reread_every, Some(Duration::from_secs(7 * 86_400)));
+        assert_eq!(mysql.gates.emptied_rows(), 500);
         assert_eq!(mysql.max_duration, Some(Duration::from_secs(6 * 3_600)));
     }
 
@@ -241,7 +266,7 @@ mod tests {
         for text in [
             "[retention]\nkeep_last = 3\n",
             "[hooks]\nfailed = [\"x\"]\n",
-            "[defaults]\nmax_shrink = \"50%\"\n",
+            "[service.x.retention]\nkeep_last = 3\n",
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.message().contains("is not honoured yet"), "{error}");

@@ -35,7 +35,11 @@ pub(super) struct WrittenService {
     pub(super) stall_timeout: Option<Spanned<String>>,
     pub(super) max_age: Option<Spanned<String>>,
     pub(super) nice: Option<Spanned<i64>>,
-    max_shrink: Option<Spanned<toml::Value>>,
+    pub(super) max_shrink: Option<Spanned<String>>,
+    pub(super) max_lost: Option<Spanned<String>>,
+    pub(super) emptied_rows: Option<Spanned<i64>>,
+    pub(super) max_unchanged: Option<Spanned<String>>,
+    pub(super) reread_every: Option<Spanned<String>>,
     retention: Option<Spanned<toml::Table>>,
     hooks: Option<Spanned<toml::Table>>,
 }
@@ -45,7 +49,6 @@ impl Written {
     pub(super) fn refuse_unhonoured(&self) -> Result<(), Problem> {
         let mut found = vec![span("retention", &self.retention), span("hooks", &self.hooks)];
         for section in std::iter::once(&self.defaults).chain(self.service.values()) {
-            found.push(span("max_shrink", &section.max_shrink));
             found.push(span("retention", &section.retention));
             found.push(span("hooks", &section.hooks));
         }

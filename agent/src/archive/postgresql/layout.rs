@@ -5,17 +5,27 @@ use std::collections::VecDeque;
 
 /// The versions whose order of fields is known.
 const MINORS: std::ops::RangeInclusive<u8> = 10..=16;
-/// The byte for the custom format; 3 is tar, 5 is a folder.
-const CUSTOM: u8 = 1;
+
+/// What a dump is, by the byte that says so; 3 is tar.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One file: after the table of contents come the data.
+    #[default]
+    Custom = 1,
+    /// A folder: this file is the table of contents, and names the files of data beside it.
+    #[allow(dead_code, reason = "the check of folders uses it")]
+    Directory = 5,
+}
 
 /// One thing to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
-    Byte,
+    /// How data are compressed, since version 1.15: the number of a method.
+    Method,
     Integer(Integer),
     /// A length, then the characters.
     Text(Text),
-    /// Where the data of an entry lie: a mark and a position.
+    /// Where the data of an entry lie in a custom dump: a mark and a position.
     Offset,
 }
 
@@ -23,12 +33,11 @@ pub(super) enum Field {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Integer {
     Any,
+    /// How data are compressed, before version 1.15: the level.
+    Level,
     EntryCount,
-    EntryId,
+    EntryNumber,
     HasData,
-    BlockId,
-    ChunkLength,
-    LargeObject,
 }
 
 /// What a text is.
@@ -38,6 +47,13 @@ pub(super) enum Text {
     Database,
     ServerVersion,
     DumpVersion,
+    Name,
+    Description,
+    Definition,
+    CopyStatement,
+    Schema,
+    /// Where the data of an entry lie in a folder: the name of a file, or nothing.
+    File,
     /// One of a list that ends with a text that is none.
     Dependency,
 }
@@ -46,13 +62,14 @@ pub(super) enum Text {
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Layout {
     pub(super) minor: u8,
+    pub(super) form: Form,
     integer: usize,
     offset: usize,
 }
 
 impl Layout {
     /// Reads the first eleven bytes: magic, version, sizes, format.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Layout, String> {
+    pub(super) fn parse(bytes: &[u8], form: Form) -> Result<Layout, String> {
         let &[
             b'P',
             b'G',
@@ -74,14 +91,18 @@ impl Layout {
                 "it has version {major}.{minor} of the format, known are 1.10 to 1.16"
             ));
         }
-        if format != CUSTOM {
-            return Err("it is not in the custom format\nhint: dump with -Fc".to_owned());
+        if format != form as u8 {
+            return Err(match form {
+                Form::Custom => "it is not in the custom format\nhint: dump with -Fc".to_owned(),
+                Form::Directory => "it is not of the directory format\nhint: dump with -Fd".to_owned(),
+            });
         }
         if !(1..=8).contains(&integer) || !(1..=8).contains(&offset) {
             return Err(format!("its numbers have {integer} and {offset} bytes"));
         }
         Ok(Layout {
             minor,
+            form,
             integer: usize::from(integer),
             offset: usize::from(offset),
         })
@@ -90,7 +111,7 @@ impl Layout {
     /// Returns how many bytes a field has; of a text, its length only.
     pub(super) fn length(self, field: Field) -> usize {
         match field {
-            Field::Byte => 1,
+            Field::Method => 1,
             Field::Integer(_) | Field::Text(_) => 1 + self.integer,
             Field::Offset => 1 + self.offset,
         }
@@ -99,9 +120,9 @@ impl Layout {
     /// Returns the fields from the first eleven bytes to the entries.
     pub(super) fn header(self) -> VecDeque<Field> {
         let compression = if self.minor >= 15 {
-            Field::Byte
+            Field::Method
         } else {
-            Field::Integer(Integer::Any)
+            Field::Integer(Integer::Level)
         };
         let mut fields = VecDeque::from([compression]);
         // Second, minute, hour, day, month, year, daylight saving time.
@@ -114,14 +135,24 @@ impl Layout {
     /// Returns the fields of one entry of the table of contents.
     pub(super) fn entry(self) -> VecDeque<Field> {
         let text = Field::Text(Text::Any);
-        let mut fields = VecDeque::from([Field::Integer(Integer::EntryId), Field::Integer(Integer::HasData)]);
+        let mut fields = VecDeque::from([
+            Field::Integer(Integer::EntryNumber),
+            Field::Integer(Integer::HasData),
+        ]);
         // Catalogue, object, tag, description.
-        fields.extend([text; 4]);
+        fields.extend([Text::Any, Text::Any, Text::Name, Text::Description].map(Field::Text));
         if self.minor >= 11 {
             fields.push_back(Field::Integer(Integer::Any)); // section
         }
-        // Definition, drop statement, copy statement, schema, tablespace.
-        fields.extend([text; 5]);
+        // The second is the drop statement, the last one the tablespace.
+        let middle = [
+            Text::Definition,
+            Text::Any,
+            Text::CopyStatement,
+            Text::Schema,
+            Text::Any,
+        ];
+        fields.extend(middle.map(Field::Text));
         if self.minor >= 14 {
             fields.push_back(text); // access method
         }
@@ -131,7 +162,10 @@ impl Layout {
         // Owner, and whether there are OIDs.
         fields.extend([text; 2]);
         fields.push_back(Field::Text(Text::Dependency));
-        fields.push_back(Field::Offset);
+        fields.push_back(match self.form {
+            Form::Custom => Field::Offset,
+            Form::Directory => Field::Text(Text::File),
+        });
         fields
     }
 }
@@ -180,7 +214,7 @@ pub(super) fn rewritten(dump: &[u8], minor: u8) -> Vec<u8> {
         (value, rest)
     }
 
-    let old = Layout::parse(&dump[..11]).unwrap();
+    let old = Layout::parse(&dump[..11], Form::Custom).unwrap();
     let mut out = dump[..11].to_vec();
     out[6] = minor;
     let mut rest = &dump[11..];

@@ -1,19 +1,19 @@
 //! Completeness of `pg_dump -Fc`: the walk through the header, the table of contents and every block of data, to the
 //! last byte. `pg_restore --list` is no check: it reads only the table of contents, which stands in front.
 
+mod contents;
 mod layout;
+mod rows;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashMap;
 
 use super::walk::{Format, Walker, Want};
 use super::{CheckFacts, StreamCheck};
-use layout::{Field, Integer, Layout, Text};
+use contents::{Contents, Entry};
+use rows::{Rows, TABLES_LIMIT, Tables};
 
-const PRELUDE: usize = 11;
-/// Entries with data are remembered, four bytes each, until their data have passed.
+/// Entries with data are remembered, a few bytes each, until their data have passed.
 const ENTRY_LIMIT: usize = 4_000_000;
-/// Names and versions that become facts; longer ones are passed over.
-const FACT_LIMIT: u64 = 256;
 
 /// Types of blocks. Type 2, one large object, is not written since PostgreSQL 7.1.
 const BLOCK_DATA: u8 = 1;
@@ -21,27 +21,25 @@ const BLOCK_LARGE_OBJECTS: u8 = 3;
 
 /// Returns the check of one dump.
 pub(super) fn postgresql_check() -> Box<dyn StreamCheck> {
-    Box::new(Walker::new(Dump::default(), Want::Take(PRELUDE)))
+    Box::new(Walker::new(Dump::default(), Want::Take(contents::PRELUDE)))
 }
 
 /// What is read next.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Reading {
     #[default]
-    Prelude,
-    Field(Field),
-    /// The characters of a text.
-    Characters(Text),
+    Contents,
     BlockType,
+    BlockNumber,
+    LargeObject,
+    ChunkLength,
     Chunk,
 }
 
-/// In which part of the dump the walk is.
+/// The type of the present block.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum Block {
     #[default]
-    Header,
-    Contents,
     Data,
     LargeObjects,
 }
@@ -49,199 +47,156 @@ enum Part {
 /// The walk through one dump.
 #[derive(Default)]
 struct Dump {
-    layout: Layout,
+    contents: Contents,
     reading: Reading,
-    part: Part,
-    /// What is left to read of the header or of the present entry.
-    fields: VecDeque<Field>,
-    entries: u64,
-    entries_left: u64,
-    /// The entry that is read.
-    entry: i64,
-    /// Entries whose data have not passed yet.
-    owed: HashSet<u32>,
+    block: Block,
+    owed: Owed,
     blocks: u64,
     large_objects: u64,
-    facts: CheckFacts,
+    /// The table whose data pass, and its rows so far.
+    counted: Option<(Box<str>, Rows)>,
+    tables: Tables,
 }
 
-impl Dump {
-    fn prelude(&mut self, bytes: &[u8]) -> Result<Want, String> {
-        self.layout = Layout::parse(bytes)?;
-        self.facts
-            .insert("archive-version", &format!("1.{}", self.layout.minor));
-        self.fields = self.layout.header();
-        self.next_field()
-    }
+/// Entries whose data have not passed yet, with the names of the tables whose rows can be counted.
+#[derive(Default)]
+struct Owed {
+    entries: HashMap<u32, Option<Box<str>>>,
+    names: usize,
+}
 
-    /// Goes on with the next field, entry or block.
-    fn next_field(&mut self) -> Result<Want, String> {
-        if let Some(field) = self.fields.pop_front() {
-            return Ok(self.want(field));
-        }
-        if self.entries_left > 0 {
-            self.entries_left -= 1;
-            self.fields = self.layout.entry();
-            return self.next_field();
-        }
-        self.part = Part::Data;
-        self.reading = Reading::BlockType;
-        // With data missing a dump may not end here, and the message tells so.
-        Ok(if self.owed.is_empty() {
-            Want::TakeOrEnd(1)
-        } else {
-            Want::Take(1)
-        })
-    }
-
-    fn want(&mut self, field: Field) -> Want {
-        self.reading = Reading::Field(field);
-        Want::Take(self.layout.length(field))
-    }
-
-    fn field(&mut self, field: Field, bytes: &[u8]) -> Result<Want, String> {
-        match field {
-            Field::Byte => self.next_field(),
-            Field::Offset => {
-                layout::check_offset(bytes)?;
-                self.next_field()
-            }
-            Field::Text(text) => match layout::integer(bytes)? {
-                length @ 0.. => {
-                    self.reading = Reading::Characters(text);
-                    let length = length.cast_unsigned();
-                    let wanted = text != Text::Any && length <= FACT_LIMIT;
-                    Ok(if wanted {
-                        Want::Take(length as usize)
-                    } else {
-                        Want::Skip(length)
-                    })
-                }
-                // No text; in the list of dependencies: its end.
-                -1 => self.next_field(),
-                length => Err(format!("a text of {length} characters")),
-            },
-            Field::Integer(integer) => self.integer(integer, layout::integer(bytes)?),
-        }
-    }
-
-    fn integer(&mut self, integer: Integer, value: i64) -> Result<Want, String> {
-        match integer {
-            Integer::Any => self.next_field(),
-            Integer::EntryCount => {
-                self.entries = u64::try_from(value).map_err(|_| format!("{value} entries"))?;
-                self.entries_left = self.entries;
-                self.part = Part::Contents;
-                self.next_field()
-            }
-            Integer::EntryId => {
-                self.entry = value;
-                self.next_field()
-            }
-            Integer::HasData => {
-                match value {
-                    0 => {}
-                    1 => self.owe()?,
-                    other => return Err(format!("an entry with the mark {other} for its data")),
-                }
-                self.next_field()
-            }
-            Integer::BlockId => {
-                let known = u32::try_from(value).is_ok_and(|entry| self.owed.remove(&entry));
-                if !known {
-                    return Err(format!(
-                        "data of entry {value}, which has none, or had them before"
-                    ));
-                }
-                self.blocks += 1;
-                Ok(self.want(match self.part {
-                    Part::LargeObjects => Field::Integer(Integer::LargeObject),
-                    _ => Field::Integer(Integer::ChunkLength),
-                }))
-            }
-            Integer::LargeObject if value == 0 => self.next_field(),
-            Integer::LargeObject => {
-                self.large_objects += 1;
-                Ok(self.want(Field::Integer(Integer::ChunkLength)))
-            }
-            Integer::ChunkLength if value == 0 => match self.part {
-                Part::LargeObjects => Ok(self.want(Field::Integer(Integer::LargeObject))),
-                _ => self.next_field(),
-            },
-            Integer::ChunkLength => {
-                let length = u64::try_from(value).map_err(|_| format!("a chunk of {value} bytes"))?;
-                self.reading = Reading::Chunk;
-                Ok(Want::Skip(length))
-            }
-        }
-    }
-
-    /// Remembers that the present entry has data.
-    fn owe(&mut self) -> Result<(), String> {
-        let entry =
-            u32::try_from(self.entry).map_err(|_| format!("an entry with the number {}", self.entry))?;
-        if self.owed.len() == ENTRY_LIMIT {
+impl Owed {
+    fn insert(&mut self, entry: &Entry, is_utf8: bool) -> Result<(), String> {
+        let number =
+            u32::try_from(entry.number).map_err(|_| format!("an entry with the number {}", entry.number))?;
+        if self.entries.len() == ENTRY_LIMIT {
             return Err(format!("more than {ENTRY_LIMIT} entries with data"));
         }
-        if !self.owed.insert(entry) {
-            return Err(format!("two entries with the number {entry}"));
+        // One name beyond the bound, so that it is known to be passed.
+        let name = if self.names <= TABLES_LIMIT {
+            entry.table(is_utf8)
+        } else {
+            None
+        };
+        self.names += usize::from(name.is_some());
+        if self.entries.insert(number, name).is_some() {
+            return Err(format!("two entries with the number {number}"));
         }
         Ok(())
     }
+}
 
-    fn characters(&mut self, text: Text, characters: &[u8]) -> Result<Want, String> {
-        let key = match text {
-            Text::Any => None,
-            Text::Dependency => {
-                // The list goes on until a text that is none.
-                return Ok(self.want(Field::Text(Text::Dependency)));
+impl Dump {
+    fn contents(&mut self, taken: &[u8]) -> Result<Want, String> {
+        let owed = &mut self.owed;
+        let next = self.contents.step(taken, &mut |entry, is_utf8| {
+            if entry.has_data {
+                owed.insert(&entry, is_utf8)?;
             }
-            Text::Database => Some("database"),
-            Text::ServerVersion => Some("server-version"),
-            Text::DumpVersion => Some("dump-version"),
-        };
-        if let Some(key) = key {
-            self.facts.insert(key, &String::from_utf8_lossy(characters));
+            Ok(())
+        })?;
+        Ok(next.unwrap_or_else(|| self.next_block()))
+    }
+
+    fn next_block(&mut self) -> Want {
+        self.reading = Reading::BlockType;
+        // With data missing a dump may not end here, and the message tells so.
+        if self.owed.entries.is_empty() {
+            Want::TakeOrEnd(1)
+        } else {
+            Want::Take(1)
         }
-        self.next_field()
+    }
+
+    /// Wants a number.
+    fn number(&mut self, reading: Reading) -> Want {
+        self.reading = reading;
+        Want::Take(self.contents.integer_length())
+    }
+
+    fn block(&mut self, number: i64) -> Result<Want, String> {
+        let owed = u32::try_from(number)
+            .ok()
+            .and_then(|number| self.owed.entries.remove(&number));
+        let Some(table) = owed else {
+            return Err(format!(
+                "data of entry {number}, which has none, or had them before"
+            ));
+        };
+        self.blocks += 1;
+        self.counted = table
+            .filter(|_| !self.contents.is_compressed)
+            .map(|table| (table, Rows::new()));
+        Ok(self.number(match self.block {
+            Block::LargeObjects => Reading::LargeObject,
+            Block::Data => Reading::ChunkLength,
+        }))
+    }
+
+    fn chunk(&mut self, length: i64) -> Result<Want, String> {
+        if length != 0 {
+            let length = u64::try_from(length).map_err(|_| format!("a chunk of {length} bytes"))?;
+            self.reading = Reading::Chunk;
+            return Ok(Want::Skip(length));
+        }
+        if self.block == Block::LargeObjects {
+            return Ok(self.number(Reading::LargeObject));
+        }
+        if let Some((table, rows)) = self.counted.take() {
+            self.tables.insert(table, rows.count());
+        }
+        Ok(self.next_block())
     }
 }
 
 impl Format for Dump {
     fn step(&mut self, taken: &[u8]) -> Result<Want, String> {
         match self.reading {
-            Reading::Prelude => self.prelude(taken),
-            Reading::Field(field) => self.field(field, taken),
-            Reading::Characters(text) => self.characters(text, taken),
-            Reading::Chunk => Ok(self.want(Field::Integer(Integer::ChunkLength))),
+            Reading::Contents => self.contents(taken),
             Reading::BlockType => {
-                self.part = match taken {
-                    [BLOCK_DATA] => Part::Data,
-                    [BLOCK_LARGE_OBJECTS] => Part::LargeObjects,
+                self.block = match taken {
+                    [BLOCK_DATA] => Block::Data,
+                    [BLOCK_LARGE_OBJECTS] => Block::LargeObjects,
                     other => return Err(format!("a block of an unknown type ({})", other.escape_ascii())),
                 };
-                Ok(self.want(Field::Integer(Integer::BlockId)))
+                Ok(self.number(Reading::BlockNumber))
             }
+            Reading::BlockNumber => self.block(layout::integer(taken)?),
+            Reading::LargeObject if layout::integer(taken)? == 0 => Ok(self.next_block()),
+            Reading::LargeObject => {
+                self.large_objects += 1;
+                Ok(self.number(Reading::ChunkLength))
+            }
+            Reading::ChunkLength => self.chunk(layout::integer(taken)?),
+            Reading::Chunk => Ok(self.number(Reading::ChunkLength)),
+        }
+    }
+
+    fn passing(&mut self, content: &[u8]) {
+        if let (Reading::Chunk, Some((_, rows))) = (self.reading, &mut self.counted) {
+            rows.feed(content);
         }
     }
 
     fn part(&self) -> &'static str {
-        match (self.part, self.reading) {
-            (Part::Header, _) => "its header",
-            (Part::Contents, _) => "its table of contents",
-            (_, Reading::BlockType) => {
+        match (self.reading, self.block) {
+            (Reading::Contents, _) if self.contents.is_past_header() => "its table of contents",
+            (Reading::Contents, _) => "its header",
+            (Reading::BlockType, _) => {
                 "front of the data of an entry that is listed in its table of contents"
             }
-            (Part::Data, _) => "the data of a table",
-            (Part::LargeObjects, _) => "the large objects",
+            (_, Block::Data) => "the data of a table",
+            (_, Block::LargeObjects) => "the large objects",
         }
     }
 
-    fn finish(mut self, _total: u64) -> Result<CheckFacts, String> {
-        self.facts.insert_count("entries", self.entries);
-        self.facts.insert_count("data-blocks", self.blocks);
-        self.facts.insert_count("large-objects", self.large_objects);
-        Ok(self.facts)
+    fn finish(self, _total: u64) -> Result<CheckFacts, String> {
+        let mut facts = self.contents.into_facts();
+        facts.insert_count("data-blocks", self.blocks);
+        facts.insert_count("large-objects", self.large_objects);
+        facts.insert_content_total("large-objects", self.large_objects);
+        self.tables.tell(&mut facts);
+        Ok(facts)
     }
 }
 
@@ -276,6 +231,29 @@ mod tests {
             assert_eq!(facts.get("data-blocks"), Some(blocks), "{name}");
             assert_eq!(facts.get("large-objects"), Some(objects), "{name}");
         }
+    }
+
+    #[test]
+    fn the_rows_of_each_table_are_counted_where_they_are_not_compressed() {
+        let content = |name: &str| {
+            let facts = check(Kind::Postgresql, &fixture(name)).unwrap();
+            let content = facts.content().clone();
+            content
+                .into_iter()
+                .map(|(key, value)| format!("{key} {value}"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            content("postgresql-uncompressed.dump"),
+            [
+                "large-objects 2",
+                "rows.public.empty 0",
+                "rows.public.t 300",
+                "rows.s.u 1"
+            ]
+        );
+        assert_eq!(content("postgresql-piped.dump"), ["large-objects 2"]);
+        assert_eq!(content("postgresql-schema.dump"), ["large-objects 0"]);
     }
 
     #[test]

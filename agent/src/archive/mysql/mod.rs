@@ -1,6 +1,20 @@
 //! Completeness of SQL by `mysqldump` and `mariadb-dump`: a dump that was cut still loads without an error, up to the
 //! cut. What tells a complete one is its last line. The trailer is also there when tables failed under `--force`, so
-//! the exit code is needed beside it.
+//! the exit code is needed beside it. The rows of each table are counted on the way.
+
+mod routines;
+mod rows;
+mod statement;
+mod table_name;
+mod tables;
+mod token;
+mod values;
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod properties;
+
+use rows::Rows;
 
 use super::text_ends::TextEnds;
 use super::{CheckFacts, StreamCheck};
@@ -9,6 +23,7 @@ use super::{CheckFacts, StreamCheck};
 #[derive(Default)]
 pub(super) struct MysqlCheck {
     ends: TextEnds,
+    rows: Rows,
 }
 
 impl MysqlCheck {
@@ -26,6 +41,7 @@ impl MysqlCheck {
 impl StreamCheck for MysqlCheck {
     fn feed(&mut self, bytes: &[u8]) {
         self.ends.feed(bytes);
+        self.rows.feed(bytes);
     }
 
     fn finish(self: Box<Self>) -> Result<CheckFacts, String> {
@@ -47,6 +63,7 @@ impl StreamCheck for MysqlCheck {
             .ok_or("its last line is not `-- Dump completed`")?;
 
         let mut facts = CheckFacts::default();
+        self.rows.tell(&mut facts)?;
         facts.insert("dump-version", &program);
         if let Some(version) = self.ends.after("-- Server version") {
             facts.insert("server-version", &version);

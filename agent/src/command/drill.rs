@@ -1,0 +1,351 @@
+//! `batt drill`: restores for rehearsal, in throw-away instances, and what they prove.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use batt_protocol::text::{count, escaped};
+use batt_protocol::{Error, ExitCode, HumanBytes, Service};
+use chrono::Utc;
+use serde::Serialize;
+
+use super::live_log::LiveLog;
+use crate::backup::{self, ArchiveRecord, Catalogue, Drill, GUIDE, Line};
+use crate::cancellation::{Cancellation, Wish};
+use crate::cli::{DrillRequest, Format, Output};
+use crate::console::Console;
+use crate::home::Home;
+use crate::process::Limits;
+use crate::report::table;
+use crate::restore::{Attempt, Attempted, Companion, From, Source, Undone, Verb, choose};
+use crate::settings::Settings;
+use crate::trust;
+
+/// What a drill tells of a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    /// Everything came back as it was recorded.
+    Proven,
+    /// The backup is bad.
+    Failed,
+    /// This host cannot rehearse it, which says nothing of the backup.
+    NotPossible,
+    /// It took too long, which says nothing of the backup.
+    TimedOut,
+    /// The backup was replaced or removed meanwhile.
+    Gone,
+    /// Somebody wished to stop.
+    Cancelled,
+    /// The service has no drill script.
+    NoScript,
+}
+
+impl Outcome {
+    fn exit(self) -> u8 {
+        match self {
+            Self::Proven | Self::NoScript => 0,
+            Self::Failed => ExitCode::FAILED.code(),
+            Self::NotPossible | Self::TimedOut | Self::Gone | Self::Cancelled => ExitCode::UNFINISHED.code(),
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Failed => "failed",
+            Self::NotPossible => "not possible here",
+            Self::TimedOut => "timed out",
+            Self::Gone => "gone meanwhile",
+            Self::Cancelled => "cancelled",
+            Self::NoScript => "no drill script",
+        }
+    }
+}
+
+/// What is told of one drill.
+#[derive(Debug, Serialize)]
+struct Drilled {
+    id: Option<String>,
+    service: Service,
+    path: Option<String>,
+    outcome: Outcome,
+    seconds: f64,
+    compared: usize,
+    differences: Vec<String>,
+    reason: Option<String>,
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Drills {
+    exit: ExitCode,
+    drills: Vec<Drilled>,
+}
+
+/// What every drill of a call shares.
+struct Rehearsal<'a> {
+    home: &'a Home,
+    own: Option<&'a Home>,
+    settings: Settings,
+    cancellation: Cancellation,
+    quiet: bool,
+}
+
+/// Rehearses the restore of backups.
+pub(crate) fn drill(
+    home: &Home,
+    output: Output,
+    request: &DrillRequest,
+    console: &mut Console,
+) -> Result<ExitCode, Error> {
+    let own = home.is_laid_out().then_some(home);
+    if let Some(home) = own {
+        trust::require_trusted(home.root())?;
+    }
+    let rehearsal = Rehearsal {
+        home,
+        own,
+        settings: own.map_or_else(|| Ok(Settings::default()), Settings::read)?,
+        cancellation: Cancellation::by_signals()?,
+        quiet: output.quiet,
+    };
+    let mut drills = Vec::new();
+    for wanted in chosen(home, request)? {
+        if rehearsal.cancellation.is_requested() {
+            break;
+        }
+        drills.push(rehearsal.drill(wanted.as_ref(), &request.from, console)?);
+    }
+    let bits = drills.iter().fold(0, |bits, drill| bits | drill.outcome.exit());
+    let exit = match rehearsal.cancellation.requested() {
+        Some(wish) if bits != 0 => Wish::exit(wish),
+        Some(wish) if drills.is_empty() => Wish::exit(wish),
+        _ => ExitCode::from_code(bits),
+    };
+    let drills = Drills { exit, drills };
+    show(&drills, output, console)?;
+    Ok(exit)
+}
+
+/// Returns the services to drill; one that is not known until its backup is, for a folder.
+fn chosen(home: &Home, request: &DrillRequest) -> Result<Vec<Option<Service>>, Error> {
+    if !request.services.is_empty() {
+        return Ok(request.services.iter().cloned().map(Some).collect());
+    }
+    if matches!(request.from, From::Id(..) | From::Path(_)) {
+        return Ok(vec![None]);
+    }
+    let mut services: Vec<Service> = Catalogue::read(home)?
+        .entries()
+        .filter(|entry| entry.counts() && entry.is_there())
+        .map(|entry| entry.service.clone())
+        .collect();
+    services.sort();
+    services.dedup();
+    if services.is_empty() {
+        return Err(Error::new(ExitCode::NOTHING, "there is no backup that counts")
+            .hint("`batt` makes one of all that is enabled."));
+    }
+    Ok(services.into_iter().map(Some).collect())
+}
+
+impl Rehearsal<'_> {
+    fn drill(&self, service: Option<&Service>, from: &From, console: &mut Console) -> Result<Drilled, Error> {
+        let source = Source::find(self.home, service, from)?;
+        let service = source.manifest.service.clone();
+        let mut drilled = Drilled {
+            id: Some(source.manifest.id()),
+            service: service.clone(),
+            path: Some(source.folder.display().to_string()),
+            outcome: Outcome::NoScript,
+            seconds: 0.0,
+            compared: 0,
+            differences: Vec::new(),
+            reason: None,
+            warnings: source.remarks(self.home),
+        };
+        let Some(scripts) = Companion::find(self.own, service.name(), Verb::Drill) else {
+            let guide = source.folder.join(GUIDE);
+            let error = Companion::missing(service.name(), Verb::Drill, &guide);
+            drilled.reason = Some(error.message().to_owned());
+            return Ok(drilled);
+        };
+        if !self.quiet {
+            console.remark(&format!(
+                "drilling `{service}`: {}, {}",
+                drilled.id.as_deref().unwrap_or_default(),
+                source.age(Utc::now())
+            ));
+        }
+        let archives = choose(&source.manifest, &[])?;
+        let Some(damages) = source.damages(&archives, &self.cancellation) else {
+            drilled.outcome = Outcome::Cancelled;
+            return Ok(drilled);
+        };
+        if damages.is_empty() {
+            self.rehearse(&source, &archives, &scripts, &mut drilled, console)?;
+        } else {
+            drilled.outcome = Outcome::Failed;
+            drilled.reason = Some(format!("the backup is damaged\n{}", damages.join("\n")));
+            self.keep_if_there(&source, &mut drilled, None)?;
+        }
+        Ok(drilled)
+    }
+
+    fn rehearse(
+        &self,
+        source: &Source,
+        archives: &[ArchiveRecord],
+        scripts: &Companion,
+        drilled: &mut Drilled,
+        console: &mut Console,
+    ) -> Result<(), Error> {
+        let place = PathBuf::from("/var/tmp");
+        if let Some(lack) = lack_of_room(&place, archives) {
+            drilled.outcome = Outcome::NotPossible;
+            drilled.reason = Some(lack);
+            return Ok(());
+        }
+        let attempt = Attempt {
+            verb: Verb::Drill,
+            home: self.own,
+            source,
+            archives,
+            scripts,
+            into: None,
+            replace: false,
+            place,
+            limits: Limits {
+                max_duration: Some(Duration::from_secs(6 * 3600)),
+                stall_timeout: None,
+            },
+            memory: None,
+            log_limit: self.settings.log_limit,
+        };
+        let mut live = LiveLog::new(console, !self.quiet);
+        let attempted = attempt.make(&self.cancellation, &mut |bytes| live.show(bytes))?;
+        live.end();
+        self.tell(source, drilled, attempted)
+    }
+
+    fn tell(&self, source: &Source, drilled: &mut Drilled, attempted: Attempted) -> Result<(), Error> {
+        drilled.seconds = attempted.seconds;
+        drilled.warnings.extend(attempted.warnings);
+        let (outcome, reason) = match attempted.result {
+            Ok(()) => {
+                drilled.compared = attempted.comparison.compared();
+                drilled.differences = attempted.comparison.differences();
+                if drilled.differences.is_empty() {
+                    (Outcome::Proven, None)
+                } else {
+                    let reason = "what was restored is not what was recorded when the backup was made";
+                    (Outcome::Failed, Some(reason.to_owned()))
+                }
+            }
+            Err(Undone::Failed(reason)) => (Outcome::Failed, Some(reason)),
+            Err(Undone::NotHere(reason)) => (Outcome::NotPossible, Some(reason)),
+            Err(Undone::TimedOut(reason)) => (Outcome::TimedOut, Some(reason)),
+            Err(Undone::Cancelled) => (Outcome::Cancelled, Some("cancelled".to_owned())),
+        };
+        (drilled.outcome, drilled.reason) = (outcome, reason);
+        if matches!(outcome, Outcome::Proven | Outcome::Failed) {
+            self.keep_if_there(source, drilled, Some(attempted.facts))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the receipt, unless the backup is not what was drilled any more: then what failed says nothing of it.
+    fn keep_if_there(
+        &self,
+        source: &Source,
+        drilled: &mut Drilled,
+        facts: Option<std::collections::BTreeMap<String, String>>,
+    ) -> Result<(), Error> {
+        if drilled.outcome == Outcome::Failed && !source.is_there() {
+            drilled.outcome = Outcome::Gone;
+            drilled.reason = Some("the backup was replaced or removed meanwhile".to_owned());
+            return Ok(());
+        }
+        let (Some(home), Some(entry)) = (self.own, &source.entry) else {
+            return Ok(());
+        };
+        let mut reason = drilled.reason.clone();
+        if let Some(reason) = &mut reason {
+            drilled
+                .differences
+                .iter()
+                .take(20)
+                .for_each(|difference| reason.push_str(&format!("\n{difference}")));
+        }
+        let drill = Drill {
+            at: Utc::now(),
+            proven: drilled.outcome == Outcome::Proven,
+            seconds: drilled.seconds,
+            compared: drilled.compared,
+            facts: facts.unwrap_or_default(),
+            reason,
+        };
+        let id = entry.id();
+        backup::remember(home, &Line::Drilled { id, drill })
+    }
+}
+
+/// Returns why an instance would not fit.
+fn lack_of_room(place: &std::path::Path, archives: &[ArchiveRecord]) -> Option<String> {
+    let numbers = rustix::fs::statvfs(place).ok()?;
+    let room = numbers.f_bavail.saturating_mul(numbers.f_frsize);
+    let needed: u64 = archives.iter().map(|archive| archive.raw_bytes).sum();
+    (room < needed).then(|| {
+        format!(
+            "no room in `{}`: {} are free, {} are needed",
+            place.display(),
+            HumanBytes(room),
+            HumanBytes(needed)
+        )
+    })
+}
+
+fn show(drills: &Drills, output: Output, console: &mut Console) -> Result<(), Error> {
+    match output.format {
+        Format::Json => return console.json(drills),
+        Format::JsonLines => {
+            return drills
+                .drills
+                .iter()
+                .try_for_each(|drill| console.json_line(drill));
+        }
+        Format::Human => {}
+    }
+    let shown: Vec<&Drilled> = drills
+        .drills
+        .iter()
+        .filter(|drill| !output.quiet || drill.outcome.exit() != 0)
+        .collect();
+    let rows: Vec<Vec<String>> = shown.iter().map(|drill| row(drill)).collect();
+    for (line, drill) in table(&rows).into_iter().zip(shown) {
+        console.result(&line);
+        let reason = drill.reason.iter().flat_map(|reason| reason.lines());
+        for text in reason.chain(drill.differences.iter().map(String::as_str)) {
+            console.result(&format!("    {}", escaped(text)));
+        }
+        for warning in &drill.warnings {
+            console.result(&format!("    note: {}", escaped(warning)));
+        }
+    }
+    Ok(())
+}
+
+fn row(drill: &Drilled) -> Vec<String> {
+    let compared = match drill.outcome {
+        Outcome::Proven if drill.compared == 0 => "nothing was recorded to compare".to_owned(),
+        Outcome::Proven | Outcome::Failed => format!("{} compared", count(drill.compared, "fact")),
+        _ => String::new(),
+    };
+    vec![
+        drill.service.to_string(),
+        drill.outcome.words().to_owned(),
+        format!("{:.1} s", drill.seconds),
+        compared,
+        drill.id.clone().unwrap_or_default(),
+    ]
+}

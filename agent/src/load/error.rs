@@ -1,0 +1,86 @@
+//! Why an archive was not loaded.
+
+use std::fmt;
+
+use batt_protocol::text::{list_and, quoted};
+
+/// Why an archive was not loaded. The command may have got some of it.
+#[derive(Debug)]
+pub(crate) enum LoadError {
+    /// The manifest that was verified cannot be read.
+    Manifest(String),
+    /// The backup holds these archives, and none of the name.
+    Unknown(Vec<String>),
+    /// The archive's file cannot be opened: why, with its name.
+    Unopened(String),
+    /// This file is not the one of the backup: why.
+    Damaged(String, String),
+    /// The command could not be started.
+    Start {
+        /// The program.
+        command: String,
+        /// Why.
+        reason: String,
+    },
+    /// The command ran and did not succeed.
+    Command {
+        /// The program.
+        command: String,
+        /// How it ended.
+        ending: String,
+    },
+    /// The command ended, or closed its stdin, before it had taken everything.
+    Untaken {
+        /// The program.
+        command: String,
+    },
+    /// The machine failed between the file and the command.
+    Machine(String),
+    /// The ledger could not be written.
+    Ledger(String),
+}
+
+impl LoadError {
+    /// Returns the exit code: 64 for a wrong request, 2 for a load that failed, 1 for an error of this machine.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            LoadError::Unknown(_) => 64,
+            LoadError::Machine(_) | LoadError::Ledger(_) => 1,
+            LoadError::Manifest(_)
+            | LoadError::Unopened(_)
+            | LoadError::Damaged(..)
+            | LoadError::Start { .. }
+            | LoadError::Command { .. }
+            | LoadError::Untaken { .. } => 2,
+        }
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::Manifest(reason) | LoadError::Unopened(reason) => formatter.write_str(reason),
+            LoadError::Unknown(known) if known.is_empty() => {
+                write!(formatter, "the backup holds no archives")
+            }
+            LoadError::Unknown(known) => write!(
+                formatter,
+                "the backup holds no archive of this name\nhint: it holds {}",
+                list_and(&known[..known.len().min(20)])
+            ),
+            LoadError::Damaged(file, reason) => write!(formatter, "{}: {reason}", quoted(file)),
+            LoadError::Start { command, reason } => write!(formatter, "cannot start `{command}`: {reason}"),
+            LoadError::Command { command, ending } => write!(formatter, "`{command}` {ending}"),
+            LoadError::Untaken { command } => {
+                write!(
+                    formatter,
+                    "`{command}` ended before it had read the whole archive"
+                )
+            }
+            LoadError::Machine(reason) => write!(formatter, "cannot hand the archive over: {reason}"),
+            LoadError::Ledger(reason) => write!(formatter, "cannot write the ledger: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}

@@ -1,0 +1,225 @@
+//! One restore or drill: its script called in a folder of its own, and what came of it.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use batt_protocol::Error;
+use batt_protocol::text::list_and;
+
+use super::{Companion, Comparison, Source, Verb};
+use crate::backup::{ArchiveRecord, MANIFEST};
+use crate::cancellation::Cancellation;
+use crate::conf_file::Conf;
+use crate::files;
+use crate::home::Home;
+use crate::ledger::Ledger;
+use crate::log::LogReader;
+use crate::process::{self, Limits};
+use crate::script_call::{CallFailure, Environment, ScriptCall};
+use crate::trust;
+use crate::work_folder::WorkFolder;
+
+/// The exit code of a script that says: this host cannot do it (`EX_UNAVAILABLE`, sysexits.h).
+const UNAVAILABLE: i32 = 69;
+
+/// A restore or drill, before it begins.
+pub(crate) struct Attempt<'a> {
+    pub(crate) verb: Verb,
+    /// The home, where there is one.
+    pub(crate) home: Option<&'a Home>,
+    pub(crate) source: &'a Source,
+    /// What is to be restored, in the order of the manifest.
+    pub(crate) archives: &'a [ArchiveRecord],
+    pub(crate) scripts: &'a Companion,
+    /// Where to, when that was said.
+    pub(crate) into: Option<&'a str>,
+    /// Whether what is there may go.
+    pub(crate) replace: bool,
+    /// Below which folder to work.
+    pub(crate) place: PathBuf,
+    pub(crate) limits: Limits,
+    /// Bytes of memory.
+    pub(crate) memory: Option<u64>,
+    /// Bytes of the log that are kept.
+    pub(crate) log_limit: u64,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Attempted {
+    /// Whether everything was restored, as far as the script and its loads tell.
+    pub(crate) result: Result<(), Undone>,
+    /// Whether it is what was recorded.
+    pub(crate) comparison: Comparison,
+    /// What the script recorded of the whole.
+    pub(crate) facts: std::collections::BTreeMap<String, String>,
+    /// How long the script took.
+    pub(crate) seconds: f64,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Why not everything was restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Undone {
+    /// Somebody wished to stop.
+    Cancelled,
+    /// It took too long.
+    TimedOut(String),
+    /// This host cannot do it, which says nothing of the backup.
+    NotHere(String),
+    /// It failed.
+    Failed(String),
+}
+
+impl Attempt<'_> {
+    /// Calls the script, and compares. `show` gets what it prints, as it does.
+    ///
+    /// # Errors
+    /// What kept the script from being called.
+    pub(crate) fn make(
+        &self,
+        cancellation: &Cancellation,
+        show: &mut dyn FnMut(&[u8]),
+    ) -> Result<Attempted, Error> {
+        self.scripts.require_sound()?;
+        let conf = self
+            .home
+            .map(|home| Conf::of_service(home, &self.source.manifest.service))
+            .transpose()?;
+        if let Some(conf) = &conf {
+            conf.files()
+                .iter()
+                .try_for_each(|file| trust::require_trusted(file))?;
+        }
+        let work = WorkFolder::make(&self.place)?;
+        let manifest = serde_json::to_vec(&self.source.manifest)
+            .map_err(|cause| Error::system("cannot write the manifest", cause))?;
+        files::replace(&work.path().join(MANIFEST), &manifest, 0o600)?;
+        let strangers = process::adopt_orphans();
+        let environment = self.environment(&work, conf.as_ref());
+        let mut secrets = environment.secrets();
+        secrets.extend(conf.iter().flat_map(Conf::secrets));
+        let call = ScriptCall {
+            agent: std::env::current_exe()
+                .map_err(|cause| Error::system("cannot find the running program", cause))?,
+            script: self.scripts.place(&work)?,
+            arguments: self
+                .archives
+                .iter()
+                .map(|archive| archive.called().into())
+                .collect(),
+            environment,
+            mark: work.mark().to_owned(),
+            cgroup: work.mark().to_owned(),
+            failure_file: work.failure_file(),
+            log: work.log(),
+            log_limit: self.log_limit,
+            secrets,
+            nice: None,
+            limits: self.limits,
+            memory: self.memory,
+        };
+        let mut shown = Shown {
+            log: LogReader::new(&work.log()),
+            position: 0,
+        };
+        let begun = Instant::now();
+        let called = call.run(cancellation, || shown.show(show))?;
+        let seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+        shown.show(show);
+        let hidden = process::end_descendants(&strangers);
+        let ledger = Ledger::read(&work.path());
+        let mut warnings = called.warnings;
+        if hidden > 0 {
+            let processes = batt_protocol::text::count(hidden, "process");
+            warnings.push(format!(
+                "the script left {processes} behind that had hidden, now killed"
+            ));
+        }
+        Ok(Attempted {
+            result: self.judge(called.result, &ledger),
+            comparison: Comparison::of(&self.source.manifest, self.archives, &ledger),
+            facts: ledger.facts,
+            seconds,
+            warnings,
+        })
+    }
+
+    fn environment(&self, work: &WorkFolder, conf: Option<&Conf>) -> Environment {
+        let mut environment = match self.verb {
+            Verb::Restore => Environment::of_caller(),
+            Verb::Drill => Environment::clean(),
+        };
+        let service = &self.source.manifest.service;
+        environment.set_common(service, self.home, conf, &work.tools());
+        environment.set("TMPDIR", work.scratch());
+        environment.set("BATT_SCRATCH", work.scratch());
+        environment.set("BATT_SOURCE", &self.source.folder);
+        environment.set("BATT_VERB", self.verb.word());
+        if let Some(into) = self.into {
+            environment.set("BATT_TARGET", into);
+        }
+        if self.replace {
+            environment.set("BATT_REPLACE", "yes");
+        }
+        environment
+    }
+
+    /// Believes the script only as far as what it called says the same.
+    fn judge(&self, result: Result<(), CallFailure>, ledger: &Ledger) -> Result<(), Undone> {
+        let failures: Vec<String> = ledger.failures().iter().map(ToString::to_string).collect();
+        match result {
+            Err(CallFailure::Cancelled) => return Err(Undone::Cancelled),
+            Err(CallFailure::TimedOut(reason)) => return Err(Undone::TimedOut(reason)),
+            Err(CallFailure::Failed {
+                code: Some(UNAVAILABLE),
+                reason,
+            }) => {
+                let said = reason.split_once('\n').map_or("", |(_, said)| said);
+                return Err(Undone::NotHere(format!("this host cannot do it\n{said}")));
+            }
+            Err(CallFailure::Failed { reason, .. }) => {
+                let reasons: Vec<String> = failures.into_iter().chain([reason]).collect();
+                return Err(Undone::Failed(reasons.join("\n")));
+            }
+            Ok(()) => {}
+        }
+        if !failures.is_empty() {
+            return Err(Undone::Failed(failures.join("\n")));
+        }
+        let missing: Vec<&str> = self
+            .archives
+            .iter()
+            .map(ArchiveRecord::called)
+            .filter(|name| !ledger.loads.iter().any(|load| load.name == *name))
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Undone::Failed(format!(
+            "the script succeeded, and never loaded {}",
+            list_and(&missing)
+        )))
+    }
+}
+
+/// How much of a log was shown.
+struct Shown {
+    log: LogReader,
+    position: u64,
+}
+
+impl Shown {
+    /// Shows what is new, and returns how much there is.
+    fn show(&mut self, show: &mut dyn FnMut(&[u8])) -> u64 {
+        while let Ok(Some((from, bytes))) = self.log.read(self.position, 64 << 10) {
+            if from > self.position {
+                let dropped = from - self.position;
+                show(format!("\n[{dropped} bytes were dropped]\n").as_bytes());
+            }
+            self.position = from + bytes.len() as u64;
+            show(&bytes);
+        }
+        self.position
+    }
+}

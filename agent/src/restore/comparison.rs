@@ -1,0 +1,201 @@
+//! Whether what is there after a restore is what was recorded when the backup was made: fact by fact, both ways.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use batt_protocol::text::quoted;
+use serde::Serialize;
+
+use crate::backup::{ArchiveRecord, Manifest};
+use crate::ledger::Ledger;
+
+/// What a comparison found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Comparison {
+    /// The archives that were restored, in the order of the manifest.
+    pub(crate) archives: Vec<Compared>,
+    /// Facts that were told of what was not to be restored.
+    pub(crate) strangers: Vec<String>,
+}
+
+/// What a comparison found of one archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Compared {
+    /// The name that it was stored under.
+    pub(crate) name: String,
+    /// How many recorded facts were compared.
+    pub(crate) compared: usize,
+    /// What is not as it was.
+    pub(crate) differences: Vec<String>,
+}
+
+/// One fact that is not as it was.
+#[derive(Debug, PartialEq, Eq)]
+enum Difference<'a> {
+    Other(&'a str, &'a str, &'a str),
+    Missing(&'a str, &'a str),
+    Unexpected(&'a str, &'a str),
+}
+
+impl Comparison {
+    /// Compares what was told of each archive with what was recorded of it.
+    ///
+    /// A backup of which nothing at all was recorded was made by a script that does not tell: there is nothing to compare.
+    pub(crate) fn of(manifest: &Manifest, restored: &[ArchiveRecord], ledger: &Ledger) -> Self {
+        let tells = manifest
+            .archives
+            .iter()
+            .any(|archive| !archive.content.is_empty());
+        let nothing = BTreeMap::new();
+        let archives: Vec<Compared> = restored
+            .iter()
+            .map(|archive| {
+                let found = ledger.contents.get(archive.called()).unwrap_or(&nothing);
+                Compared {
+                    name: archive.called().to_owned(),
+                    compared: archive.content.len(),
+                    differences: if tells {
+                        differences(&archive.content, found)
+                    } else {
+                        Vec::new()
+                    },
+                }
+            })
+            .collect();
+        let strangers = ledger
+            .contents
+            .keys()
+            .filter(|name| !archives.iter().any(|archive| archive.name == **name))
+            .cloned()
+            .collect();
+        Self { archives, strangers }
+    }
+
+    /// Returns how many recorded facts were compared.
+    pub(crate) fn compared(&self) -> usize {
+        self.archives.iter().map(|archive| archive.compared).sum()
+    }
+
+    /// Returns everything that is not as it was, with the archive that it is of.
+    pub(crate) fn differences(&self) -> Vec<String> {
+        let several = self.archives.len() > 1;
+        let mut all = Vec::new();
+        for archive in &self.archives {
+            for difference in &archive.differences {
+                all.push(if several {
+                    format!("{}: {difference}", quoted(&archive.name))
+                } else {
+                    difference.clone()
+                });
+            }
+        }
+        all.extend(
+            self.strangers
+                .iter()
+                .map(|name| format!("{} was restored, and not asked for", quoted(name))),
+        );
+        all
+    }
+}
+
+fn differences(expected: &BTreeMap<String, String>, found: &BTreeMap<String, String>) -> Vec<String> {
+    let expected_first = expected.iter().filter_map(|(key, value)| match found.get(key) {
+        None => Some(Difference::Missing(key, value)),
+        Some(other) if other != value => Some(Difference::Other(key, value, other)),
+        Some(_) => None,
+    });
+    let unexpected = found
+        .iter()
+        .filter(|(key, _)| !expected.contains_key(*key))
+        .map(|(key, value)| Difference::Unexpected(key, value));
+    expected_first
+        .chain(unexpected)
+        .map(|difference| difference.to_string())
+        .collect()
+}
+
+impl fmt::Display for Difference<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Difference::Other(key, expected, found) => write!(
+                formatter,
+                "{} is {} instead of {}",
+                quoted(key),
+                quoted(found),
+                quoted(expected)
+            ),
+            Difference::Missing(key, expected) => {
+                write!(
+                    formatter,
+                    "{} is missing, it was {}",
+                    quoted(key),
+                    quoted(expected)
+                )
+            }
+            Difference::Unexpected(key, found) => {
+                write!(
+                    formatter,
+                    "{} is there, {}, and was not before",
+                    quoted(key),
+                    quoted(found)
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backup::example_manifest;
+
+    fn facts(facts: &[(&str, &str)]) -> BTreeMap<String, String> {
+        facts
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn differences_are_found_both_ways_and_named() {
+        let mut manifest = example_manifest(&["a.zst", "b.zst"]);
+        manifest.archives[0].name = Some("a".to_owned());
+        manifest.archives[0].content = facts(&[("rows.t", "7"), ("rows.u", "1"), ("table.t", "InnoDB")]);
+        let mut ledger = Ledger::default();
+        let as_told = |ledger: &Ledger| Comparison::of(&manifest, &manifest.archives, ledger);
+        ledger
+            .contents
+            .insert("a".to_owned(), manifest.archives[0].content.clone());
+        assert_eq!(as_told(&ledger).differences(), [""; 0]);
+        assert_eq!(as_told(&ledger).compared(), 3);
+        ledger.contents.insert(
+            "a".to_owned(),
+            facts(&[("rows.t", "8"), ("rows.u", "1"), ("view.v", "yes")]),
+        );
+        ledger
+            .contents
+            .insert("b.zst".to_owned(), facts(&[("rows.x", "1")]));
+        ledger.contents.insert("c".to_owned(), facts(&[("rows.x", "1")]));
+        assert_eq!(
+            as_told(&ledger).differences(),
+            [
+                "`a`: `rows.t` is `8` instead of `7`",
+                "`a`: `table.t` is missing, it was `InnoDB`",
+                "`a`: `view.v` is there, `yes`, and was not before",
+                "`b.zst`: `rows.x` is there, `1`, and was not before",
+                "`c` was restored, and not asked for"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_backup_of_which_nothing_was_recorded_has_nothing_to_compare() {
+        let manifest = example_manifest(&["a.zst"]);
+        let mut ledger = Ledger::default();
+        ledger
+            .contents
+            .insert("a.zst".to_owned(), facts(&[("rows.t", "7")]));
+        let told = Comparison::of(&manifest, &manifest.archives, &ledger);
+        assert_eq!((told.compared(), told.differences().len()), (0, 0));
+    }
+}

@@ -1,0 +1,263 @@
+//! The backup that is restored: found by what a person said, and what is known of it.
+
+use std::path::{Path, PathBuf};
+
+use batt_protocol::text::{list_and, quoted};
+use batt_protocol::{BackupState, Error, ExitCode, Service};
+use chrono::{DateTime, Local, NaiveDateTime, Utc};
+
+use super::From;
+use crate::backup::{ArchiveRecord, Catalogue, Entry, Expected, MANIFEST, Manifest, verify_chosen};
+use crate::cancellation::Cancellation;
+use crate::home::Home;
+use crate::host;
+
+/// A backup, found.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Its folder.
+    pub(crate) folder: PathBuf,
+    /// What it says it is. Nothing of it is verified yet.
+    pub(crate) manifest: Manifest,
+    /// The SHA-256 of its manifest as it was read.
+    manifest_sha256: String,
+    /// What this home knows of it.
+    pub(crate) entry: Option<Entry>,
+}
+
+impl Source {
+    /// Finds a backup. Of several that are meant the newest one.
+    ///
+    /// # Errors
+    /// None there (65), with those that are nearest; a folder that holds none.
+    pub(crate) fn find(home: &Home, service: Option<&Service>, from: &From) -> Result<Self, Error> {
+        if let From::Path(path) = from {
+            return Self::in_folder(home, service, path);
+        }
+        if let From::Id(_, named) = from
+            && let Some(service) = service.filter(|service| *service != named)
+        {
+            return Err(Error::usage(format!(
+                "the backup is one of `{named}`, and not of `{service}`"
+            )));
+        }
+        let catalogue = Catalogue::read(home)?;
+        let service = match (service, from) {
+            (_, From::Id(_, named)) => named,
+            (Some(service), _) => service,
+            (None, _) => {
+                return Err(Error::usage("no service was named").hint(
+                    "`batt backups` shows what there is; `--from` takes an id or a folder without one.",
+                ));
+            }
+        };
+        let known: Vec<&Entry> = catalogue
+            .entries()
+            .filter(|entry| entry.service == *service && entry.is_there())
+            .collect();
+        let mut newest_first = known.iter().rev().copied();
+        let found = match from {
+            From::Newest => newest_first.find(|entry| entry.counts()),
+            From::Day(day) => newest_first.find(|entry| entry.counts() && local(entry.time).date() == *day),
+            From::Time(time) => newest_first.find(|entry| entry.counts() && local(entry.time) <= *time),
+            From::Id(run, _) => newest_first.find(|entry| entry.run == *run),
+            From::Path(_) => None,
+        };
+        let Some(entry) = found else {
+            return Err(missing(service, from, &known));
+        };
+        let (manifest, manifest_sha256) = Manifest::read_hashed(&entry.path)?;
+        Ok(Self {
+            folder: entry.path.clone(),
+            manifest,
+            manifest_sha256,
+            entry: Some(entry.clone()),
+        })
+    }
+
+    fn in_folder(home: &Home, service: Option<&Service>, path: &Path) -> Result<Self, Error> {
+        // The folder of a day has one folder for each service.
+        let inner = service.map(|service| path.join(service.to_string()));
+        let folder = match inner {
+            Some(inner) if !path.join(MANIFEST).exists() && inner.join(MANIFEST).exists() => inner,
+            _ => path.to_owned(),
+        };
+        if !folder.join(MANIFEST).exists() {
+            let error = Error::new(
+                ExitCode::NOTHING,
+                format!("there is no backup in `{}`", folder.display()),
+            );
+            let inner = backups_below(&folder);
+            return Err(if inner.is_empty() {
+                error.hint(format!("A backup is the folder that has `{MANIFEST}` in it."))
+            } else {
+                error.hint(format!("There is {} below it.", list_and(&inner)))
+            });
+        }
+        // Whoever named it may have named a link.
+        let folder = std::fs::canonicalize(&folder).unwrap_or(folder);
+        let (manifest, manifest_sha256) = Manifest::read_hashed(&folder)?;
+        if let Some(service) = service.filter(|service| **service != manifest.service) {
+            return Err(Error::usage(format!(
+                "`{}` is a backup of `{}`, and not of `{service}`",
+                folder.display(),
+                manifest.service
+            )));
+        }
+        let entry = Catalogue::read(home)
+            .ok()
+            .and_then(|known| known.entries().find(|entry| entry.id() == manifest.id()).cloned());
+        Ok(Self {
+            folder,
+            manifest,
+            manifest_sha256,
+            entry,
+        })
+    }
+
+    /// Returns what a person should know of the backup before it is restored.
+    pub(crate) fn remarks(&self, home: &Home) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let ours = host::known_host_id(home).ok().flatten();
+        if ours.as_ref() != Some(&self.manifest.host_id)
+            && (ours.is_some() || self.manifest.host != host::host_name())
+        {
+            remarks.push(format!(
+                "it is a backup of another host, {}",
+                quoted(&self.manifest.host)
+            ));
+        }
+        match self.manifest.state {
+            BackupState::Good => {}
+            BackupState::Partial => {
+                remarks.push("it is partial: not everything that was asked for is in it".to_owned());
+            }
+            BackupState::Suspicious => {
+                remarks.push("it is suspicious: it differed much from those before it".to_owned());
+            }
+        }
+        if let Some(drill) = self.entry.as_ref().and_then(|entry| entry.drill.as_ref())
+            && !drill.proven
+        {
+            remarks.push("its last drill failed".to_owned());
+        }
+        remarks.extend(
+            self.manifest
+                .warnings
+                .iter()
+                .map(|w| format!("it was made with a warning: {w}")),
+        );
+        remarks
+    }
+
+    /// Reads what is to be restored whole, and returns everything that is wrong with it; none when somebody wished to
+    /// stop.
+    pub(crate) fn damages(
+        &self,
+        chosen: &[ArchiveRecord],
+        cancellation: &Cancellation,
+    ) -> Option<Vec<String>> {
+        let id = self.manifest.id();
+        // Held to what this home remembers, else to what was read before.
+        let expected = Expected {
+            id: &id,
+            manifest_sha256: self
+                .entry
+                .as_ref()
+                .map_or(&self.manifest_sha256, |entry| &entry.manifest_sha256),
+        };
+        let is_chosen = |record: &ArchiveRecord| chosen.iter().any(|archive| archive.file == record.file);
+        let goes_on = || !cancellation.is_requested();
+        verify_chosen(&self.folder, Some(expected), &goes_on, &is_chosen).map(|found| found.damages)
+    }
+
+    /// Tells whether this very backup is still in its place.
+    pub(crate) fn is_there(&self) -> bool {
+        Manifest::read(&self.folder).is_ok_and(|manifest| manifest.id() == self.manifest.id())
+    }
+
+    /// Returns how old it is, in words.
+    pub(crate) fn age(&self, now: DateTime<Utc>) -> String {
+        let minutes = (now - self.manifest.started).num_minutes();
+        match minutes {
+            ..0 => "from the future".to_owned(),
+            0..120 => format!("{} old", batt_protocol::text::count(minutes as usize, "minute")),
+            120..2880 => format!(
+                "{} old",
+                batt_protocol::text::count(minutes as usize / 60, "hour")
+            ),
+            _ => format!(
+                "{} old",
+                batt_protocol::text::count(minutes as usize / 1440, "day")
+            ),
+        }
+    }
+}
+
+fn local(time: DateTime<Utc>) -> NaiveDateTime {
+    time.with_timezone(&Local).naive_local()
+}
+
+/// Returns the error for a backup that is not there, with those that may have been meant.
+fn missing(service: &Service, from: &From, known: &[&Entry]) -> Error {
+    const NEAREST: usize = 3;
+    let what = match from {
+        From::Newest | From::Path(_) => format!("there is no backup of `{service}` that counts"),
+        From::Id(run, service) => format!("there is no backup `{run}.{service}`"),
+        From::Day(day) => format!("there is no backup of `{service}` that was made on {day}"),
+        From::Time(time) => format!(
+            "there is no backup of `{service}` that was made until {}",
+            time.format("%Y-%m-%d %H:%M:%S")
+        ),
+    };
+    let error = Error::new(ExitCode::NOTHING, what);
+    let mut nearest: Vec<&Entry> = known.to_vec();
+    if nearest.is_empty() {
+        return error.hint("`--from FOLDER` takes one that this host does not know.");
+    }
+    let wanted = match from {
+        From::Day(day) => day.and_hms_opt(12, 0, 0),
+        From::Time(time) => Some(*time),
+        _ => None,
+    };
+    match wanted {
+        Some(wanted) => nearest.sort_by_key(|entry| (local(entry.time) - wanted).abs()),
+        None => nearest.reverse(),
+    }
+    let shown: Vec<String> = nearest
+        .iter()
+        .take(NEAREST)
+        .map(|entry| {
+            let time = local(entry.time).format("%Y-%m-%d %H:%M");
+            let worth = if entry.counts() {
+                String::new()
+            } else {
+                format!(", {}", worth(entry))
+            };
+            format!("`--from {}` ({time}{worth})", entry.id())
+        })
+        .collect();
+    error.hint(format!("The nearest: {}.", shown.join(", ")))
+}
+
+/// Returns why a backup does not count, in a word.
+fn worth(entry: &Entry) -> &'static str {
+    match entry.state {
+        BackupState::Partial => "partial",
+        BackupState::Suspicious if entry.accepted.is_none() => "suspicious",
+        _ if entry.verified.is_none() => "not verified",
+        _ => "its drill failed",
+    }
+}
+
+/// Returns the names of the folders right below that are backups.
+fn backups_below(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter(|entry| entry.path().join(MANIFEST).exists())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names.truncate(20);
+    names
+}

@@ -1,0 +1,210 @@
+//! Holding a backup against the last good one: what a script cannot know, and an exit code never tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use batt_protocol::text::{count, quoted};
+use batt_protocol::{BackupState, HumanBytes};
+use chrono::{DateTime, Utc};
+
+use super::proven::named;
+use crate::backup::{ArchiveRecord, Manifest};
+use crate::settings::Gates;
+
+/// The most emptied tables that are named one by one.
+const MOST_TABLES: usize = 10;
+
+/// What a comparison with the last good backup found.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Comparison {
+    /// What differs so much that a person has to look, with the numbers and the key of batt.toml that says so.
+    suspicions: Vec<String>,
+    /// What a person should know.
+    warnings: Vec<String>,
+    /// Since when nothing has changed, when nothing has.
+    unchanged_since: Option<DateTime<Utc>>,
+}
+
+/// Holds a backup against the last good one of the same service and items, and writes what was found into its manifest.
+/// Returns why it is suspicious, with what to do.
+pub(super) fn apply(now: &mut Manifest, last: &Manifest, gates: &Gates) -> Option<String> {
+    let found = compare(now, last, gates);
+    now.unchanged_since = found.unchanged_since;
+    now.warnings.extend(found.warnings);
+    if found.suspicions.is_empty() {
+        return None;
+    }
+    now.state = BackupState::Suspicious;
+    now.shortcomings = found.suspicions;
+    Some(format!(
+        "{}\nhint: It was compared with `{}`. `batt accept {}` takes it as the new normal.",
+        now.shortcomings.join("\n"),
+        last.id(),
+        now.id()
+    ))
+}
+
+fn compare(now: &Manifest, last: &Manifest, gates: &Gates) -> Comparison {
+    let mut found = Comparison::default();
+    found.suspicions.extend(shrunk(now, last, gates));
+    archives(now, last, gates, &mut found);
+    found.suspicions.extend(lost(now, last, gates));
+    found.suspicions.extend(emptied(now, last, gates));
+    unchanged(now, last, gates, &mut found);
+    found
+}
+
+fn raw_bytes(manifest: &Manifest) -> u64 {
+    manifest
+        .archives
+        .iter()
+        .fold(0, |sum, archive| sum.saturating_add(archive.raw_bytes))
+}
+
+fn percent(part: u64, whole: u64) -> u64 {
+    (u128::from(part) * 100 / u128::from(whole.max(1))) as u64
+}
+
+fn shrunk(now: &Manifest, last: &Manifest, gates: &Gates) -> Option<String> {
+    let (is, was) = (raw_bytes(now), raw_bytes(last));
+    let (gone, most) = (was.saturating_sub(is), gates.max_shrink(was));
+    most.is_exceeded_by(gone, was).then(|| {
+        format!(
+            "it holds {} decompressed, and the last good one held {}: {}% less, and `max_shrink` is {most}",
+            HumanBytes(is),
+            HumanBytes(was),
+            percent(gone, was)
+        )
+    })
+}
+
+/// Compares which archives there are. Only those that `batt store` named: scripts of old put dates into names of files.
+fn archives(now: &Manifest, last: &Manifest, gates: &Gates, found: &mut Comparison) {
+    // Where items were named, a script that leaves one out fails by itself.
+    if !now.items.is_empty() {
+        return;
+    }
+    let names = |manifest: &Manifest| -> BTreeSet<String> {
+        let names = manifest
+            .archives
+            .iter()
+            .filter_map(|archive| archive.name.clone());
+        names.collect()
+    };
+    let (is, was) = (names(now), names(last));
+    let gone: Vec<String> = was.difference(&is).cloned().collect();
+    if gone.is_empty() {
+        return;
+    }
+    let (lost, most) = (was.len().saturating_sub(is.len()), gates.max_lost());
+    if most.is_exceeded_by(lost as u64, was.len() as u64) {
+        found.suspicions.push(format!(
+            "it holds {} of `batt store`, and the last good one held {}; gone are {}: `max_lost` is {most}",
+            count(is.len(), "archive"),
+            was.len(),
+            named(&gone)
+        ));
+    } else {
+        found.warnings.push(format!(
+            "of the archives of the last good backup it does not hold {}",
+            named(&gone)
+        ));
+    }
+}
+
+/// The objects of each kind, `table` of `table.users`, by the archive they are in: those of an archive that is gone are
+/// among them.
+fn objects(manifest: &Manifest) -> BTreeMap<&str, BTreeSet<(&str, &str)>> {
+    let mut kinds: BTreeMap<&str, BTreeSet<(&str, &str)>> = BTreeMap::new();
+    for archive in &manifest.archives {
+        for key in archive.content.keys() {
+            if let Some((kind, name)) = key.split_once('.') {
+                kinds.entry(kind).or_default().insert((whose(archive), name));
+            }
+        }
+    }
+    kinds
+}
+
+fn whose(archive: &ArchiveRecord) -> &str {
+    archive.name.as_deref().unwrap_or(&archive.file)
+}
+
+fn lost(now: &Manifest, last: &Manifest, gates: &Gates) -> Vec<String> {
+    let (is, none) = (objects(now), BTreeSet::new());
+    let most = gates.max_lost();
+    let mut told = Vec::new();
+    for (kind, was) in objects(last) {
+        let is = is.get(kind).unwrap_or(&none);
+        let gone: Vec<String> = was
+            .difference(is)
+            .map(|(archive, name)| format!("{archive}: {kind}.{name}"))
+            .collect();
+        if most.is_exceeded_by(gone.len() as u64, was.len() as u64) {
+            told.push(format!(
+                "{} of {} recorded as `{kind}` are gone since the last good one, {}: `max_lost` is {most}",
+                gone.len(),
+                was.len(),
+                named(&gone)
+            ));
+        }
+    }
+    told
+}
+
+fn emptied(now: &Manifest, last: &Manifest, gates: &Gates) -> Vec<String> {
+    let least = gates.emptied_rows();
+    let mut told = Vec::new();
+    let mut others = 0;
+    for archive in &now.archives {
+        let Some(earlier) = last.archives.iter().find(|earlier| earlier.file == archive.file) else {
+            continue;
+        };
+        for (key, value) in archive.content.iter().filter(|(key, _)| key.starts_with("rows.")) {
+            let was: u64 = earlier
+                .content
+                .get(key)
+                .and_then(|rows| rows.parse().ok())
+                .unwrap_or(0);
+            if value != "0" || was < least {
+                continue;
+            }
+            if told.len() == MOST_TABLES {
+                others += 1;
+                continue;
+            }
+            told.push(format!(
+                "{} of {} is 0, and was {was} in the last good one: `emptied_rows` is {least}",
+                quoted(key),
+                quoted(whose(archive))
+            ));
+        }
+    }
+    if others > 0 {
+        told.push(format!("{others} more tables are empty now"));
+    }
+    told
+}
+
+fn unchanged(now: &Manifest, last: &Manifest, gates: &Gates, found: &mut Comparison) {
+    let looks = |manifest: &Manifest| -> BTreeMap<String, (u64, BTreeMap<String, String>)> {
+        let look =
+            |archive: &ArchiveRecord| (archive.file.clone(), (archive.raw_bytes, archive.content.clone()));
+        manifest.archives.iter().map(look).collect()
+    };
+    if looks(now) != looks(last) {
+        return;
+    }
+    let since = last.unchanged_since.unwrap_or(last.started);
+    found.unchanged_since = Some(since);
+    let age = (now.started - since).to_std().unwrap_or_default();
+    if let Some(most) = gates.max_unchanged.filter(|most| age >= *most) {
+        found.warnings.push(format!(
+            "neither the content nor the size of its archives has changed since {} (UTC): `max_unchanged` is {} seconds",
+            since.format("%Y-%m-%d %H:%M"),
+            most.as_secs()
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests;
