@@ -84,6 +84,14 @@ fn user_of(passwd: &str, id: u32) -> Option<User> {
     })
 }
 
+/// Returns the bytes of memory that this machine has (proc_meminfo(5)); none where that is not known.
+pub(crate) fn memory() -> Option<u64> {
+    let text = files::read_text(Path::new("/proc/meminfo"), 1 << 20).ok()??;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes << 10)
+}
+
 /// Returns who asks, as far as the environment tells.
 pub(crate) fn asked_by(controller: Option<String>) -> AskedBy {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -110,6 +118,11 @@ mod tests {
             ("backup", "/var/backups")
         );
         assert_eq!(user_of(passwd, 35), None);
+    }
+
+    #[test]
+    fn the_memory_of_the_machine_is_known() {
+        assert!(memory().unwrap() > 64 << 20);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(crate) const SUBCOMMANDS: &[&str] = &[
     "man",
     "pin",
     "purge",
+    "recall",
     "record",
     "restore",
     "runs",

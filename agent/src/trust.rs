@@ -20,7 +20,25 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// # Errors
 /// A refusal (77) that names what is not trusted and why; a path that does not exist is an error too.
 pub(crate) fn require_trusted(path: &Path) -> Result<(), Error> {
-    walk(path, MOST_LINKS)
+    walk(path, MOST_LINKS, End::Itself)
+}
+
+/// Refuses a folder that is no place to make a folder of ours in: like [`require_trusted`], and a root-owned sticky one
+/// is good, as `/tmp` is.
+///
+/// # Errors
+/// A refusal (77) that names what is not trusted and why; a path that does not exist is an error too.
+pub(crate) fn require_trusted_above(path: &Path) -> Result<(), Error> {
+    walk(path, MOST_LINKS, End::Above)
+}
+
+/// What a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// What is used itself.
+    Itself,
+    /// A folder above what is used.
+    Above,
 }
 
 /// Refuses an entry of a folder that others could have put there: like [`require_trusted`] for the folder, and the owner
@@ -35,7 +53,7 @@ pub(crate) fn require_trusted_entry(path: &Path) -> Result<(), Error> {
     require_owner(path, &metadata)
 }
 
-fn walk(path: &Path, links_left: u32) -> Result<(), Error> {
+fn walk(path: &Path, links_left: u32, end: End) -> Result<(), Error> {
     let mut reached = PathBuf::new();
     let parts: Vec<Component<'_>> = path.components().collect();
     for (index, part) in parts.iter().enumerate() {
@@ -55,9 +73,9 @@ fn walk(path: &Path, links_left: u32) -> Result<(), Error> {
             })?;
             let mut whole = reached.parent().unwrap_or(Path::new("/")).join(target);
             whole.extend(&parts[index + 1..]);
-            return walk(&without_parents(&whole), links_left - 1);
+            return walk(&without_parents(&whole), links_left - 1, end);
         }
-        let last = index + 1 == parts.len();
+        let last = end == End::Itself && index + 1 == parts.len();
         require_unwritable(&reached, &metadata, last)?;
     }
     Ok(())
@@ -127,6 +145,17 @@ mod tests {
 
     fn chmod(path: &Path, mode: u32) {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_sticky_folder_of_root_is_a_place_for_folders_of_ours_and_not_trusted_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        chmod(folder.path(), 0o1777);
+        require_trusted(folder.path()).unwrap_err();
+        let is_root = rustix::process::geteuid().is_root();
+        assert_eq!(require_trusted_above(folder.path()).is_ok(), is_root);
+        chmod(folder.path(), 0o777);
+        require_trusted_above(folder.path()).unwrap_err();
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl WorkFolder {
     /// # Errors
     /// A parent that is not trusted, and a disk that does not take it.
     pub(crate) fn make(parent: &Path) -> Result<Self, Error> {
-        trust::require_trusted(parent).map_err(|error| {
+        trust::require_trusted_above(parent).map_err(|error| {
             error.hint("Set `TMPDIR` to a folder that only you can write to, or to a sticky one.")
         })?;
         remove_leftovers(parent)?;

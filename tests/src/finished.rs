@@ -47,6 +47,12 @@ impl Finished {
         }
     }
 
+    /// Waits for the end of a child whose output is piped.
+    pub fn of(child: std::process::Child) -> Self {
+        let output = child.wait_with_output().expect("a child can be waited for");
+        Self::from_parts(output.status, &output.stdout, &output.stderr)
+    }
+
     /// Returns everything that it said, wherever.
     pub fn said(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -66,6 +67,7 @@ impl Notes {
         host.drop_in("notes", BACKUP);
         host.companion("restore-notes", RESTORE);
         host.companion("drill-notes", DRILL);
+        notes.drill_settings("");
         let folder = notes.folder();
         host.configure("notes", &[("NOTES_DIR", folder.to_str().expect("UTF-8"))]);
         notes
@@ -118,8 +120,50 @@ impl Notes {
 
     /// Runs `batt`, with the work of restores in a folder of this host.
     pub fn batt(&self, arguments: &[&str]) -> Finished {
+        Finished::run(&mut self.command(arguments))
+    }
+
+    /// Returns the command that calls `batt`, with the work of restores in a folder of this host.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.host.batt_command(arguments);
-        Finished::run(command.env("TMPDIR", self.place()))
+        command.env("TMPDIR", self.place());
+        command
+    }
+
+    /// Starts `batt` without waiting for its end.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("batt can be started")
+    }
+
+    /// Makes the script of this name wait, in a process of its own too, and returns the file that appears when it does.
+    pub fn waiting(&self, name: &str) -> PathBuf {
+        let waits = self.host.scratch().join("waits");
+        let body = format!(
+            "setsid sleep 1000 &\ntouch {0}\nwhile [ -e {0} ]; do sleep 0.02; done",
+            waits.display()
+        );
+        self.host.companion(name, &body);
+        waits
+    }
+
+    /// Makes drills work in a folder of this host, and sets what else stands in `[drill]`.
+    pub fn drill_settings(&self, more: &str) {
+        let place = self.place();
+        let text = format!("[drill]\nscratch = \"{}\"\n{more}\n", place.display());
+        self.host.settings(&text);
+    }
+
+    /// Flips one bit of a file.
+    pub fn flip(file: &Path) {
+        let mut bytes = fs::read(file).expect("the file can be read");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(file, bytes).expect("the file can be written");
     }
 
     /// Runs `batt` and returns its exit code and what its JSON says.

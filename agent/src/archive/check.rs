@@ -42,9 +42,9 @@ impl CheckFacts {
         self.facts.insert(key, count.to_string());
     }
 
-    /// Keeps a count of what the stream holds, as the rows of a table: `rows.{name}`. A restore is held to it. A name too
+    /// Keeps a value, most often a count, of what the stream holds, as the rows of a table: `rows.{name}`. A restore is held to it. A name too
     /// long for a key, and what is beyond a bound, is left out.
-    pub(crate) fn insert_content(&mut self, what: &str, name: &str, count: u64) {
+    pub(crate) fn insert_content(&mut self, what: &str, name: &str, count: impl ToString) {
         if let Ok(key) = FactKey::encoded(&format!("{what}.{name}"))
             && self.content.len() < CONTENT_LIMIT
         {

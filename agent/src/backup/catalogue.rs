@@ -98,13 +98,17 @@ impl Entry {
 
     /// Tells whether it counts: whole, read again, complete, as it was expected, and not shown to be bad by a drill.
     pub(crate) fn counts(&self) -> bool {
+        self.can_be_drilled() && self.drill.as_ref().is_none_or(|drill| drill.proven)
+    }
+
+    /// Tells whether it counts but for what its last drill told.
+    pub(crate) fn can_be_drilled(&self) -> bool {
         let expected = match self.state {
             BackupState::Good => true,
             BackupState::Partial => false,
             BackupState::Suspicious => self.accepted.is_some(),
         };
-        let restores = self.drill.as_ref().is_none_or(|drill| drill.proven);
-        expected && restores && self.verified.is_some()
+        expected && self.verified.is_some()
     }
 
     /// Returns the backup's id.

@@ -67,7 +67,6 @@ impl Mark {
 ///
 /// # Errors
 /// A link on the way to the folder, and a disk that does not take it.
-#[allow(dead_code, reason = "`batt accept` and `batt pin` use it")]
 pub(crate) fn set(folder: &Path, mark: Mark, by: &AskedBy, at: DateTime<Utc>) -> Result<(), Error> {
     let fail = |cause: String| cannot("write", folder, mark, cause);
     let marked = Marked { at, by: by.clone() };
@@ -142,7 +141,6 @@ pub(crate) fn is_set(folder: &Path, mark: Mark) -> Result<bool, Error> {
     get(folder, mark).map(|marked| marked.is_some())
 }
 
-#[allow(dead_code, reason = "`set` and `remove` use it")]
 fn remove_entry(folder: &OwnedFd, name: &str) -> Result<(), Errno> {
     match unlinkat(folder, name, AtFlags::empty()) {
         Err(Errno::NOENT) => Ok(()),

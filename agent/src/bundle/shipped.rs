@@ -22,6 +22,8 @@ pub(super) const SHIPPED: &[(BundleFolder, &str, &[u8])] = shipped![
     ScriptsAvailable / "scripts-available" / "backup-postgresql",
     ScriptsAvailable / "scripts-available" / "backup-redis",
     ScriptsAvailable / "scripts-available" / "backup-sqlite",
+    ScriptsAvailable / "scripts-available" / "drill-postgresql",
+    ScriptsAvailable / "scripts-available" / "restore-postgresql",
 ];
 
 /// Returns the content of a shipped file.

@@ -177,6 +177,14 @@ fn everyday_commands() -> Vec<Command> {
                     .action(ArgAction::SetTrue)
                     .help("give this host a new id: for the clone of a machine"),
             ),
+        Command::new("accept")
+            .about("Take a suspicious backup as the new normal")
+            .arg(
+                Arg::new("id")
+                    .value_name("ID")
+                    .required(true)
+                    .help("the backup, as `batt --format json backups` and the report of its run name it"),
+            ),
         Command::new("backups")
             .about("Show what is published")
             .arg(services_argument("only of these services")),
@@ -247,14 +255,9 @@ fn script_commands() -> Vec<Command> {
             .arg(trailing_command()),
         Command::new("record")
             .about("For scripts: record a fact about the content")
-            .arg(
-                Arg::new("of")
-                    .long("of")
-                    .value_name("NAME")
-                    .allow_hyphen_values(true)
-                    .value_parser(clap::value_parser!(std::ffi::OsString))
-                    .help("the archive that it is a fact of: compared when that is restored"),
-            )
+            .arg(of_argument(
+                "the archive that it is a fact of: compared when that is restored",
+            ))
             .arg(
                 Arg::new("lines")
                     .long("lines")
@@ -264,7 +267,20 @@ fn script_commands() -> Vec<Command> {
             )
             .arg(raw_argument("key", "KEY", "what the fact is about").required_unless_present("lines"))
             .arg(raw_argument("value", "VALUE", "the fact").required_unless_present("lines")),
+        Command::new("recall")
+            .about("For scripts that restore: print a fact that was recorded of the backup")
+            .arg(of_argument("the archive that it is a fact of"))
+            .arg(raw_argument("key", "KEY", "what the fact is about").required(true)),
     ]
+}
+
+fn of_argument(help: &'static str) -> Arg {
+    Arg::new("of")
+        .long("of")
+        .value_name("NAME")
+        .allow_hyphen_values(true)
+        .value_parser(clap::value_parser!(std::ffi::OsString))
+        .help(help)
 }
 
 /// An argument that may be any bytes.

@@ -54,6 +54,8 @@ pub(crate) enum Action {
     Init {
         new_id: bool,
     },
+    /// The id of a backup.
+    Accept(String),
     Backups(Vec<Service>),
     Verify {
         services: Vec<Service>,
@@ -84,6 +86,10 @@ pub(crate) enum Action {
         of: Option<OsString>,
         /// The key and the value; none when they come as lines.
         fact: Option<(OsString, OsString)>,
+    },
+    Recall {
+        of: Option<OsString>,
+        key: OsString,
     },
     Load {
         name: OsString,
@@ -238,6 +244,7 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "init" => Action::Init {
             new_id: inner.get_flag("new-id"),
         },
+        "accept" => Action::Accept(text(inner, "id").ok_or_else(|| Error::usage("no backup was named"))?),
         "backups" => Action::Backups(services(inner)?),
         "verify" => match inner.get_one::<PathBuf>("from") {
             Some(folder) => Action::VerifyFolder(folder.clone()),
@@ -268,6 +275,10 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "record" => Action::Record {
             of: inner.get_one::<OsString>("of").cloned(),
             fact: (!inner.get_flag("lines")).then(|| (raw(inner, "key"), raw(inner, "value"))),
+        },
+        "recall" => Action::Recall {
+            of: inner.get_one::<OsString>("of").cloned(),
+            key: raw(inner, "key"),
         },
         "completions" => match inner.get_one::<clap_complete::Shell>("shell") {
             Some(shell) => Action::Completions(*shell),

@@ -1,8 +1,5 @@
 //! `batt drill`: restores for rehearsal, in throw-away instances, and what they prove.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use batt_protocol::text::{count, escaped};
 use batt_protocol::{Error, ExitCode, HumanBytes, Service};
 use chrono::Utc;
@@ -18,7 +15,7 @@ use crate::process::Limits;
 use crate::report::table;
 use crate::restore::{Attempt, Attempted, Companion, From, Source, Undone, Verb, choose};
 use crate::settings::Settings;
-use crate::trust;
+use crate::{host, trust};
 
 /// What a drill tells of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -89,6 +86,8 @@ struct Rehearsal<'a> {
     settings: Settings,
     cancellation: Cancellation,
     quiet: bool,
+    /// Whether the backups or services were named.
+    named: bool,
 }
 
 /// Rehearses the restore of backups.
@@ -108,6 +107,7 @@ pub(crate) fn drill(
         settings: own.map_or_else(|| Ok(Settings::default()), Settings::read)?,
         cancellation: Cancellation::by_signals()?,
         quiet: output.quiet,
+        named: !request.services.is_empty() || request.from != From::Newest,
     };
     let mut drills = Vec::new();
     for wanted in chosen(home, request)? {
@@ -137,7 +137,7 @@ fn chosen(home: &Home, request: &DrillRequest) -> Result<Vec<Option<Service>>, E
     }
     let mut services: Vec<Service> = Catalogue::read(home)?
         .entries()
-        .filter(|entry| entry.counts() && entry.is_there())
+        .filter(|entry| entry.can_be_drilled() && entry.is_there())
         .map(|entry| entry.service.clone())
         .collect();
     services.sort();
@@ -151,7 +151,7 @@ fn chosen(home: &Home, request: &DrillRequest) -> Result<Vec<Option<Service>>, E
 
 impl Rehearsal<'_> {
     fn drill(&self, service: Option<&Service>, from: &From, console: &mut Console) -> Result<Drilled, Error> {
-        let source = Source::find(self.home, service, from)?;
+        let source = Source::find(self.home, service, from, Verb::Drill)?;
         let service = source.manifest.service.clone();
         let mut drilled = Drilled {
             id: Some(source.manifest.id()),
@@ -167,7 +167,11 @@ impl Rehearsal<'_> {
         let Some(scripts) = Companion::find(self.own, service.name(), Verb::Drill) else {
             let guide = source.folder.join(GUIDE);
             let error = Companion::missing(service.name(), Verb::Drill, &guide);
-            drilled.reason = Some(error.message().to_owned());
+            drilled.reason = Some(error.to_string());
+            // Whoever named it waits for a proof.
+            if self.named {
+                drilled.outcome = Outcome::NotPossible;
+            }
             return Ok(drilled);
         };
         if !self.quiet {
@@ -200,7 +204,8 @@ impl Rehearsal<'_> {
         drilled: &mut Drilled,
         console: &mut Console,
     ) -> Result<(), Error> {
-        let place = PathBuf::from("/var/tmp");
+        let limits = self.settings.service(&drilled.service).drill;
+        let place = limits.scratch();
         if let Some(lack) = lack_of_room(&place, archives) {
             drilled.outcome = Outcome::NotPossible;
             drilled.reason = Some(lack);
@@ -216,10 +221,10 @@ impl Rehearsal<'_> {
             replace: false,
             place,
             limits: Limits {
-                max_duration: Some(Duration::from_secs(6 * 3600)),
+                max_duration: Some(limits.max_duration()),
                 stall_timeout: None,
             },
-            memory: None,
+            memory: limits.memory().or_else(|| host::memory().map(|bytes| bytes / 2)),
             log_limit: self.settings.log_limit,
         };
         let mut live = LiveLog::new(console, !self.quiet);

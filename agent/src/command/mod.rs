@@ -1,5 +1,6 @@
 //! What each command does: one file a command.
 
+mod accept;
 mod backups;
 mod cancel;
 mod check;
@@ -10,6 +11,7 @@ mod list;
 mod live_log;
 mod logs;
 mod manual;
+mod recall;
 mod restore;
 mod run;
 mod runs;
@@ -55,6 +57,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Enable(services) => enable::enable(&home, &services, console),
         Action::Disable(services) => enable::disable(&home, &services, console),
         Action::Init { new_id } => init::init(&home, new_id, console),
+        Action::Accept(id) => accept::accept(&home, &id, console),
         Action::Backups(services) => backups::backups(&home, output, &services, console),
         Action::Verify { services, all } => verify::verify(&home, output, &services, all, console),
         Action::VerifyFolder(folder) => verify::verify_folder(&home, output, &folder, console),
@@ -71,6 +74,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Restore(request) => restore::restore(&home, output, request, console),
         Action::Drill(request) => drill::drill(&home, output, &request, console),
         Action::Record { of, fact } => script::record(of, fact),
+        Action::Recall { of, key } => recall::recall(of.as_deref(), &key, console),
         Action::Completions(shell) => manual::completions(&home, shell, console),
         Action::Man => manual::man(&home, console),
         Action::Show(text) => {

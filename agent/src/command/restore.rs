@@ -73,7 +73,7 @@ pub(crate) fn restore(
         trust::require_trusted(home.root())?;
     }
     let settings = own.map_or_else(|| Ok(Settings::default()), Settings::read)?;
-    let source = Source::find(home, request.service.as_ref(), &request.from)?;
+    let source = Source::find(home, request.service.as_ref(), &request.from, Verb::Restore)?;
     let service = source.manifest.service.clone();
     let chosen = choose(&source.manifest, &request.items)?;
     let scripts = Companion::find(own, service.name(), Verb::Restore)

@@ -26,6 +26,11 @@ impl Mask {
         }
     }
 
+    /// Tells whether something was hidden in a text.
+    pub(crate) fn is_masked(text: &str) -> bool {
+        text.as_bytes().windows(MASK.len()).any(|part| part == MASK)
+    }
+
     /// Returns what can be shown now.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
         if self.secrets.is_empty() {

@@ -39,16 +39,26 @@ impl Cgroup {
         &self.path
     }
 
-    /// Bounds the memory of all processes of the group together, in bytes, where the hierarchy can; elsewhere each process
-    /// has its own bound (`batt launch`).
-    pub(crate) fn limit_memory(&self, bytes: u64) {
+    /// Bounds the memory of all processes of the group together, in bytes; false where the hierarchy cannot.
+    pub(crate) fn limit_memory(&self, bytes: u64) -> bool {
         if let Some(parent) = self.path.parent() {
             let _ = fs::write(parent.join("cgroup.subtree_control"), b"+memory");
         }
-        if fs::write(self.path.join("memory.max"), bytes.to_string()).is_ok() {
+        let limited = fs::write(self.path.join("memory.max"), bytes.to_string()).is_ok();
+        if limited {
             // Beyond it would be the disk's turn.
             let _ = fs::write(self.path.join("memory.swap.max"), b"0");
         }
+        limited
+    }
+
+    /// Tells whether the kernel has ended a process of the group for its memory.
+    pub(crate) fn has_run_out_of_memory(&self) -> bool {
+        let events = fs::read_to_string(self.path.join("memory.events")).unwrap_or_default();
+        events
+            .lines()
+            .filter_map(|line| line.strip_prefix("oom_kill "))
+            .any(|count| count.trim() != "0")
     }
 
     /// Moves the calling process into the group.

@@ -70,6 +70,8 @@ pub(crate) struct Ended {
     pub(crate) left_behind: usize,
     /// Whether every process of it is gone.
     pub(crate) all_gone: bool,
+    /// Whether the kernel has ended some of it for the memory of its group.
+    pub(crate) out_of_memory: bool,
     /// Why its output could not be kept, when it could not.
     pub(crate) log_failure: Option<Error>,
 }
@@ -149,7 +151,9 @@ impl ScriptProcess {
             .map_err(|cause| Error::system("cannot wait for the script", cause))?;
         self.drain.wait(DRAIN);
         let Killed { found, all_gone } = self.family.kill();
+        let mut out_of_memory = false;
         if let Some(cgroup) = &self.family.cgroup {
+            out_of_memory = cgroup.has_run_out_of_memory();
             cgroup.remove();
         }
         let log_failure = self.drain.end(DRAIN);
@@ -160,6 +164,7 @@ impl ScriptProcess {
             verdict,
             left_behind,
             all_gone,
+            out_of_memory,
             log_failure,
         })
     }

@@ -13,9 +13,9 @@ use crate::conf_file::Conf;
 use crate::files;
 use crate::home::Home;
 use crate::ledger::Ledger;
-use crate::log::LogReader;
+use crate::log::{LogReader, Mask};
 use crate::process::{self, Limits};
-use crate::script_call::{CallFailure, Environment, ScriptCall};
+use crate::script_call::{CallFailure, Environment, ScriptCall, last_lines};
 use crate::trust;
 use crate::work_folder::WorkFolder;
 
@@ -128,7 +128,9 @@ impl Attempt<'_> {
         let seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
         shown.show(show);
         let hidden = process::end_descendants(&strangers);
-        let ledger = Ledger::read(&work.path());
+        // As the backup's own facts were, so that they can be compared.
+        let mut mask = Mask::new(conf.iter().flat_map(Conf::secrets).collect());
+        let ledger = Ledger::read(&work.path()).masked(|text| mask.whole(text));
         let mut warnings = called.warnings;
         if hidden > 0 {
             let processes = batt_protocol::text::count(hidden, "process");
@@ -137,7 +139,7 @@ impl Attempt<'_> {
             ));
         }
         Ok(Attempted {
-            result: self.judge(called.result, &ledger),
+            result: self.judge(called.result, &ledger, &last_lines(&work.log())),
             comparison: Comparison::of(&self.source.manifest, self.archives, &ledger),
             facts: ledger.facts,
             seconds,
@@ -166,21 +168,28 @@ impl Attempt<'_> {
     }
 
     /// Believes the script only as far as what it called says the same.
-    fn judge(&self, result: Result<(), CallFailure>, ledger: &Ledger) -> Result<(), Undone> {
+    fn judge(
+        &self,
+        result: Result<(), CallFailure>,
+        ledger: &Ledger,
+        last_lines: &str,
+    ) -> Result<(), Undone> {
         let failures: Vec<String> = ledger.failures().iter().map(ToString::to_string).collect();
         match result {
             Err(CallFailure::Cancelled) => return Err(Undone::Cancelled),
             Err(CallFailure::TimedOut(reason)) => return Err(Undone::TimedOut(reason)),
-            Err(CallFailure::Failed {
+            Err(CallFailure::OutOfMemory(reason)) => return Err(Undone::NotHere(reason)),
+            Err(CallFailure::Complained {
                 code: Some(UNAVAILABLE),
-                reason,
+                ..
             }) => {
-                let said = reason.split_once('\n').map_or("", |(_, said)| said);
-                return Err(Undone::NotHere(format!("this host cannot do it\n{said}")));
+                return Err(Undone::NotHere(format!("this host cannot do it{last_lines}")));
             }
-            Err(CallFailure::Failed { reason, .. }) => {
-                let reasons: Vec<String> = failures.into_iter().chain([reason]).collect();
-                return Err(Undone::Failed(reasons.join("\n")));
+            Err(CallFailure::Lost(reason)) => {
+                return Err(Undone::Failed(lines(failures, &reason)));
+            }
+            Err(CallFailure::Complained { complaint, .. }) => {
+                return Err(Undone::Failed(lines(failures, &(complaint + last_lines))));
             }
             Ok(()) => {}
         }
@@ -201,6 +210,11 @@ impl Attempt<'_> {
             list_and(&missing)
         )))
     }
+}
+
+fn lines(failures: Vec<String>, reason: &str) -> String {
+    let reasons: Vec<String> = failures.into_iter().chain([reason.to_owned()]).collect();
+    reasons.join("\n")
 }
 
 /// How much of a log was shown.

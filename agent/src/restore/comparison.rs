@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::backup::{ArchiveRecord, Manifest};
 use crate::ledger::Ledger;
+use crate::log::Mask;
 
 /// What a comparison found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +102,7 @@ impl Comparison {
 fn differences(expected: &BTreeMap<String, String>, found: &BTreeMap<String, String>) -> Vec<String> {
     let expected_first = expected.iter().filter_map(|(key, value)| match found.get(key) {
         None => Some(Difference::Missing(key, value)),
-        Some(other) if other != value => Some(Difference::Other(key, value, other)),
+        Some(other) if !is_same(value, other) => Some(Difference::Other(key, value, other)),
         Some(_) => None,
     });
     let unexpected = found
@@ -112,6 +113,11 @@ fn differences(expected: &BTreeMap<String, String>, found: &BTreeMap<String, Str
         .chain(unexpected)
         .map(|difference| difference.to_string())
         .collect()
+}
+
+/// Tells whether what was found is what was recorded. Of a value that holds a secret only that it is there is known.
+fn is_same(recorded: &str, found: &str) -> bool {
+    recorded == found || Mask::is_masked(recorded)
 }
 
 impl fmt::Display for Difference<'_> {

@@ -6,7 +6,7 @@ use batt_protocol::text::{list_and, quoted};
 use batt_protocol::{BackupState, Error, ExitCode, Service};
 use chrono::{DateTime, Local, NaiveDateTime, Utc};
 
-use super::From;
+use super::{From, Verb};
 use crate::backup::{ArchiveRecord, Catalogue, Entry, Expected, MANIFEST, Manifest, verify_chosen};
 use crate::cancellation::Cancellation;
 use crate::home::Home;
@@ -26,11 +26,16 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Finds a backup. Of several that are meant the newest one.
+    /// Finds a backup for a verb. Of several that are meant the newest one.
     ///
     /// # Errors
     /// None there (65), with those that are nearest; a folder that holds none.
-    pub(crate) fn find(home: &Home, service: Option<&Service>, from: &From) -> Result<Self, Error> {
+    pub(crate) fn find(
+        home: &Home,
+        service: Option<&Service>,
+        from: &From,
+        verb: Verb,
+    ) -> Result<Self, Error> {
         if let From::Path(path) = from {
             return Self::in_folder(home, service, path);
         }
@@ -55,11 +60,16 @@ impl Source {
             .entries()
             .filter(|entry| entry.service == *service && entry.is_there())
             .collect();
+        // One whose drill failed can be drilled again, as when a script was wrong.
+        let counts = |entry: &Entry| match verb {
+            Verb::Restore => entry.counts(),
+            Verb::Drill => entry.can_be_drilled(),
+        };
         let mut newest_first = known.iter().rev().copied();
         let found = match from {
-            From::Newest => newest_first.find(|entry| entry.counts()),
-            From::Day(day) => newest_first.find(|entry| entry.counts() && local(entry.time).date() == *day),
-            From::Time(time) => newest_first.find(|entry| entry.counts() && local(entry.time) <= *time),
+            From::Newest => newest_first.find(|entry| counts(entry)),
+            From::Day(day) => newest_first.find(|entry| counts(entry) && local(entry.time).date() == *day),
+            From::Time(time) => newest_first.find(|entry| counts(entry) && local(entry.time) <= *time),
             From::Id(run, _) => newest_first.find(|entry| entry.run == *run),
             From::Path(_) => None,
         };

@@ -3,6 +3,7 @@
 use batt_protocol::{RunId, Service};
 
 use crate::process::{Cgroup, Family};
+use crate::script_call::MARK;
 
 /// Returns the name of the control group of a run's supervisor.
 pub(crate) fn supervisor_cgroup(host_id: &str, run: &RunId) -> String {
@@ -18,17 +19,14 @@ pub(super) struct ProcessNames<'a> {
 }
 
 impl ProcessNames<'_> {
-    /// The variable that marks the environment of a script.
-    pub(super) const VARIABLE: &'static str = "BATT_MARK";
-
     /// Returns the value of the variable, which no other script has.
     pub(super) fn mark(self) -> String {
         format!("{}.{}.{}", self.host_id, self.run, self.service)
     }
 
     /// Returns the line of the environment.
-    pub(super) fn marked(self) -> String {
-        format!("{}={}", Self::VARIABLE, self.mark())
+    fn marked(self) -> String {
+        format!("{MARK}={}", self.mark())
     }
 
     /// Returns the name of the control group.

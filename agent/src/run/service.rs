@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use batt_protocol::text::count;
 use batt_protocol::{BackupState, Error, EventKind, ExitCode, HumanBytes, Outcome, ServiceReport, Stage};
 use chrono::{DateTime, Utc};
 
@@ -20,14 +19,12 @@ use crate::cancellation::Cancellation;
 use crate::conf_file::Conf;
 use crate::home::Home;
 use crate::ledger::Ledger;
-use crate::log::{LogReader, LogWriter, Mask};
-use crate::process::{self, Cgroup, Ended, LaunchRequest, Limits, ScriptProcess, Start, Verdict};
+use crate::log::Mask;
+use crate::process::Limits;
 use crate::run_folder::RunFolder;
 use crate::script::{Header, require_startable};
+use crate::script_call::{CallFailure, Called, Environment, ScriptCall, last_lines};
 use crate::{host, lock, trust};
-
-/// How many lines of its log the reason of a failed service has.
-const LAST_LINES: usize = 5;
 
 /// What every service of a run shares.
 pub(super) struct Surroundings<'a> {
@@ -128,8 +125,8 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
         staging: &staging,
         expected,
     };
-    let ended = running.run(&script, &conf)?;
-    let complaint = running.complaint(&ended)?;
+    let Called { result, warnings } = running.run(&script, &conf)?;
+    let complaint = running.complaint(result)?;
 
     let mut mask = Mask::new(conf.secrets());
     let ledger = Ledger::read(&staging.path()).masked(|text| mask.whole(text));
@@ -150,7 +147,8 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
     proven.compare(&planned.items, last.as_ref());
 
     let mut manifest = running.manifest(started, script_record, &proven.judged, &ledger);
-    manifest.warnings.extend(warnings_of(&ended, &ledger));
+    manifest.warnings.extend(warnings);
+    manifest.warnings.extend(recorded_warnings(&ledger));
     if !manifest.verified {
         manifest.warnings.push(format!(
             "it was not read again before it was published, as `reread_every` allows: `batt verify {service}` proves it"
@@ -221,31 +219,27 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    fn run(&self, script: &Path, conf: &Conf) -> Result<Ended, Error> {
-        let plan = self.around.plan;
+    fn run(&self, script: &Path, conf: &Conf) -> Result<Called, Error> {
         let names = self.names();
-        let cgroup = Cgroup::make(&names.cgroup());
-        let start = Start {
-            launcher: self.around.agent.to_owned(),
-            launch: LaunchRequest {
-                failure_file: self.failure_file(),
-                cgroup: cgroup.as_ref().map(|cgroup| cgroup.path().to_owned()),
-                nice: self.planned.settings.nice,
-                memory: None,
-                script: script.to_owned(),
-                items: self.planned.items.iter().map(OsString::from).collect(),
+        let call = ScriptCall {
+            agent: self.around.agent.to_owned(),
+            script: script.to_owned(),
+            arguments: self.planned.items.iter().map(OsString::from).collect(),
+            environment: self.environment(conf),
+            mark: names.mark(),
+            cgroup: names.cgroup(),
+            failure_file: self.failure_file(),
+            log: self.log_file(),
+            log_limit: self.around.plan.log_limit,
+            secrets: conf.secrets(),
+            nice: self.planned.settings.nice,
+            limits: Limits {
+                max_duration: self.planned.settings.max_duration,
+                stall_timeout: self.planned.settings.stall_timeout,
             },
-            environment: self.environment(conf)?,
-            mark: names.marked(),
-            cgroup,
-            log: LogWriter::create(&self.log_file(), plan.log_limit)?,
-            mask: Mask::new(conf.secrets()),
+            memory: None,
         };
-        let limits = Limits {
-            max_duration: self.planned.settings.max_duration,
-            stall_timeout: self.planned.settings.stall_timeout,
-        };
-        ScriptProcess::start(start)?.wait(limits, self.around.cancellation, || self.show(Stage::Running))
+        call.run(self.around.cancellation, || self.show(Stage::Running))
     }
 
     /// Emits how far the service is, and returns the bytes in its staging folder.
@@ -309,49 +303,20 @@ impl Running<'_> {
         }
     }
 
-    fn environment(&self, conf: &Conf) -> Result<Vec<(OsString, OsString)>, Error> {
-        let (home, service) = (self.around.home, &self.planned.service);
+    fn environment(&self, conf: &Conf) -> Environment {
+        let mut environment = Environment::clean();
         let tools = self.around.folder.path().join("bin");
-        let user = host::user();
-        let inherited =
-            |name: &str, otherwise: &str| std::env::var_os(name).unwrap_or_else(|| otherwise.into());
-        let mut path: OsString = tools.into();
-        path.push(":");
-        path.push(inherited(
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        ));
-        let mut environment: Vec<(OsString, OsString)> = conf
-            .values()
-            .iter()
-            .map(|(key, value)| (key.into(), value.into()))
-            .collect();
-        let mut set = |name: &str, value: OsString| environment.push((name.into(), value));
-        set("HOME", user.home.into());
-        set("USER", user.name.clone().into());
-        set("LOGNAME", user.name.into());
-        if let Some(zone) = std::env::var_os("TZ") {
-            set("TZ", zone);
-        }
-        set("LC_ALL", "C.UTF-8".into());
-        set("PATH", path);
-        set("TMPDIR", self.staging.temporary().into());
-        set("BATT_DEST", self.staging.path().into());
-        set("BATT_SERVICE", service.name().as_str().into());
-        if let Some(instance) = service.instance() {
-            set("BATT_INSTANCE", instance.into());
-        }
-        set("BATT_HOME", home.root().into());
-        set("BATT_CONF", home.conf().into());
-        set("BATT_RUN_ID", self.around.plan.run.as_str().into());
-        set(ProcessNames::VARIABLE, self.names().mark().into());
-        Ok(environment)
+        let home = Some(self.around.home);
+        environment.set_common(&self.planned.service, home, Some(conf), &tools);
+        environment.set("TMPDIR", self.staging.temporary());
+        environment.set("BATT_DEST", self.staging.path());
+        environment.set("BATT_RUN_ID", self.around.plan.run.as_str());
+        environment
     }
 
     /// Returns the last lines of the log, each on a line of its own.
     fn last_lines(&self) -> String {
-        let lines = LogReader::new(&self.log_file()).last_lines(LAST_LINES);
-        lines.iter().map(|line| format!("\n| {line}")).collect()
+        last_lines(&self.log_file())
     }
 
     /// Adds the last lines of the log to what is wrong with the files: a script that ends with `exit 0` has told the
@@ -368,60 +333,22 @@ impl Running<'_> {
     ///
     /// # Errors
     /// An end after which nothing may be published: what happened, and the last lines of the log.
-    fn complaint(&self, ended: &Ended) -> Result<Option<String>, Failure> {
-        let failure = |outcome: Outcome, what: String| {
-            let reason = what + &self.last_lines();
-            Err(Failure { outcome, reason })
-        };
-        match ended.verdict {
-            Verdict::Cancelled => return Err(Failure::cancelled()),
-            Verdict::TooLong(most) => {
-                return failure(
-                    Outcome::TimedOut,
-                    format!("stopped after `max_duration`, {} seconds", most.as_secs()),
-                );
+    fn complaint(&self, result: Result<(), CallFailure>) -> Result<Option<String>, Failure> {
+        let failure = |outcome: Outcome, reason: String| Err(Failure { outcome, reason });
+        match result {
+            Ok(()) => Ok(None),
+            Err(CallFailure::Complained { complaint, .. }) => Ok(Some(complaint)),
+            Err(CallFailure::Cancelled) => Err(Failure::cancelled()),
+            Err(CallFailure::TimedOut(reason)) => failure(Outcome::TimedOut, reason),
+            Err(CallFailure::OutOfMemory(reason) | CallFailure::Lost(reason)) => {
+                failure(Outcome::Failed, reason)
             }
-            Verdict::Stalled(most) => {
-                let what = format!(
-                    "stopped: neither its log nor its files grew for {} seconds",
-                    most.as_secs()
-                );
-                return failure(Outcome::TimedOut, what);
-            }
-            Verdict::ByItself => {}
         }
-        if let Ok(reason) = fs::read_to_string(self.failure_file()) {
-            return Err(Failure {
-                outcome: Outcome::Failed,
-                reason,
-            });
-        }
-        let complaint = process::describe(ended.status).map(|what| format!("the script failed: {what}"));
-        if !ended.all_gone {
-            // They may still write.
-            let also = complaint.map(|complaint| complaint + "; ").unwrap_or_default();
-            return failure(
-                Outcome::Failed,
-                format!("{also}processes of the script cannot be killed"),
-            );
-        }
-        Ok(complaint)
     }
 }
 
-/// Returns what a person should know of how the script ended, and what it recorded as a warning.
-fn warnings_of(ended: &Ended, ledger: &Ledger) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if ended.left_behind > 0 {
-        warnings.push(format!(
-            "the script left {} behind, now killed",
-            count(ended.left_behind, "process")
-        ));
-    }
-    if let Some(error) = &ended.log_failure {
-        warnings.push(error.to_string());
-    }
+/// Returns what the script recorded as a warning.
+fn recorded_warnings(ledger: &Ledger) -> impl Iterator<Item = String> {
     let recorded = ledger.facts.iter().filter(|(key, _)| key.starts_with("warning"));
-    warnings.extend(recorded.map(|(_, text)| text.clone()));
-    warnings
+    recorded.map(|(_, text)| text.clone())
 }

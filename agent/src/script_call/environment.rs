@@ -19,7 +19,6 @@ const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Environment {
     variables: BTreeMap<OsString, OsString>,
-    inherits: bool,
 }
 
 impl Environment {
@@ -33,10 +32,7 @@ impl Environment {
         let variables = std::env::vars_os()
             .filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"BATT_"))
             .collect();
-        Self {
-            variables,
-            inherits: true,
-        }
+        Self { variables }
     }
 
     /// Sets a variable.
@@ -52,13 +48,12 @@ impl Environment {
         conf: Option<&Conf>,
         tools: &Path,
     ) {
+        let user = host::user();
+        let inherited = self.variables.get(OsStr::new("HOME")).cloned();
         for (key, value) in conf.into_iter().flat_map(Conf::values) {
             self.set(key, value);
         }
-        let user = host::user();
-        if !(self.inherits && self.variables.contains_key(OsStr::new("HOME"))) {
-            self.set("HOME", user.home);
-        }
+        self.set("HOME", inherited.unwrap_or_else(|| user.home.into()));
         self.set("USER", &user.name);
         self.set("LOGNAME", user.name);
         if let Some(zone) = std::env::var_os("TZ") {

@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
-use batt_protocol::Error;
 use batt_protocol::text::count;
+use batt_protocol::{Error, HumanBytes};
 
 use crate::cancellation::Cancellation;
 use crate::log::{LogReader, LogWriter, Mask};
@@ -48,19 +48,23 @@ pub(crate) struct ScriptCall {
     pub(crate) memory: Option<u64>,
 }
 
-/// Why a script did not succeed.
+/// Why a script did not succeed. What is told of it ends with the last lines of its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CallFailure {
     /// Somebody wished to stop.
     Cancelled,
-    /// It was stopped: why, and its last lines.
+    /// It was stopped.
     TimedOut(String),
-    /// It failed.
-    Failed {
+    /// It took more memory than it may.
+    OutOfMemory(String),
+    /// It could not be started, or processes of it cannot be killed.
+    Lost(String),
+    /// It ended by itself, and not well.
+    Complained {
         /// Its exit code, where it has one.
         code: Option<i32>,
-        /// Why, and its last lines.
-        reason: String,
+        /// How it ended, without the last lines.
+        complaint: String,
     },
 }
 
@@ -84,9 +88,9 @@ impl ScriptCall {
         watch: impl FnMut() -> u64,
     ) -> Result<Called, Error> {
         let cgroup = Cgroup::make(&self.cgroup);
-        if let (Some(cgroup), Some(memory)) = (&cgroup, self.memory) {
-            cgroup.limit_memory(memory);
-        }
+        // For all together where the group can; there it is known when it was too little. Else for each process.
+        let in_group = |memory: u64| cgroup.as_ref().is_some_and(|group| group.limit_memory(memory));
+        let memory = self.memory.filter(|memory| !in_group(*memory));
         self.environment.set(MARK, &self.mark);
         let start = Start {
             launcher: self.agent.clone(),
@@ -94,7 +98,7 @@ impl ScriptCall {
                 failure_file: self.failure_file.clone(),
                 cgroup: cgroup.as_ref().map(|cgroup| cgroup.path().to_owned()),
                 nice: self.nice,
-                memory: self.memory,
+                memory,
                 script: self.script.clone(),
                 items: self.arguments.clone(),
             },
@@ -111,42 +115,48 @@ impl ScriptCall {
         })
     }
 
-    /// Turns the end of a script that did not succeed into a reason: what happened, and the last lines of its log.
+    /// Turns the end of a script that did not succeed into a reason.
     fn judge(&self, ended: &Ended) -> Result<(), CallFailure> {
-        let timed_out = |what: String| Err(CallFailure::TimedOut(what + &self.last_lines()));
-        let failed = |code: Option<i32>, reason: String| Err(CallFailure::Failed { code, reason });
+        let told = |what: String| what + &last_lines(&self.log);
         match ended.verdict {
             Verdict::Cancelled => return Err(CallFailure::Cancelled),
             Verdict::TooLong(most) => {
-                return timed_out(format!(
+                return Err(CallFailure::TimedOut(told(format!(
                     "stopped after `max_duration`, {} seconds",
                     most.as_secs()
-                ));
+                ))));
             }
             Verdict::Stalled(most) => {
-                return timed_out(format!(
+                return Err(CallFailure::TimedOut(told(format!(
                     "stopped: neither its log nor its files grew for {} seconds",
                     most.as_secs()
-                ));
+                ))));
             }
             Verdict::ByItself => {}
         }
         if let Ok(reason) = fs::read_to_string(&self.failure_file) {
-            return failed(None, reason);
+            return Err(CallFailure::Lost(reason));
         }
-        if let Some(what) = process::describe(ended.status) {
-            let reason = format!("the script failed: {what}{}", self.last_lines());
-            return failed(ended.status.code(), reason);
-        }
+        let complaint = process::describe(ended.status).map(|what| format!("the script failed: {what}"));
         if !ended.all_gone {
-            let reason = "processes of the script cannot be killed";
-            return failed(None, reason.to_owned() + &self.last_lines());
+            // They may still write.
+            let also = complaint.map(|complaint| complaint + "; ").unwrap_or_default();
+            return Err(CallFailure::Lost(told(format!(
+                "{also}processes of the script cannot be killed"
+            ))));
         }
-        Ok(())
-    }
-
-    fn last_lines(&self) -> String {
-        last_lines(&self.log)
+        if let Some(memory) = self.memory.filter(|_| ended.out_of_memory) {
+            return Err(CallFailure::OutOfMemory(told(format!(
+                "it took more memory than the {} that it may",
+                HumanBytes(memory)
+            ))));
+        }
+        complaint.map_or(Ok(()), |complaint| {
+            Err(CallFailure::Complained {
+                code: ended.status.code(),
+                complaint,
+            })
+        })
     }
 }
 

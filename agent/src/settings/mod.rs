@@ -1,5 +1,6 @@
 //! Settings of batt itself: `conf/batt.toml`, as written and as meant.
 
+mod drill;
 mod gates;
 mod written;
 
@@ -13,6 +14,7 @@ use crate::files;
 use crate::home::Home;
 use crate::pattern::Pattern;
 use crate::trust;
+pub(crate) use drill::DrillSettings;
 pub(crate) use gates::Gates;
 use written::{Problem, Written, WrittenService};
 
@@ -52,6 +54,8 @@ pub(crate) struct ServiceSettings {
     pub(crate) reread_every: Option<Duration>,
     /// How much its script gives way to others, as nice(1) counts.
     pub(crate) nice: Option<i32>,
+    /// Within which limits its restore is rehearsed.
+    pub(crate) drill: DrillSettings,
 }
 
 impl Default for Settings {
@@ -119,6 +123,8 @@ impl Settings {
             })?;
         }
         settings.defaults = ServiceSettings::mean(written.defaults)?;
+        let drill = DrillSettings::mean(written.drill)?;
+        settings.defaults.drill = settings.defaults.drill.over(&drill);
         for (name, section) in written.service {
             let service = Problem::at(&name, |text| text.parse::<Service>())?;
             settings.services.insert(service, ServiceSettings::mean(section)?);
@@ -149,6 +155,7 @@ impl ServiceSettings {
             max_age: duration(written.max_age)?,
             reread_every: duration(written.reread_every)?,
             nice: nice.transpose()?,
+            drill: DrillSettings::mean(written.drill)?,
         })
     }
 
@@ -165,6 +172,7 @@ impl ServiceSettings {
             gates: self.gates.over(&below.gates),
             reread_every: self.reread_every.or(below.reread_every),
             nice: self.nice.or(below.nice),
+            drill: self.drill.over(&below.drill),
         }
     }
 }
@@ -259,6 +267,26 @@ mod tests {
         assert_eq!(mysql.reread_every, Some(Duration::from_secs(7 * 86_400)));
         assert_eq!(mysql.gates.emptied_rows(), 500);
         assert_eq!(mysql.max_duration, Some(Duration::from_secs(6 * 3_600)));
+        assert_eq!(mysql.drill.max_duration(), Duration::from_secs(4 * 3_600));
+        assert_eq!(mysql.drill.memory(), Some(4 << 30));
+        let file = settings.service(&"file".parse().unwrap());
+        assert_eq!(file.drill.max_duration(), Duration::from_secs(2 * 3_600));
+        assert_eq!(file.drill.scratch(), Path::new("/srv/scratch"));
+    }
+
+    #[test]
+    fn a_drill_has_limits_without_settings_and_none_that_cannot_be_meant() {
+        let none = DrillSettings::default();
+        assert_eq!(none.max_duration(), Duration::from_secs(6 * 3_600));
+        assert_eq!((none.memory(), none.scratch()), (None, "/var/tmp".into()));
+        for text in [
+            "memory = \"0\"",
+            "scratch = \"there\"",
+            "max_duration = \"soon\"",
+            "nice = 1",
+        ] {
+            parse(&format!("[drill]\n{text}\n")).unwrap_err();
+        }
     }
 
     #[test]

@@ -9,6 +9,8 @@ use batt_protocol::text::suggestion;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::drill::WrittenDrill;
+
 /// The file, before it is interpreted.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +20,8 @@ pub(super) struct Written {
     pub(super) reserve: Option<Spanned<String>>,
     pub(super) jobs: Option<Spanned<i64>>,
     pub(super) log_limit: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) drill: WrittenDrill,
     #[serde(default)]
     pub(super) defaults: WrittenService,
     #[serde(default)]
@@ -35,6 +39,8 @@ pub(super) struct WrittenService {
     pub(super) stall_timeout: Option<Spanned<String>>,
     pub(super) max_age: Option<Spanned<String>>,
     pub(super) nice: Option<Spanned<i64>>,
+    #[serde(default)]
+    pub(super) drill: WrittenDrill,
     pub(super) max_shrink: Option<Spanned<String>>,
     pub(super) max_lost: Option<Spanned<String>>,
     pub(super) emptied_rows: Option<Spanned<i64>>,

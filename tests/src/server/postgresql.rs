@@ -106,10 +106,11 @@ impl Postgresql {
 
         let tables = self.sql(
             database,
-            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
-                 WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1",
+            "SELECT string_agg(format('%I.%I', schemaname, tablename), E'\\x01' ORDER BY schemaname, tablename) FROM pg_tables
+                 WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
         );
-        for table in tables.lines() {
+        // A name may have several lines.
+        for table in tables.trim_end().split_terminator('\u{1}') {
             let rows = self.sql(
                 database,
                 &format!(

@@ -10,6 +10,8 @@ use super::layout::{self, Field, Form, Integer, Layout, Text};
 pub(super) const PRELUDE: usize = 11;
 /// Names and versions that are read; longer ones are passed over.
 const TEXT_LIMIT: u64 = 512;
+/// An entry that sets a sequence to its value.
+const SEQUENCE: &[u8] = b"SEQUENCE SET";
 
 /// One entry of the table of contents.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub(super) struct Entry {
     schema: Vec<u8>,
     /// Its data are the text of COPY.
     is_copied: bool,
+    /// The statement that sets a sequence to its value.
+    definition: Vec<u8>,
     /// The file with its data, in a folder.
     pub(super) file: Vec<u8>,
 }
@@ -32,6 +36,21 @@ impl Entry {
     pub(super) fn table(&self, utf8: bool) -> Option<Box<str>> {
         let is_table = self.has_data && self.is_copied && self.description == b"TABLE DATA";
         is_table.then(|| super::rows::table_name(&self.schema, &self.name, utf8).into())
+    }
+
+    /// Returns the name of the sequence that this entry sets, and its value.
+    pub(super) fn sequence(&self, utf8: bool) -> Option<(Box<str>, String)> {
+        // SELECT pg_catalog.setval('public.t_id_seq', 42, true);
+        let definition = String::from_utf8_lossy(&self.definition);
+        let mut words = definition.trim_end().rsplitn(3, ", ");
+        let is_called = match words.next()? {
+            "true);" => "",
+            "false);" => " not called",
+            _ => return None,
+        };
+        let value: i64 = words.next()?.parse().ok()?;
+        let name = super::rows::table_name(&self.schema, &self.name, utf8);
+        Some((name.into(), format!("{value}{is_called}")))
     }
 }
 
@@ -167,7 +186,9 @@ impl Contents {
                 entry.is_copied = length > 0;
                 false
             }
-            (Text::Definition, Some(entry)) => entry.description == b"ENCODING",
+            (Text::Definition, Some(entry)) => {
+                entry.description == b"ENCODING" || entry.description == SEQUENCE
+            }
             _ => true,
         };
         if wanted && length <= TEXT_LIMIT {
@@ -209,6 +230,9 @@ impl Contents {
             (Text::Description, Some(entry)) => entry.description = characters.to_vec(),
             (Text::Schema, Some(entry)) => entry.schema = characters.to_vec(),
             (Text::File, Some(entry)) => entry.file = characters.to_vec(),
+            (Text::Definition, Some(entry)) if entry.description == SEQUENCE => {
+                entry.definition = characters.to_vec();
+            }
             (Text::Definition, Some(_)) => {
                 self.is_utf8 |= characters == b"SET client_encoding = 'UTF8';\n";
             }

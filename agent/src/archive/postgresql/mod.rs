@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use super::walk::{Format, Walker, Want};
 use super::{CheckFacts, StreamCheck};
 use contents::{Contents, Entry};
-use rows::{Rows, TABLES_LIMIT, Tables};
+use rows::{Known, Rows, TABLES_LIMIT};
 
 /// Entries with data are remembered, a few bytes each, until their data have passed.
 const ENTRY_LIMIT: usize = 4_000_000;
@@ -55,7 +55,8 @@ struct Dump {
     large_objects: u64,
     /// The table whose data pass, and its rows so far.
     counted: Option<(Box<str>, Rows)>,
-    tables: Tables,
+    tables: Known<u64>,
+    sequences: Known<String>,
 }
 
 /// Entries whose data have not passed yet, with the names of the tables whose rows can be counted.
@@ -88,10 +89,13 @@ impl Owed {
 
 impl Dump {
     fn contents(&mut self, taken: &[u8]) -> Result<Want, String> {
-        let owed = &mut self.owed;
+        let (owed, sequences) = (&mut self.owed, &mut self.sequences);
         let next = self.contents.step(taken, &mut |entry, is_utf8| {
             if entry.has_data {
                 owed.insert(&entry, is_utf8)?;
+            }
+            if let Some((name, value)) = entry.sequence(is_utf8) {
+                sequences.insert(name, value);
             }
             Ok(())
         })?;
@@ -142,8 +146,10 @@ impl Dump {
         if self.block == Block::LargeObjects {
             return Ok(self.number(Reading::LargeObject));
         }
-        if let Some((table, rows)) = self.counted.take() {
-            self.tables.insert(table, rows.count());
+        if let Some((table, rows)) = self.counted.take()
+            && let Some(count) = rows.count()
+        {
+            self.tables.insert(table, count);
         }
         Ok(self.next_block())
     }
@@ -195,7 +201,8 @@ impl Format for Dump {
         facts.insert_count("data-blocks", self.blocks);
         facts.insert_count("large-objects", self.large_objects);
         facts.insert_content_total("large-objects", self.large_objects);
-        self.tables.tell(&mut facts);
+        self.tables.tell("rows", &mut facts);
+        self.sequences.tell("sequence-value", &mut facts);
         Ok(facts)
     }
 }
@@ -249,10 +256,14 @@ mod tests {
                 "large-objects 2",
                 "rows.public.empty 0",
                 "rows.public.t 300",
-                "rows.s.u 1"
+                "rows.s.u 1",
+                "sequence-value.public.q 1"
             ]
         );
-        assert_eq!(content("postgresql-piped.dump"), ["large-objects 2"]);
+        assert_eq!(
+            content("postgresql-piped.dump"),
+            ["large-objects 2", "sequence-value.public.q 1"]
+        );
         assert_eq!(content("postgresql-schema.dump"), ["large-objects 0"]);
     }
 

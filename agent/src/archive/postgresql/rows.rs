@@ -70,26 +70,32 @@ impl Rows {
     }
 }
 
-/// The rows of all tables that have passed.
-#[derive(Debug, Default)]
-pub(super) struct Tables(Vec<(Box<str>, u64)>);
+/// What is known of each of many: the rows of tables, the values of sequences.
+#[derive(Debug)]
+pub(super) struct Known<T>(Vec<(Box<str>, T)>);
 
-impl Tables {
-    /// Keeps the rows of a table.
-    pub(super) fn insert(&mut self, table: Box<str>, rows: Option<u64>) {
-        // Of too many tables none is told; one beyond the bound is remembered to know that.
-        if let Some(rows) = rows.filter(|_| self.0.len() <= TABLES_LIMIT) {
-            self.0.push((table, rows));
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Known(Vec::new())
+    }
+}
+
+impl<T: std::fmt::Display> Known<T> {
+    /// Keeps what is known of one.
+    pub(super) fn insert(&mut self, name: Box<str>, value: T) {
+        // Of too many none is told; one beyond the bound is remembered to know that.
+        if self.0.len() <= TABLES_LIMIT {
+            self.0.push((name, value));
         }
     }
 
-    /// Tells what was counted.
-    pub(super) fn tell(self, facts: &mut CheckFacts) {
+    /// Tells what is known, under keys that begin with `what`.
+    pub(super) fn tell(self, what: &str, facts: &mut CheckFacts) {
         if self.0.len() > TABLES_LIMIT {
             return;
         }
-        for (table, rows) in self.0 {
-            facts.insert_content("rows", &table, rows);
+        for (name, value) in self.0 {
+            facts.insert_content(what, &name, value);
         }
     }
 }

@@ -1,0 +1,213 @@
+//! `batt drill`, with a service whose three scripts a test has written.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+
+use batt_tests::finished::Finished;
+use batt_tests::process::{assert_none_lives, living_with, signal, until};
+use batt_tests::triple::{DRILL, Notes, RESTORE};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+/// Returns what `batt backups` says of the newest backup.
+fn newest(notes: &Notes) -> Value {
+    let told = notes.host.batt(&["--format", "json", "backups"]).success();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    told["backups"].as_array().unwrap().last().unwrap().clone()
+}
+
+/// Drills the notes, and returns the exit code and what is told.
+#[track_caller]
+fn drilled(notes: &Notes) -> (i32, Value) {
+    let (exit, mut report) = notes.told(&["drill", "notes"]);
+    notes.assert_nothing_left();
+    (exit, report["drills"][0].take())
+}
+
+#[test]
+fn a_backup_that_comes_back_is_proven_and_has_a_receipt() {
+    let (notes, backup) = Notes::backed_up();
+    assert_eq!(newest(&notes)["drilled"], json!(null));
+    let (exit, told) = drilled(&notes);
+    assert_eq!((exit, &told["outcome"]), (0, &json!("proven")), "{told}");
+    assert_eq!(told["compared"], 6);
+    assert_eq!(told["path"], backup.to_str().unwrap());
+    assert_eq!(told["id"], newest(&notes)["id"]);
+    assert!(newest(&notes)["drilled"].is_string());
+    let catalogue = fs::read_to_string(notes.host.home().join("var/catalogue.jsonl")).unwrap();
+    assert!(catalogue.contains("\"reader-version\":\"1\""), "{catalogue}");
+    // What is there was not touched.
+    assert_eq!(Notes::read(&notes.folder()).len(), 3);
+    let all = notes.batt(&["drill"]).code(0);
+    all.says("proven");
+    all.says("6 facts compared");
+}
+
+#[test]
+fn a_backup_that_does_not_come_back_does_not_count_until_it_does() {
+    let (notes, _) = Notes::backed_up();
+    notes.host.companion(
+        "drill-notes",
+        &DRILL.replace("\"${0%/*}", "BATT_WORSE=yes \"${0%/*}"),
+    );
+    let worse = RESTORE.replace(
+        "    batt record --of \"$note\" lines",
+        "    [ -z \"${BATT_WORSE:-}\" ] || echo more >> \"$target/$note\"\n    batt record --of \"$note\" lines",
+    );
+    notes.host.companion("restore-notes", &worse);
+    let (exit, told) = drilled(&notes);
+    assert_eq!((exit, &told["outcome"]), (2, &json!("failed")), "{told}");
+    assert_eq!(told["differences"][0], "`a b`: `lines` is `3` instead of `2`");
+    assert_eq!(told["differences"].as_array().unwrap().len(), 3);
+    assert_eq!(newest(&notes)["drilled"], json!(null));
+    notes.batt(&["restore", "notes", "-n"]).code(65);
+    let text = notes.batt(&["drill"]).code(2);
+    text.says("`plain`: `lines` is `2` instead of `1`");
+    notes.host.companion("drill-notes", DRILL);
+    assert_eq!(drilled(&notes).0, 0);
+    notes.batt(&["restore", "notes", "-n"]).code(0);
+}
+
+#[test]
+fn a_drill_script_that_loads_nothing_is_not_believed() {
+    let (notes, _) = Notes::backed_up();
+    notes.host.companion("drill-notes", "exit 0");
+    let (exit, told) = drilled(&notes);
+    assert_eq!((exit, &told["outcome"]), (2, &json!("failed")), "{told}");
+    assert!(told["reason"].as_str().unwrap().contains("never loaded"));
+}
+
+#[test]
+fn a_damaged_backup_fails_without_its_script() {
+    let (notes, backup) = Notes::backed_up();
+    Notes::flip(&backup.join("long.zst"));
+    let ran = notes.host.scratch().join("ran");
+    notes
+        .host
+        .companion("drill-notes", &format!("touch {}", ran.display()));
+    let (exit, told) = drilled(&notes);
+    assert_eq!((exit, &told["outcome"]), (2, &json!("failed")), "{told}");
+    assert!(told["reason"].as_str().unwrap().contains("`long.zst`"), "{told}");
+    assert!(!ran.exists());
+}
+
+#[test]
+fn what_this_host_cannot_do_says_nothing_of_the_backup() {
+    let (notes, _) = Notes::backed_up();
+    let before = fs::read(notes.host.home().join("var/catalogue.jsonl")).unwrap();
+    notes
+        .host
+        .companion("drill-notes", "echo the reader is not installed >&2; exit 69");
+    let (exit, told) = drilled(&notes);
+    assert_eq!((exit, &told["outcome"]), (8, &json!("not-possible")), "{told}");
+    assert!(
+        told["reason"]
+            .as_str()
+            .unwrap()
+            .contains("the reader is not installed")
+    );
+    notes.drill_settings("max_duration = \"1s\"");
+    notes.host.companion("drill-notes", "sleep 1000");
+    let (exit, told) = drilled(&notes);
+    assert_eq!((exit, &told["outcome"]), (8, &json!("timed-out")), "{told}");
+    assert_none_lives(&notes.place().display().to_string());
+    let after = fs::read(notes.host.home().join("var/catalogue.jsonl")).unwrap();
+    assert_eq!(before, after, "no receipt");
+    notes.batt(&["restore", "notes", "-n"]).code(0);
+}
+
+#[test]
+fn memory_is_bounded() {
+    let (notes, _) = Notes::backed_up();
+    notes.drill_settings("memory = \"64MiB\"");
+    // tail(1) keeps what has no end of a line.
+    let script = format!(
+        "bytes=$(head -c 300M /dev/zero | tail -n 1 | wc -c)\n[ \"$bytes\" = 314572800 ] || exit 3\n{DRILL}"
+    );
+    notes.host.companion("drill-notes", &script);
+    let (exit, told) = drilled(&notes);
+    assert_ne!(exit, 0, "{told}");
+    notes.drill_settings("memory = \"2GiB\"");
+    let (exit, told) = drilled(&notes);
+    assert_eq!(exit, 0, "{told}");
+}
+
+#[test]
+fn a_backup_that_went_meanwhile_is_not_called_bad() {
+    let (notes, backup) = Notes::backed_up();
+    let script = format!("rm -r '{}'\n{DRILL}", backup.display());
+    notes.host.companion("drill-notes", &script);
+    let (exit, told) = drilled(&notes);
+    assert_eq!((exit, &told["outcome"]), (8, &json!("gone")), "{told}");
+    assert!(
+        told["reason"]
+            .as_str()
+            .unwrap()
+            .contains("replaced or removed meanwhile")
+    );
+}
+
+#[test]
+fn a_service_without_a_drill_script_is_told() {
+    let (notes, _) = Notes::backed_up();
+    notes.host.drop_in("other", "echo x > \"$BATT_DEST/other/a\"");
+    notes.host.batt(&["other"]).success();
+    let (exit, report) = notes.told(&["drill"]);
+    assert_eq!(exit, 0);
+    let outcomes: Vec<&Value> = report["drills"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|drill| &drill["outcome"])
+        .collect();
+    assert_eq!(outcomes, [&json!("proven"), &json!("no-script")]);
+    // Whoever asks for it gets no 0.
+    notes
+        .batt(&["drill", "other"])
+        .code(8)
+        .says("there is no script `drill-other`");
+    notes.batt(&["drill", "nothing"]).code(65);
+}
+
+#[test]
+fn nothing_of_the_caller_reaches_a_drill_and_a_folder_needs_no_catalogue() {
+    let (notes, backup) = Notes::backed_up();
+    let told = notes.host.scratch().join("env");
+    notes
+        .host
+        .companion("drill-notes", &format!("env > {}\n{DRILL}", told.display()));
+    fs::remove_file(notes.host.home().join("var/catalogue.jsonl")).unwrap();
+    let mut command = notes.command(&["drill", "--from", backup.to_str().unwrap()]);
+    command.env("PGHOST", "db.example.net").env("BATT_REPLACE", "yes");
+    Finished::run(&mut command).code(0);
+    let told = fs::read_to_string(told).unwrap();
+    assert!(told.contains("BATT_VERB=drill\n"), "{told}");
+    assert!(
+        !told.contains("PGHOST") && !told.contains("BATT_REPLACE"),
+        "{told}"
+    );
+    notes.assert_nothing_left();
+}
+
+#[test]
+fn a_drill_that_is_ended_leaves_nothing() {
+    let (notes, _) = Notes::backed_up();
+    let place = notes.place().display().to_string();
+    let waits = notes.waiting("drill-notes");
+    let child = notes.start(&["drill"]);
+    until("the script waits", || waits.exists());
+    signal(&child, Signal::TERM);
+    Finished::of(child).code(143).says("cancelled");
+    assert_none_lives(&place);
+    notes.assert_nothing_left();
+    fs::remove_file(&waits).unwrap();
+    let mut child = notes.start(&["drill"]);
+    until("the script waits", || waits.exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!living_with(&place).is_empty(), "the script outlives batt");
+    notes.host.companion("drill-notes", DRILL);
+    assert_eq!(drilled(&notes).0, 0);
+    assert_none_lives(&place);
+}

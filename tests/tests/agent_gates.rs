@@ -1,0 +1,258 @@
+//! What a backup is held to against the last good one: what trips a gate is published beside, and counts for nothing
+//! until a person accepts it.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::fs;
+use std::path::Path;
+
+use batt_tests::drop_in::Told;
+use batt_tests::host::Host;
+
+/// A service that stores what the home's file `stores` says.
+fn data(host: &Host) {
+    host.drop_in("data", ". $BATT_HOME/stores");
+}
+
+/// Backs `data` up, which stores this.
+#[track_caller]
+fn run(host: &Host, stores: &str) -> Told {
+    fs::write(host.home().join("stores"), stores).unwrap();
+    host.told("data", &["data"])
+}
+
+/// Returns the id of the backup that a run made.
+fn id(told: &Told) -> String {
+    format!("{}.data", told.run)
+}
+
+fn states(host: &Host) -> Vec<String> {
+    let state = |backup: &serde_json::Value| backup["state"].as_str().unwrap().to_owned();
+    host.listed().iter().map(state).collect()
+}
+
+const LARGE: &str = "batt store a -- head -c 4000000 /dev/zero";
+const SMALL: &str = "batt store a -- head -c 1000000 /dev/zero";
+
+#[test]
+fn one_that_shrank_stands_beside_until_it_is_accepted() {
+    let host = Host::new();
+    data(&host);
+    let good = run(&host, LARGE);
+    let place = good.succeeded().to_owned();
+    let before = host.published();
+
+    let first = run(&host, SMALL);
+    let path = first.beside(
+        "suspicious",
+        &[
+            "it holds 977 KiB decompressed, and the last good one held 3.8 MiB: 75% less, and `max_shrink` is 50%",
+            &format!("`batt accept {}`", id(&first)),
+            &id(&good),
+        ],
+    );
+    for (earlier, content) in &before {
+        assert!(
+            earlier.is_dir() || fs::read(earlier).unwrap() == *content,
+            "{earlier:?}"
+        );
+    }
+    let manifest = host.manifest_of(path);
+    assert_eq!(manifest["state"], "suspicious");
+    assert!(
+        manifest["shortcomings"][0]
+            .as_str()
+            .unwrap()
+            .contains("`max_shrink`")
+    );
+    let guide = fs::read_to_string(path.join("RESTORE.md")).unwrap();
+    assert!(guide.contains("**This backup is suspicious.**"), "{guide}");
+    let shown = host.batt(&["data"]).code(2);
+    assert!(
+        shown.stdout.contains("suspicious") && shown.stdout.contains("/data~"),
+        "{}",
+        shown.said()
+    );
+
+    // The good one is still what the next one is compared with.
+    let third = run(&host, SMALL);
+    third.beside("suspicious", &[&id(&good)]);
+    assert_eq!(states(&host), ["good", "suspicious", "suspicious", "suspicious"]);
+
+    let said = host.batt(&["accept", &id(&third)]).success();
+    assert!(said.starts_with(&format!("accepted `{}`", id(&third))), "{said}");
+    let accepted = third.path.as_deref().unwrap();
+    let mark: serde_json::Value =
+        serde_json::from_slice(&fs::read(accepted.join("ACCEPTED")).unwrap()).unwrap();
+    assert!(mark["at"].is_string() && mark["by"]["user"].is_string(), "{mark}");
+    // Twice is no error, and the mark is no damage.
+    let said = host.batt(&["accept", &id(&third)]).success();
+    assert!(said.contains("accepted already"), "{said}");
+    host.assert_sound();
+
+    let next = run(&host, SMALL);
+    assert_eq!(next.succeeded(), place);
+    let back = run(&host, LARGE);
+    back.succeeded();
+    host.assert_sound();
+}
+
+#[test]
+fn what_is_not_suspicious_and_whole_is_not_accepted() {
+    let host = Host::new();
+    data(&host);
+    let good = run(&host, LARGE);
+    let said = host.batt(&["accept", &id(&good)]).success();
+    assert!(said.contains("is good already"), "{said}");
+
+    let partial = run(&host, &format!("{LARGE}; batt store b -- false"));
+    partial.beside("partial", &[]);
+    host.batt(&["accept", &id(&partial)]).code(77).says("is partial");
+
+    let suspicious = run(&host, SMALL);
+    let path = suspicious.beside("suspicious", &[]).to_owned();
+    let almost = id(&suspicious).replace(".data", ".date");
+    let unknown = host.batt(&["accept", &almost]).code(65);
+    unknown.says(&format!("Did you mean `{}`?", id(&suspicious)));
+    host.batt(&["accept"]).code(64);
+
+    let archive = path.join("a.zst");
+    let mut bytes = fs::read(&archive).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&archive, &bytes).unwrap();
+    host.batt(&["accept", &id(&suspicious)]).code(2).says("`a.zst`");
+    assert!(!path.join("ACCEPTED").exists());
+    run(&host, SMALL).beside("suspicious", &[&id(&good)]);
+
+    fs::remove_dir_all(&path).unwrap();
+    host.batt(&["accept", &id(&suspicious)])
+        .code(65)
+        .says("is not at");
+}
+
+/// Stores `a` with facts of its content.
+fn with_content(facts: &str) -> String {
+    let lines: String = facts
+        .split(' ')
+        .map(|fact| fact.replace('=', "\\t") + "\\n")
+        .collect();
+    format!("batt store a -- echo a; printf '{lines}' | batt record --of a --lines")
+}
+
+#[test]
+fn objects_that_are_gone_and_tables_that_are_empty_are_suspicious() {
+    let host = Host::new();
+    data(&host);
+    host.settings("[service.data]\nemptied_rows = 100\n");
+    let all = with_content("table.x=InnoDB table.y=InnoDB procedure.p=yes rows.x=100 rows.y=5");
+    run(&host, &all).succeeded();
+    run(&host, &with_content("table.x=InnoDB table.y=InnoDB rows.x=100 rows.y=5")).beside(
+        "suspicious",
+        &["1 of 1 recorded as `procedure` are gone since the last good one, `a: procedure.p`: `max_lost` is 50%"],
+    );
+    let empty = with_content("table.x=InnoDB table.y=InnoDB procedure.p=yes rows.x=0 rows.y=0");
+    run(&host, &empty).beside(
+        "suspicious",
+        &["`rows.x` of `a` is 0, and was 100 in the last good one: `emptied_rows` is 100"],
+    );
+    // One of two tables may go, and one that had a few rows may have none.
+    let less = with_content("table.x=InnoDB procedure.p=yes rows.x=99");
+    run(&host, &less).succeeded();
+
+    host.settings("[service.data]\nmax_lost = \"100%\"\n");
+    run(&host, &with_content("table.x=InnoDB rows.x=99")).succeeded();
+}
+
+#[test]
+fn archives_that_vanish_are_lost_and_a_noon_run_is_compared_with_its_like() {
+    let host = Host::new();
+    host.drop_in_raw(
+        "data",
+        b"#!/bin/bash\nfor item in \"${@:-$(cat $BATT_HOME/stores)}\"; do for i in $item; do batt store $i -- echo $i; done; done\n",
+        0o755,
+    );
+    let night = run(&host, "a b c");
+    night.succeeded();
+    // One of three is not there any more: said, and kept by the earlier one.
+    let one_less = run(&host, "a b");
+    one_less.succeeded();
+    assert!(one_less.warnings.contains("does not hold `c`"), "{one_less:?}");
+    run(&host, "a b c").succeeded();
+    run(&host, "a").beside("suspicious", &["gone are `b` and `c`: `max_lost` is 50%"]);
+    // Asked for one, it is no loss that it is one.
+    let noon = host.told("data", &["--data-db", "a"]);
+    noon.succeeded();
+    host.assert_sound();
+}
+
+#[test]
+fn what_does_not_change_is_a_warning() {
+    let host = Host::new();
+    data(&host);
+    host.settings("[service.data]\nmax_unchanged = \"0s\"\n");
+    let first = run(&host, "batt store a -- echo one");
+    first.succeeded();
+    assert_eq!(first.warnings, "");
+    let second = run(&host, "batt store a -- echo two");
+    second.succeeded();
+    assert!(second.warnings.contains("has changed since"), "{second:?}");
+    let guide = fs::read_to_string(second.succeeded().join("RESTORE.md")).unwrap();
+    assert!(guide.contains("has changed since"), "{guide}");
+    let third = run(&host, "batt store a -- echo other");
+    third.succeeded();
+    assert_eq!(third.warnings, "");
+}
+
+/// Tells whether the newest backup is verified, as `batt backups` has it.
+fn newest_is_verified(host: &Host) -> bool {
+    host.listed().last().unwrap()["verified"].is_string()
+}
+
+fn verified_in(host: &Host, backup: &Path) -> bool {
+    host.manifest_of(backup)["verified"].as_bool().unwrap()
+}
+
+#[test]
+fn what_is_not_read_again_is_not_called_verified() {
+    let host = Host::new();
+    data(&host);
+    host.settings("[service.data]\nreread_every = \"7d\"\n");
+    // Changed after it was stored, at the same length: only reading tells.
+    let changed = format!("{LARGE}; printf X | dd of=$BATT_DEST/data/a.zst bs=1 seek=30 conv=notrunc");
+    let own = "echo x > $BATT_DEST/data/own";
+    // The first one is read.
+    run(&host, &changed).failed(&["`a.zst`"]);
+    let first = run(&host, &format!("{LARGE}; {own}"));
+    let place = first.succeeded().to_owned();
+    assert!(verified_in(&host, &place) && newest_is_verified(&host));
+    assert_eq!(first.warnings, "");
+
+    let second = run(&host, &format!("{LARGE}; {own}"));
+    // It replaces nothing until it is proven.
+    assert_eq!(
+        second.succeeded(),
+        place.with_file_name(format!("data~{}", second.run))
+    );
+    assert!(second.warnings.contains("was not read again"), "{second:?}");
+    assert!(!verified_in(&host, second.succeeded()) && !newest_is_verified(&host));
+    host.batt(&["verify", "data"]).success();
+    assert!(newest_is_verified(&host));
+    host.assert_sound();
+
+    let unread = run(&host, &format!("{changed}; {own}"));
+    assert!(unread.warnings.contains("`batt verify data`"), "{unread:?}");
+    let path = unread.succeeded().to_owned();
+    host.batt(&["verify", "data"]).code(2).says("a.zst");
+    assert!(!newest_is_verified(&host));
+    fs::remove_dir_all(path).unwrap();
+
+    // The length is compared, and what the script wrote by itself is read.
+    run(&host, &format!("{LARGE}; printf X >> $BATT_DEST/data/a.zst")).failed(&["`a.zst`"]);
+    run(&host, &format!("{LARGE}; echo x > $BATT_DEST/data/own.gz")).beside("partial", &["`own.gz`"]);
+
+    // Without the setting each is read again, and takes the place.
+    host.settings("");
+    let last = run(&host, &format!("{LARGE}; {own}"));
+    assert_eq!(last.succeeded(), place);
+    assert!(newest_is_verified(&host));
+}

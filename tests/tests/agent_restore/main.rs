@@ -1,0 +1,122 @@
+//! `batt restore`, with a service whose three scripts a test has written.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod choice;
+mod distrust;
+mod interruption;
+mod load;
+
+use std::fs;
+
+use batt_tests::finished::Finished;
+use batt_tests::host::under_test;
+use batt_tests::triple::Notes;
+use serde_json::json;
+
+#[test]
+fn what_was_lost_comes_back_and_is_compared() {
+    let (notes, backup) = Notes::backed_up();
+    let before = Notes::read(&notes.folder());
+    notes.lose();
+    let restored = notes.batt(&["restore", "notes"]).code(0);
+    assert_eq!(Notes::read(&notes.folder()), before);
+    restored.says("6 facts compared, no difference");
+    restored.says("| plain is there");
+    restored.says("0 minutes old");
+    notes.assert_nothing_left();
+    notes.lose();
+    let (exit, report) = notes.told(&["restore", "notes"]);
+    assert_eq!(exit, 0);
+    assert_eq!(report["outcome"], "restored");
+    assert_eq!(report["compared"], 6);
+    assert_eq!(report["differences"], json!([]));
+    assert_eq!(report["path"], backup.to_str().unwrap());
+    assert_eq!(
+        report["archives"][0],
+        json!({"name": "a b", "compared": 2, "differences": []})
+    );
+    let quiet = notes.batt(&["-q", "restore", "notes", "--replace"]).code(0);
+    assert_eq!(quiet.said(), "");
+}
+
+#[test]
+fn the_folder_alone_is_enough_to_be_told_what_is_missing() {
+    let (notes, backup) = Notes::backed_up();
+    let usb = notes.host.root().join("usb");
+    fs::create_dir(&usb).unwrap();
+    fs::rename(&backup, usb.join("notes")).unwrap();
+    let mut command = std::process::Command::new(under_test("batt"));
+    command
+        .env_clear()
+        .env("TMPDIR", notes.place())
+        .current_dir(&usb)
+        .args(["restore", "--home", "/nonexistent/batt", "--from", "./notes"]);
+    // A service that no batt knows has no script there.
+    let refused = Finished::run(&mut command).code(2);
+    refused.says("there is no script `restore-notes`");
+    refused.says("usb/notes/RESTORE.md");
+}
+
+#[test]
+fn into_and_replace_reach_the_script_and_nothing_else_is_overwritten() {
+    let (notes, _) = Notes::backed_up();
+    let before = Notes::read(&notes.folder());
+    notes.write("plain", "newer\n");
+    notes
+        .batt(&["restore", "--note", "plain"])
+        .code(2)
+        .says("there is a note plain");
+    assert_eq!(
+        fs::read_to_string(notes.folder().join("plain")).unwrap(),
+        "newer\n"
+    );
+    notes.batt(&["restore", "--note", "plain", "--replace"]).code(0);
+    assert_eq!(Notes::read(&notes.folder()), before);
+    let there = notes.host.root().join("there");
+    notes
+        .batt(&["restore", "notes", "--item", "a b", "--into", "./there"])
+        .code(0);
+    assert_eq!(Notes::read(&there).len(), 1);
+}
+
+#[test]
+fn a_dry_run_verifies_and_changes_nothing() {
+    let (notes, backup) = Notes::backed_up();
+    notes.lose();
+    let told = notes
+        .batt(&["restore", "notes", "-n", "--into", "elsewhere"])
+        .code(0);
+    told.says("would be restored, nothing was done");
+    told.says("into `elsewhere`, by ");
+    told.says("scripts-available/restore-notes");
+    told.says("all 3 archives");
+    assert!(Notes::read(&notes.folder()).is_empty());
+    assert!(!notes.host.root().join("elsewhere").exists());
+    notes.assert_nothing_left();
+    Notes::flip(&backup.join("plain.zst"));
+    let (exit, report) = notes.told(&["restore", "notes", "-n"]);
+    assert_eq!((exit, &report["outcome"]), (2, &json!("damaged")));
+}
+
+#[test]
+fn the_environment_of_the_caller_is_kept_beneath() {
+    let (notes, _) = Notes::backed_up();
+    notes
+        .host
+        .companion("restore-notes", "env > $BATT_TARGET/env; exit 1");
+    let there = notes.host.scratch();
+    let mut command = notes.command(&["restore", "notes", "--into", there.to_str().unwrap()]);
+    command
+        .env("PGHOST", "db.example.net")
+        .env("BATT_DEST", "/nonexistent")
+        .env("NOTES_DIR", "/elsewhere");
+    Finished::run(&mut command).code(2);
+    let told = fs::read_to_string(there.join("env")).unwrap();
+    let has = |line: &str| told.lines().any(|own| own == line);
+    assert!(has("PGHOST=db.example.net"), "{told}");
+    assert!(has("BATT_VERB=restore") && has("BATT_SERVICE=notes"), "{told}");
+    assert!(!told.contains("BATT_DEST"), "{told}");
+    let folder = notes.folder();
+    assert!(has(&format!("NOTES_DIR={}", folder.display())), "{told}");
+}
