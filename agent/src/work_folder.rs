@@ -29,6 +29,14 @@ pub(crate) struct WorkFolder {
 }
 
 impl WorkFolder {
+    /// Returns the folder below which to work: `TMPDIR` of whoever calls, else `/var/tmp`.
+    pub(crate) fn usual_place() -> PathBuf {
+        std::env::var_os("TMPDIR")
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+            .unwrap_or_else(|| PathBuf::from("/var/tmp"))
+    }
+
     /// Makes a folder below `parent`, after what dead ones left there is removed.
     ///
     /// Others can pass through it, and see nothing: the server of a drill runs as another user, and its files lie below.

@@ -176,7 +176,7 @@ fn an_account_that_would_leave_things_out_is_refused() {
 
     log_in(&host, &server, "short", "x");
     let finished = host.batt(&["--mysql-db", "shop"]).code(2);
-    finished.says("lacks privileges (TRIGGER, ROUTINES) on `shop`");
+    finished.says("lacks privileges (TRIGGER, EVENT, ROUTINES) on `shop`");
 
     // It sees one database of several, and must not call that all.
     let finished = host.batt(&["mysql"]).code(2);

@@ -1,9 +1,10 @@
 //! Keeps the first and the last bytes of a stream: dumps in SQL tell by them what they are and whether they are complete.
 
-/// Dump programs say all they say about themselves within their first lines.
-const HEAD_LIMIT: usize = 2048;
-/// Enough for a trailer and what may stand behind it.
-const TAIL_LIMIT: usize = 512;
+/// Dump programs say all they say about themselves within their first lines; with a position in the binary log it takes
+/// them two KiB.
+const HEAD_LIMIT: usize = 8192;
+/// Enough for a trailer, what may stand behind it, and the position before it.
+const TAIL_LIMIT: usize = 2048;
 
 /// The ends of a stream.
 #[derive(Default)]
@@ -64,15 +65,15 @@ mod tests {
 
     #[test]
     fn both_ends_are_kept_whatever_the_pieces() {
-        let text: Vec<u8> = (0..1000)
+        let text: Vec<u8> = (0..2000)
             .flat_map(|number| format!("line {number}\n").into_bytes())
             .collect();
-        for piece in [1, 7, 511, 512, 513, 4000, text.len()] {
+        for piece in [1, 7, 511, 2047, 2048, 2049, 4000, text.len()] {
             let mut ends = TextEnds::default();
             text.chunks(piece).for_each(|piece| ends.feed(piece));
             assert_eq!(ends.head, &text[..HEAD_LIMIT]);
             assert_eq!(ends.tail, &text[text.len() - TAIL_LIMIT..]);
-            assert_eq!(ends.last_lines().next(), Some(b"line 999".as_slice()));
+            assert_eq!(ends.last_lines().next(), Some(b"line 1999".as_slice()));
             assert_eq!(ends.after("line 7").as_deref(), Some(""));
         }
     }

@@ -1,11 +1,14 @@
 //! `batt drill`: restores for rehearsal, in throw-away instances, and what they prove.
 
+use std::path::Path;
+
 use batt_protocol::text::{count, escaped};
 use batt_protocol::{Error, ExitCode, HumanBytes, Service};
 use chrono::Utc;
 use serde::Serialize;
 
 use super::live_log::LiveLog;
+use super::restore::usable;
 use crate::backup::{self, ArchiveRecord, Catalogue, Drill, GUIDE, Line};
 use crate::cancellation::{Cancellation, Wish};
 use crate::cli::{DrillRequest, Format, Output};
@@ -15,6 +18,7 @@ use crate::process::Limits;
 use crate::report::table;
 use crate::restore::{Attempt, Attempted, Companion, From, Source, Undone, Verb, choose};
 use crate::settings::Settings;
+use crate::work_folder::WorkFolder;
 use crate::{host, trust};
 
 /// What a drill tells of a backup.
@@ -73,6 +77,23 @@ struct Drilled {
     warnings: Vec<String>,
 }
 
+impl Drilled {
+    /// Returns what is told of a service of which no backup was drilled.
+    fn without_backup(service: &Service, error: &Error) -> Self {
+        Self {
+            id: None,
+            service: service.clone(),
+            path: None,
+            outcome: Outcome::NotPossible,
+            seconds: 0.0,
+            compared: 0,
+            differences: Vec::new(),
+            reason: Some(error.to_string()),
+            warnings: Vec::new(),
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Drills {
     exit: ExitCode,
@@ -97,7 +118,7 @@ pub(crate) fn drill(
     request: &DrillRequest,
     console: &mut Console,
 ) -> Result<ExitCode, Error> {
-    let own = home.is_laid_out().then_some(home);
+    let own = usable(home, &request.from);
     if let Some(home) = own {
         trust::require_trusted(home.root())?;
     }
@@ -110,11 +131,18 @@ pub(crate) fn drill(
         named: !request.services.is_empty() || request.from != From::Newest,
     };
     let mut drills = Vec::new();
-    for wanted in chosen(home, request)? {
+    let wanted = chosen(home, request)?;
+    for service in &wanted {
         if rehearsal.cancellation.is_requested() {
             break;
         }
-        drills.push(rehearsal.drill(wanted.as_ref(), &request.from, console)?);
+        let drilled = rehearsal.drill(service.as_ref(), &request.from, console);
+        drills.push(match (drilled, service) {
+            (Ok(drilled), _) => drilled,
+            // One that cannot be drilled keeps no other from it.
+            (Err(error), Some(service)) if wanted.len() > 1 => Drilled::without_backup(service, &error),
+            (Err(error), _) => return Err(error),
+        });
     }
     let bits = drills.iter().fold(0, |bits, drill| bits | drill.outcome.exit());
     let exit = match rehearsal.cancellation.requested() {
@@ -205,7 +233,9 @@ impl Rehearsal<'_> {
         console: &mut Console,
     ) -> Result<(), Error> {
         let limits = self.settings.service(&drilled.service).drill;
-        let place = limits.scratch();
+        let place = limits
+            .scratch()
+            .map_or_else(WorkFolder::usual_place, Path::to_owned);
         if let Some(lack) = lack_of_room(&place, archives) {
             drilled.outcome = Outcome::NotPossible;
             drilled.reason = Some(lack);
@@ -224,7 +254,7 @@ impl Rehearsal<'_> {
                 max_duration: Some(limits.max_duration()),
                 stall_timeout: None,
             },
-            memory: limits.memory().or_else(|| host::memory().map(|bytes| bytes / 2)),
+            memory: limits.memory().or_else(usual_memory),
             log_limit: self.settings.log_limit,
         };
         let mut live = LiveLog::new(console, !self.quiet);
@@ -295,8 +325,15 @@ impl Rehearsal<'_> {
     }
 }
 
+/// Returns the memory that a drill may take where nothing is set: half of the machine's, and no less than any engine needs
+/// to start.
+fn usual_memory() -> Option<u64> {
+    const LEAST: u64 = 2 << 30;
+    host::memory().map(|bytes| (bytes / 2).max(LEAST))
+}
+
 /// Returns why an instance would not fit.
-fn lack_of_room(place: &std::path::Path, archives: &[ArchiveRecord]) -> Option<String> {
+fn lack_of_room(place: &Path, archives: &[ArchiveRecord]) -> Option<String> {
     let numbers = rustix::fs::statvfs(place).ok()?;
     let room = numbers.f_bavail.saturating_mul(numbers.f_frsize);
     let needed: u64 = archives.iter().map(|archive| archive.raw_bytes).sum();

@@ -1,5 +1,6 @@
 //! A run: from what was asked to a report of every service, through one place that emits what happens.
 
+mod bounds;
 mod events;
 mod failure;
 mod gates;
@@ -10,6 +11,7 @@ mod plan;
 mod process_names;
 mod proven;
 mod recovery;
+mod retention;
 mod runner;
 mod service;
 

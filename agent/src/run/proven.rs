@@ -9,15 +9,13 @@ use batt_protocol::Error;
 use batt_protocol::text::{count, list_and, quoted};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use super::bounds::Shortcomings;
 use super::judge::{self, Judged, Judging, fact_of_nothing, facts_of_nothing, failed};
 use crate::backup::{ArchiveRecord, Manifest, Staging};
 use crate::ledger::Failure;
 
-/// The most names in a sentence, and the most shortcomings that are told.
+/// The most names in a sentence.
 const MOST_NAMES: usize = 10;
-const MOST_SHORTCOMINGS: usize = 40;
-/// The most characters of a shortcoming.
-const LONGEST: usize = 600;
 
 /// What may be published.
 #[derive(Debug)]
@@ -193,32 +191,6 @@ pub(super) fn named(names: &[String]) -> String {
             format!("{} and {} more", first.join(", "), rest.len())
         }
         _ => list_and(names),
-    }
-}
-
-/// What failed, each once, bounded: it goes into the manifest, the report and over the wire.
-#[derive(Debug, Default)]
-struct Shortcomings {
-    told: Vec<String>,
-    left_out: usize,
-}
-
-impl Shortcomings {
-    fn add(&mut self, text: &str) {
-        let text: String = text.chars().take(LONGEST).collect();
-        if self.told.contains(&text) {
-        } else if self.told.len() < MOST_SHORTCOMINGS {
-            self.told.push(text);
-        } else {
-            self.left_out += 1;
-        }
-    }
-
-    fn told(mut self) -> Vec<String> {
-        if self.left_out > 0 {
-            self.told.push(format!("and {} more of this kind", self.left_out));
-        }
-        self.told
     }
 }
 

@@ -1,6 +1,6 @@
 //! `[drill]` as it is written and as it is meant.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use batt_protocol::{Error, parse_duration, parse_size};
@@ -29,22 +29,20 @@ pub(crate) struct DrillSettings {
 impl DrillSettings {
     /// A rehearsal that takes longer than this is stuck, or is of what is so large that somebody should say it.
     const MAX_DURATION: Duration = Duration::from_secs(6 * 3600);
-    /// Where a whole instance has room on most hosts, and where it stays when the machine goes down in the middle.
-    const SCRATCH: &'static str = "/var/tmp";
 
     /// Returns the longest that a drill may take.
     pub(crate) fn max_duration(&self) -> Duration {
         self.max_duration.unwrap_or(Self::MAX_DURATION)
     }
 
-    /// Returns the bytes of memory that a drill may take; none is half of the machine's.
+    /// Returns the bytes of memory that a drill may take; none is as by default.
     pub(crate) fn memory(&self) -> Option<u64> {
         self.memory
     }
 
-    /// Returns the folder below which a drill works.
-    pub(crate) fn scratch(&self) -> PathBuf {
-        self.scratch.clone().unwrap_or_else(|| Self::SCRATCH.into())
+    /// Returns the folder below which a drill works; none is where restores do.
+    pub(crate) fn scratch(&self) -> Option<&Path> {
+        self.scratch.as_deref()
     }
 
     /// Returns these settings, and below them others.

@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 use super::StoreError;
+use super::error::TRY_AGAIN;
 
 /// What a pipe holds at most, where the kernel allows it: fewer switches between the command and us.
 const PIPE: usize = 1 << 20;
@@ -47,10 +48,12 @@ impl Dump {
             Ok(status) => Err(StoreError::Command {
                 command: self.program,
                 ending: ending(status),
+                is_temporary: status.code() == Some(TRY_AGAIN),
             }),
             Err(error) => Err(StoreError::Command {
                 command: self.program,
                 ending: format!("cannot be waited for: {error}"),
+                is_temporary: false,
             }),
         }
     }

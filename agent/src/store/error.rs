@@ -5,6 +5,9 @@ use std::fmt;
 use super::name::InvalidName;
 use crate::archive::Kind;
 
+/// The exit code of a command for whose failure another attempt may help: `EX_TEMPFAIL` of sysexits.h.
+pub(super) const TRY_AGAIN: i32 = 75;
+
 /// Why an archive was not stored. Nothing of it is left in the backup.
 #[derive(Debug)]
 pub(crate) enum StoreError {
@@ -28,6 +31,8 @@ pub(crate) enum StoreError {
         command: String,
         /// How it ended.
         ending: String,
+        /// Whether it says that another attempt may succeed: it ended with [`TRY_AGAIN`].
+        is_temporary: bool,
     },
     /// The command succeeded and wrote nothing.
     Nothing {
@@ -79,7 +84,7 @@ impl fmt::Display for StoreError {
                 "the backup already holds an archive `{file}`\nhint: give each archive a name of its own"
             ),
             StoreError::Start { command, reason } => write!(formatter, "cannot start `{command}`: {reason}"),
-            StoreError::Command { command, ending } => write!(formatter, "`{command}` {ending}"),
+            StoreError::Command { command, ending, .. } => write!(formatter, "`{command}` {ending}"),
             StoreError::Nothing { command } => write!(formatter, "`{command}` succeeded and wrote nothing"),
             StoreError::Incomplete { kind, reason } => {
                 write!(formatter, "the output is not a complete `{kind}`: {reason}")

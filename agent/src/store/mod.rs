@@ -26,6 +26,8 @@ pub(crate) struct StoreRequest {
     pub(crate) name: OsString,
     /// What the output must be a complete one of.
     pub(crate) check: Option<Kind>,
+    /// How often the command is run again when it ends with 75, "try again".
+    pub(crate) retries: u8,
     /// The program.
     pub(crate) command: OsString,
     /// Its arguments, each exactly one.
@@ -60,7 +62,7 @@ pub(crate) fn store(request: StoreRequest, environment: &ScriptEnvironment) -> R
         file: file_name.clone(),
     };
     append(staging, &began).map_err(ledger_error)?;
-    match stored(&request, &target, file, &name) {
+    match attempts(&request, &target, file, &name) {
         Ok(lines) => append_all(staging, &lines).map_err(ledger_error),
         Err(error) => {
             // The line first: from the moment the file is gone, its name is free for another store. Without the line
@@ -77,6 +79,24 @@ pub(crate) fn store(request: StoreRequest, environment: &ScriptEnvironment) -> R
             Err(error)
         }
     }
+}
+
+/// Stores the output of the first attempt that is none to be repeated. Nothing is left of those before.
+fn attempts(
+    request: &StoreRequest,
+    target: &Target,
+    mut file: File,
+    name: &str,
+) -> Result<Vec<Entry>, StoreError> {
+    for _ in 0..request.retries {
+        match stored(request, target, file, name) {
+            Err(StoreError::Command {
+                is_temporary: true, ..
+            }) => file = target.renew()?,
+            outcome => return outcome,
+        }
+    }
+    stored(request, target, file, name)
 }
 
 fn ledger_error(error: std::io::Error) -> StoreError {

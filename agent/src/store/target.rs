@@ -46,16 +46,22 @@ impl Target {
         }
         let directory = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let folder = openat(CWD, &archives, directory, Mode::empty()).map_err(failed)?;
-        let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&folder, &file_name, new, Mode::RUSR | Mode::WUSR).map_err(failed)?;
+        let file = create(&folder, &file_name).map_err(failed)?;
         Ok((
             Target {
                 folder,
                 file_name,
                 path,
             },
-            File::from(file),
+            file,
         ))
+    }
+
+    /// Removes the file, and creates it anew for another attempt.
+    pub(super) fn renew(&self) -> Result<File, StoreError> {
+        unlinkat(&self.folder, &self.file_name, AtFlags::empty())
+            .and_then(|()| create(&self.folder, &self.file_name))
+            .map_err(|error| self.write_error(io::Error::from(error)))
     }
 
     /// Returns the name of the file.
@@ -75,4 +81,9 @@ impl Target {
     pub(super) fn remove(self) {
         let _ = unlinkat(&self.folder, &self.file_name, AtFlags::empty());
     }
+}
+
+fn create(folder: &OwnedFd, name: &str) -> rustix::io::Result<File> {
+    let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(folder, name, new, Mode::RUSR | Mode::WUSR).map(File::from)
 }

@@ -31,6 +31,7 @@ impl Run {
         let request = StoreRequest {
             name: name.into(),
             check,
+            retries: 1,
             command: command[0].into(),
             arguments: command[1..].iter().map(OsString::from).collect(),
         };
@@ -296,4 +297,23 @@ fn a_folder_that_is_a_link_is_not_a_way_out() {
     let error = run.sh("a", None, "echo one").unwrap_err();
     assert!(matches!(error, StoreError::Write { .. }), "{error}");
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_command_that_asks_for_it_is_run_again() {
+    let run = Run::new();
+    let seen = run.staging.path().join("seen");
+    let once = format!(
+        "echo first; [ -e {0} ] || {{ touch {0}; exit 75; }}; echo second",
+        seen.display()
+    );
+    run.sh("a", None, &once).unwrap();
+    assert_eq!(run.files(), ["a.zst"]);
+    assert!(run.ledger().failures().is_empty());
+    assert_eq!(run.ledger().stores[0].raw_bytes, "first\nsecond\n".len() as u64);
+
+    let error = run.sh("b", None, "echo x; exit 75").unwrap_err();
+    assert_eq!(error.to_string(), "`/bin/sh` ended with exit code 75");
+    assert_eq!(run.files(), ["a.zst"]);
+    assert_eq!(run.ledger().failures().len(), 1);
 }

@@ -31,11 +31,23 @@ pub(super) fn service_end(report: &ServiceReport) -> String {
             took(report.seconds)
         ),
         outcome => format!(
-            "{} {outcome}: {}{warned}",
+            "{} {outcome}: {}{}{warned}",
             report.service,
-            first_line(report.reason.as_deref())
+            first_line(report.reason.as_deref()),
+            published(report)
+                .map(|where_to| format!(", {where_to}"))
+                .unwrap_or_default()
         ),
     }
+}
+
+/// Returns what is published of a service that did not succeed, and where: a part of it, or all with a doubt.
+pub(super) fn published(report: &ServiceReport) -> Option<String> {
+    let path = report
+        .path
+        .as_deref()
+        .filter(|_| report.outcome != Outcome::Succeeded)?;
+    Some(format!("{} in {}", HumanBytes(report.bytes), shown(path)))
 }
 
 fn well(record: &HostRecord, report: &HostReport, verb: Verb) -> String {

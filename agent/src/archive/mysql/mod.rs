@@ -36,6 +36,20 @@ impl MysqlCheck {
             .find(|line| line.starts_with(b"-- MariaDB dump ") || line.starts_with(b"-- MySQL dump "))
             .map(|line| String::from_utf8_lossy(&line[3..]).trim().to_owned())
     }
+
+    /// Returns the global transaction id from which a replica made of this dump goes on. `--master-data` puts it at the end.
+    fn gtid_position(&self) -> Option<String> {
+        let prefix = "-- SET GLOBAL gtid_slave_pos='";
+        let at_the_end = || {
+            let mut lines = self.ends.last_lines();
+            lines.find_map(|line| line.strip_prefix(prefix.as_bytes()))
+        };
+        let line = self
+            .ends
+            .after(prefix)
+            .or_else(|| at_the_end().map(|line| String::from_utf8_lossy(line).into_owned()))?;
+        Some(line.trim_end_matches(['\'', ';']).to_owned())
+    }
 }
 
 impl StreamCheck for MysqlCheck {
@@ -77,6 +91,12 @@ impl StreamCheck for MysqlCheck {
         }
         if !completed.is_empty() {
             facts.insert("completed", &completed);
+        }
+        if let Some(position) = self.ends.after("-- CHANGE MASTER TO MASTER_LOG_FILE=") {
+            facts.insert("binlog-position", &position.replace(['\'', ';'], ""));
+        }
+        if let Some(position) = self.gtid_position() {
+            facts.insert("gtid-position", &position);
         }
         Ok(facts)
     }
@@ -133,6 +153,18 @@ mod tests {
         let facts = check(Kind::Mysql, dump.as_bytes()).unwrap();
         assert_eq!(facts.get("server-version"), Some("8.0.36"));
         assert_eq!(facts.get("completed"), Some("2024-03-01  3:07:09"));
+    }
+
+    #[test]
+    fn the_position_in_the_binary_log_is_told() {
+        let dump = "-- MariaDB dump 10.19\n--\n-- CHANGE MASTER TO MASTER_LOG_FILE='bin.000001', MASTER_LOG_POS=811;\n\
+                    CREATE TABLE `t` (a int);\n-- SET GLOBAL gtid_slave_pos='0-1-29';\n-- Dump completed\n";
+        let facts = check(Kind::Mysql, dump.as_bytes()).unwrap();
+        assert_eq!(
+            facts.get("binlog-position"),
+            Some("bin.000001, MASTER_LOG_POS=811")
+        );
+        assert_eq!(facts.get("gtid-position"), Some("0-1-29"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ fn stored(staging: &Staging<'_>, name: &str, command: &str) {
         _ => None,
     });
     let request = StoreRequest {
+        retries: 0,
         name: name.into(),
         check: None,
         command: "sh".into(),
@@ -220,16 +221,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn what_is_told_is_bounded() {
-    let mut shortcomings = Shortcomings::default();
-    for number in 0..1000 {
-        shortcomings.add(&format!("{number}{}", "é".repeat(10_000)));
-        shortcomings.add("0");
-    }
-    let told = shortcomings.told();
-    assert_eq!(told.len(), MOST_SHORTCOMINGS + 1);
-    assert!(told.iter().all(|line| line.chars().count() <= LONGEST));
-    assert!(told[MOST_SHORTCOMINGS].starts_with("and "), "{told:?}");
+fn a_sentence_has_few_names() {
     let names: Vec<String> = (0..12).map(|number| number.to_string()).collect();
     assert!(named(&names).ends_with("`9` and 2 more"));
 }

@@ -9,6 +9,7 @@ use batt_protocol::{HostClass, HostReport, Outcome, Service, ServiceReport, text
 use super::likeness::likeness;
 use super::page::Page;
 use crate::report::columns::shown;
+use crate::report::host_line::published;
 use crate::report::look::Ink;
 use crate::state::{FleetState, HostRecord, HostState};
 
@@ -165,6 +166,15 @@ fn add_service(page: &mut Page, group: &[Failure<'_>], first: &Failure<'_>, serv
     let is_told = |line: &&str| !(has_log && line.starts_with("| "));
     let more: Vec<&str> = more.lines().filter(is_told).collect();
     page.foreign(2, &more.join("\n"), REASON_LINES);
+    if let Some(where_to) = published(service) {
+        // Of hosts that are alike, the first one speaks for all.
+        let whose = match group.len() {
+            1 => String::new(),
+            _ => format!(" on {}", first.record.host),
+        };
+        let words = format!("published beside{whose}: {where_to}");
+        page.labelled(2, 2, Ink::Plain, "", &words);
+    }
     add_log(page, group, &service.service);
 }
 

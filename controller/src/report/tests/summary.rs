@@ -190,6 +190,46 @@ fn many() -> Story {
 }
 
 #[test]
+fn what_stands_beside_is_told_with_its_place() {
+    let mut story = Story::new(&["db1"]);
+    let mut part = good("mysql", 2 * MIB, 1.0);
+    part.outcome = Outcome::Partial;
+    part.path = Some(format!("/opt/backup/2027/01/15/mysql~{RUN}"));
+    part.reason =
+        Some("only a part is proven, 2 archives, without `b`\nthe script failed: exit code 1".into());
+    story
+        .accept("db1", &["mysql"])
+        .begin("db1", "mysql", None)
+        .service_ends("db1", part)
+        .end(
+            "db1",
+            HostClass::Failed,
+            "`mysql` is partial: only a part is proven, 2 archives, without `b`",
+            &[],
+        );
+    assert_eq!(
+        summary(&story, 80),
+        "\
+failed  db1
+  `mysql` is partial: only a part is proven, 2 archives, without `b`
+  the script failed: exit code 1
+  published beside: 2.0 MiB in
+    /opt/backup/2027/01/15/mysql~20270115T080000Z-1a2b3c
+
+class   hosts
+failed      1  db1
+
+service     bytes    longest  outcomes
+mysql     2.0 MiB      1.0 s  1 partial
+
+run   20270115T080000Z-1a2b3c: 0 of 1 host ok in 0.0 s, 2.0 MiB
+logs  `batt-fleet logs 20270115T080000Z-1a2b3c db1`
+exit  2: a service failed
+"
+    );
+}
+
+#[test]
 fn equal_failures_are_folded_in_the_order_of_the_inventory() {
     let expected = include_str!("expected/summary_80.txt");
     assert_eq!(summary(&many(), 80), expected);

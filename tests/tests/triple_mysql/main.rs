@@ -1,0 +1,12 @@
+//! The triple of the mysql service on a real MariaDB server: what was backed up comes back by `batt restore`, is rehearsed by
+//! `batt drill`, and whoever lies about it is found out.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod backup;
+mod content;
+mod drill;
+mod forgery;
+mod lies;
+mod restore;
+mod scripts;

@@ -1,0 +1,131 @@
+//! `batt restore mysql`.
+
+use batt_tests::host::Host;
+use batt_tests::server::mariadb::MariaDb;
+
+use crate::content::{DATABASES, Shop, configure};
+
+#[test]
+fn everything_that_was_dropped_comes_back() {
+    let shop = Shop::backed_up();
+    let before = (Shop::fingerprints(&shop.server), shop.server.accounts());
+    for database in DATABASES {
+        let quoted = database.replace('`', "``");
+        shop.server.sql(&format!("DROP DATABASE `{quoted}`"));
+    }
+    shop.server
+        .sql("DROP ROLE reader; DROP USER app@'%', \"o'b`r\"@localhost");
+
+    let told = shop.host.batt(&["restore", "mysql"]).code(0).said();
+
+    assert!(told.contains("facts"), "{told}");
+    assert_eq!(Shop::fingerprints(&shop.server), before.0);
+    assert_eq!(shop.server.accounts(), before.1);
+    shop.host.assert_nowhere("canary-password-of-app");
+}
+
+#[test]
+fn one_of_several_comes_back_under_another_name_on_another_server() {
+    let shop = Shop::backed_up();
+    let other = MariaDb::start();
+    shop.restore_to(&other);
+    let name = "new `one`;";
+    shop.host
+        .batt(&["restore", "mysql", "--mysql-db", "shop", "--into", name])
+        .code(0);
+    let as_shop = other
+        .fingerprint(name)
+        .replace("`new ``one``;`", "`shop`")
+        .replace("new `one`;.", "shop.");
+    assert_eq!(as_shop, shop.server.fingerprint("shop"));
+    assert_eq!(
+        other.sql("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name IN ('shop', 'old')"),
+        "0\n"
+    );
+
+    let refused = shop.host.batt(&["restore", "mysql", "--into", "x"]).code(2);
+    refused.says("another name can be given to one database");
+}
+
+#[test]
+fn what_is_there_goes_only_when_that_was_said() {
+    let shop = Shop::backed_up();
+    let before = Shop::fingerprints(&shop.server);
+    shop.server
+        .sql("DELETE FROM shop.part; CREATE TABLE shop.later (a INT)");
+    let changed = shop.server.fingerprint("shop");
+
+    let refused = shop.host.batt(&["restore", "mysql"]).code(2);
+    refused.says("exists, with");
+    refused.says("--replace");
+    assert_eq!(shop.server.fingerprint("shop"), changed);
+
+    let replaced = shop.host.batt(&["restore", "mysql", "--replace"]).code(0);
+    replaced.says("will drop `shop`");
+    assert_eq!(Shop::fingerprints(&shop.server), before);
+
+    // One that is there and empty is no obstacle.
+    shop.server
+        .sql("DROP DATABASE old; CREATE DATABASE old CHARACTER SET utf8mb4");
+    shop.host.batt(&["restore", "mysql", "--mysql-db", "old"]).code(0);
+    assert_eq!(shop.server.fingerprint("old"), before["old"]);
+}
+
+#[test]
+fn accounts_that_are_there_keep_their_passwords() {
+    let shop = Shop::backed_up();
+    shop.server
+        .sql("SET PASSWORD FOR app@'%' = PASSWORD('another'); REVOKE INSERT ON shop.article FROM app@'%'");
+    let password = "SELECT authentication_string FROM mysql.user WHERE user = 'app'";
+    let kept = shop.server.sql(password);
+    shop.server.sql("CREATE USER stranger@localhost");
+
+    shop.host
+        .batt(&["restore", "mysql", "--mysql-db", "mysql"])
+        .code(0);
+
+    assert_eq!(shop.server.sql(password), kept);
+    assert!(
+        shop.server
+            .sql("SHOW GRANTS FOR app@'%'")
+            .contains("GRANT SELECT, INSERT ON `shop`.`article`")
+    );
+
+    // What the backup did not grant is a difference.
+    shop.server.sql("GRANT DELETE ON shop.* TO app@'%'");
+    let differs = shop
+        .host
+        .batt(&["restore", "mysql", "--mysql-db", "mysql"])
+        .code(2);
+    differs.says("`account.app@%25` is ");
+}
+
+#[test]
+fn whose_rights_are_missing_is_said() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE d; CREATE DEFINER=gone@localhost PROCEDURE d.p() SELECT 1; CREATE TABLE d.t (a INT)",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["--mysql-db", "d"]).code(0);
+    server.sql("DROP DATABASE d");
+    host.batt(&["restore", "mysql"]).code(0).says("gone@localhost");
+}
+
+#[test]
+fn databases_come_back_in_the_order_in_which_their_views_need_them() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE a; CREATE DATABASE b; CREATE DATABASE `c``;`;
+         CREATE TABLE a.t (id INT); CREATE TABLE `c``;`.t (id INT);
+         CREATE VIEW b.v AS SELECT * FROM `c``;`.t; CREATE VIEW a.v AS SELECT * FROM b.v",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["mysql"]).code(0);
+    server.sql("DROP DATABASE a; DROP DATABASE b; DROP DATABASE `c``;`");
+    let items = ["--mysql-db", "a", "--mysql-db", "b", "--mysql-db", "c`;"];
+    host.batt(&[&["restore", "mysql"], &items[..]].concat()).code(0);
+    assert_eq!(server.sql("SELECT COUNT(*) FROM a.v"), "0\n");
+}
