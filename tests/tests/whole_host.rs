@@ -89,11 +89,15 @@ impl Services {
         for database in ["library", "archive"] {
             services.postgresql.sql(
                 "postgres",
-                &format!("CREATE DATABASE {database} OWNER app TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"),
+                &format!(
+                    "CREATE DATABASE {database} OWNER app TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+                ),
             );
         }
         services.postgresql.sql("library", LIBRARY);
-        services.postgresql.sql("archive", "CREATE TABLE t AS SELECT generate_series(1, 100) AS n");
+        services
+            .postgresql
+            .sql("archive", "CREATE TABLE t AS SELECT generate_series(1, 100) AS n");
         services
             .redis
             .run("SET greeting hello\nRPUSH list a b c\nHSET hash f v\nSELECT 3\nSADD set x y\n");
@@ -110,11 +114,15 @@ impl Services {
             .map(|(key, value)| (*key, value.as_str()))
             .collect();
         host.configure("postgresql", &settings);
-        host.configure("redis", &[("REDIS_SOCKET", self.redis.socket().to_str().unwrap())]);
+        host.configure(
+            "redis",
+            &[("REDIS_SOCKET", self.redis.socket().to_str().unwrap())],
+        );
         host.configure("sqlite", &[("SQLITE_DATABASES", self.database.to_str().unwrap())]);
         let settings = format!("[service.file]\nitems = ['{}']\n", self.tree.display());
         host.settings(&settings);
-        host.batt(&["enable", "mysql", "postgresql", "redis", "sqlite", "file"]).code(0);
+        host.batt(&["enable", "mysql", "postgresql", "redis", "sqlite", "file"])
+            .code(0);
     }
 }
 
@@ -142,7 +150,12 @@ fn fingerprint(tree: &Path) -> String {
         find . -links +1 -type f -printf '%i %p\n' | sort | awk '{print $2}'
         find . -name hole -printf '%b blocks\n'
     "#;
-    Finished::run(Command::new("bash").args(["-euo", "pipefail", "-c", script, "bash"]).arg(tree)).success()
+    Finished::run(
+        Command::new("bash")
+            .args(["-euo", "pipefail", "-c", script, "bash"])
+            .arg(tree),
+    )
+    .success()
 }
 
 /// Writes rows into a SQLite database until it is dropped.
@@ -153,7 +166,13 @@ impl Writer {
         let script = r#"n=0; while :; do n=$((n + 1)); sqlite3 -cmd '.timeout 10000' "$1" "INSERT INTO post (body) VALUES ('live $n')"; done"#;
         let mut writer = Command::new("bash");
         writer.args(["-c", script, "bash"]).arg(database);
-        Self(writer.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+        Self(
+            writer
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap(),
+        )
     }
 }
 
@@ -228,7 +247,10 @@ fn everything_of_a_host_comes_back_after_everything_was_dropped() {
         fingerprint(tree),
     );
     assert_eq!(after, before);
-    let rows = sqlite::sql(database, "SELECT count(*) >= 1000 FROM post; PRAGMA integrity_check; PRAGMA user_version");
+    let rows = sqlite::sql(
+        database,
+        "SELECT count(*) >= 1000 FROM post; PRAGMA integrity_check; PRAGMA user_version",
+    );
     assert_eq!(rows, "1\nok\n7\n");
     host.assert_nowhere("secret of app");
 }
