@@ -167,6 +167,9 @@ impl Attempt<'_> {
         if let Some(into) = self.into {
             environment.set("BATT_TARGET", into);
         }
+        if self.source.is_of_another_host(self.home) {
+            environment.set("BATT_FOREIGN", "yes");
+        }
         if self.replace {
             environment.set("BATT_REPLACE", "yes");
         }
