@@ -166,7 +166,7 @@ fn what_is_written_in_pieces_or_interrupted_is_whole() {
             whole += 1;
         }
     }
-    assert!(whole > 5, "{whole}");
+    assert!(whole > 3, "{whole}");
 }
 
 #[test]
