@@ -4,11 +4,13 @@
 mod base_backup;
 mod header;
 mod pax;
+mod plain;
 
 use super::walk::{Format, Walker, Want};
 use super::{CheckFacts, StreamCheck};
 pub(super) use base_backup::base_backup_check;
 use header::{BLOCK, Header, padded};
+pub(super) use plain::{Files, walk_files};
 
 /// Extended headers are read whole to find a size in them; those with the attributes of a file are a few KiB.
 const EXTENSION_LIMIT: u64 = 8 << 20;
