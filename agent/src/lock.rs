@@ -67,6 +67,18 @@ pub(crate) fn home_for_push(home: &Home) -> Result<Lock, Error> {
     )
 }
 
+/// Takes the lock of the catalogue, which is held as long as a line takes to write or the file to be written anew.
+pub(crate) fn catalogue(home: &Home) -> Result<Lock, Error> {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    take(
+        home.locks().join("catalogue.lock"),
+        Kind::Exclusive,
+        PATIENCE,
+        &Cancellation::never(),
+        "another process holds the lock of the catalogue",
+    )
+}
+
 fn take(
     path: PathBuf,
     kind: Kind,
@@ -78,14 +90,14 @@ fn take(
     if let Some(folder) = path.parent() {
         files::make_private_folder(folder)?;
     }
-    let file = OpenOptions::new()
+    let mut options = OpenOptions::new();
+    options
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(fail)?;
+        .mode(0o600);
+    let file = files::open_own(&path, &mut options).map_err(fail)?;
     let begun = Instant::now();
     loop {
         let tried = if kind == Kind::Shared {

@@ -12,5 +12,7 @@ pub mod fleet;
 pub mod host;
 pub mod lab;
 pub mod process;
+pub mod proving;
+pub mod published;
 pub mod server;
 pub mod triple;

@@ -11,7 +11,7 @@ use super::postgresql::{directory_check, postgresql_check};
 use super::postgresql_plain::{PlainDump, PostgresqlPlainCheck};
 use super::rdb::RdbCheck;
 use super::sqlite::sqlite_check;
-use super::tar::{base_backup_check, tar_check};
+use super::tar::{base_backup_check, tar_check, tar_vetting};
 
 /// A kind of content whose completeness can be checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -101,6 +101,17 @@ impl Kind {
             Kind::Rdb => Box::new(RdbCheck::default()),
             Kind::Tar => tar_check(),
             Kind::Sqlite => sqlite_check(),
+        }
+    }
+}
+
+impl Kind {
+    /// Returns a new check for one stream of this kind that is about to be restored. It objects to what must not reach
+    /// the program that unpacks it.
+    pub(crate) fn restore_check(self) -> Box<dyn StreamCheck> {
+        match self {
+            Kind::Tar => tar_vetting(),
+            _ => self.stream_check(),
         }
     }
 }

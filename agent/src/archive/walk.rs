@@ -124,6 +124,10 @@ impl<F: Format> StreamCheck for Walker<F> {
         }
     }
 
+    fn objection(&self) -> Option<&str> {
+        self.damage.as_deref()
+    }
+
     fn finish(self: Box<Self>) -> Result<CheckFacts, String> {
         let total = self.total;
         self.into_format()?.finish(total)

@@ -24,12 +24,18 @@ pub(super) const SHIPPED: &[(BundleFolder, &str, &[u8])] = shipped![
     ScriptsAvailable / "scripts-available" / "backup-postgresql-base",
     ScriptsAvailable / "scripts-available" / "backup-redis",
     ScriptsAvailable / "scripts-available" / "backup-sqlite",
+    ScriptsAvailable / "scripts-available" / "drill-file",
     ScriptsAvailable / "scripts-available" / "drill-mysql",
-    ScriptsAvailable / "scripts-available" / "restore-mysql",
     ScriptsAvailable / "scripts-available" / "drill-postgresql",
     ScriptsAvailable / "scripts-available" / "drill-postgresql-base",
+    ScriptsAvailable / "scripts-available" / "drill-redis",
+    ScriptsAvailable / "scripts-available" / "drill-sqlite",
+    ScriptsAvailable / "scripts-available" / "restore-file",
+    ScriptsAvailable / "scripts-available" / "restore-mysql",
     ScriptsAvailable / "scripts-available" / "restore-postgresql",
     ScriptsAvailable / "scripts-available" / "restore-postgresql-base",
+    ScriptsAvailable / "scripts-available" / "restore-redis",
+    ScriptsAvailable / "scripts-available" / "restore-sqlite",
 ];
 
 /// Returns the content of a shipped file.

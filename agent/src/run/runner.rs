@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,12 @@ use batt_protocol::{Error, EventKind, ExitCode, Outcome, RunReport, ServiceRepor
 use super::plan::Plan;
 use super::service::{Surroundings, back_up};
 use super::{Events, Reader};
+use crate::backup;
 use crate::cancellation::Cancellation;
 use crate::home::Home;
 use crate::journal::{Follower, Journal};
 use crate::process;
+use crate::purge::{Clock, remember_clock};
 use crate::run_folder::{RunFolder, Supervision};
 use crate::{files, host, lock, trust};
 
@@ -50,6 +52,7 @@ pub(crate) fn execute(
         utc_offset: plan.started.offset().local_minus_utc(),
         asked_by: plan.asked_by.clone(),
     });
+    let purge_failed = AtomicBool::new(false);
     let around = Surroundings {
         home,
         plan,
@@ -58,7 +61,9 @@ pub(crate) fn execute(
         cancellation,
         host_id: &host_id,
         agent: &agent,
+        purge_failed: &purge_failed,
     };
+    prepare(&around);
     let services = back_up_all(&around);
     let left_behind = process::end_descendants(&strangers);
     if left_behind > 0 {
@@ -68,25 +73,56 @@ pub(crate) fn execute(
             text: format!("the scripts left {processes} behind that had hidden, now killed"),
         });
     }
+    let left = plan
+        .services
+        .iter()
+        .any(|planned| backup::is_left(&plan.path, &planned.service, &plan.run));
+    if left {
+        events.emit(EventKind::Warned {
+            service: None,
+            text: "parts of this run could not be removed; the next run does it".to_owned(),
+        });
+    }
     // Before the end is told: whoever hears of it may push at once.
     drop(home_lock);
-    let exit = exit_of(&services, cancellation, events.is_journal_lost());
+    let is_purged = !purge_failed.load(Ordering::Relaxed);
+    let exit = match exit_of(&services, cancellation, events.is_journal_lost()) {
+        // What was asked for is there, and what was to go with it is too.
+        ExitCode::OK if !is_purged => ExitCode::PROGRAM,
+        exit => exit,
+    };
     let seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
     events.emit(EventKind::RunEnded { exit, seconds });
     // What was lost at the very end is lost too.
-    let exit = if events.is_journal_lost() {
-        ExitCode::PROGRAM
-    } else {
-        exit
-    };
+    let journal_lost = events.is_journal_lost();
+    let exit = if journal_lost { ExitCode::PROGRAM } else { exit };
     drop(events);
     let _ = reading.join();
-    supervision.end()?;
+    // What is not as it should be is healed by the next run, which finds the supervision without a supervisor.
+    if !left && !journal_lost {
+        supervision.end()?;
+    }
     Ok(RunReport {
         run: plan.run.clone(),
         exit,
         services,
     })
+}
+
+/// Heals a catalogue that is lost or broken, and remembers what a later purge has to know. None of it stops a run.
+fn prepare(around: &Surroundings<'_>) {
+    let (_, notes) = backup::load(around.home, None);
+    for text in notes {
+        around.events.emit(EventKind::Warned { service: None, text });
+    }
+    let place = backup::remember_place(around.home, &around.plan.pattern);
+    let clock = remember_clock(around.home, &Clock::read());
+    for error in [place.err(), clock.err()].into_iter().flatten() {
+        around.events.emit(EventKind::Warned {
+            service: None,
+            text: error.to_string(),
+        });
+    }
 }
 
 fn exit_of(services: &[ServiceReport], cancellation: &Cancellation, journal_lost: bool) -> ExitCode {

@@ -21,6 +21,11 @@ pub struct MariaDb {
 impl MariaDb {
     /// Starts an empty server.
     pub fn start() -> Self {
+        Self::start_with(&["--skip-log-bin"])
+    }
+
+    /// Starts an empty server with options of its own.
+    pub fn start_with(options: &[&str]) -> Self {
         let account = Account::of_package("mysql");
         let server = program("mariadbd");
         let folder = private_folder(account);
@@ -48,11 +53,8 @@ impl MariaDb {
             .arg(format!("--pid-file={}", folder.path().join("pid").display()))
             // A server that starts sweeps this folder of what it takes for its own: it is shared with nobody.
             .arg(format!("--tmpdir={}", folder.path().display()))
-            .args([
-                "--skip-networking",
-                "--skip-log-bin",
-                "--innodb-buffer-pool-size=32M",
-            ])
+            .args(["--skip-networking", "--innodb-buffer-pool-size=32M"])
+            .args(options)
             .args([
                 "--innodb-flush-log-at-trx-commit=0",
                 "--loose-innodb-log-file-size=16M",

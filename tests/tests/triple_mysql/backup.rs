@@ -208,3 +208,53 @@ fn checksums_of_quiet_tables_are_kept_and_compared() {
     let forgery = Forgery::of(&shop.host.backup("mysql")).doctor(&sum, "\"checksum.part\": \"1\"");
     forgery.drill().code(2).says("`checksum.part` is ");
 }
+
+#[test]
+fn the_position_in_the_binary_log_is_that_of_the_snapshot() {
+    let server = MariaDb::start_with(&["--log-bin=bin", "--server-id=7"]);
+    server.sql(
+        "CREATE DATABASE shop; CREATE TABLE shop.t (id INT); CREATE DATABASE old; CREATE TABLE old.t (id INT) ENGINE=MyISAM",
+    );
+    let position = server.sql("SHOW MASTER STATUS");
+    let (file, position) = position.split_once('\t').unwrap();
+    let position = position.split_whitespace().next().unwrap();
+    let expected = format!("{file}, MASTER_LOG_POS={position}");
+    let gtid = server.sql("SELECT @@gtid_binlog_pos");
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["--mysql-db", "shop", "--mysql-db", "old"]).code(0);
+    let manifest = host.manifest("mysql");
+    for archive in manifest["archives"].as_array().unwrap() {
+        assert_eq!(archive["facts"]["binlog-position"], expected, "{archive}");
+        assert_eq!(archive["facts"]["gtid-position"], gtid.trim(), "{archive}");
+    }
+    assert_eq!(manifest["archives"].as_array().unwrap().len(), 2);
+    // What the lock added to the dump is no obstacle.
+    host.batt(&["restore", "mysql", "--replace"]).code(0);
+    host.batt(&["drill", "mysql"]).code(0);
+}
+
+/// Tables that are written together, and that no transaction holds still. Somebody ends the session that holds the lock.
+#[test]
+fn a_lock_that_is_lost_makes_no_backup() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE old; USE old; CREATE TABLE t (id INT, filler TEXT) ENGINE=MyISAM;
+         INSERT INTO t SELECT seq, REPEAT('x', 2000) FROM seq_1_to_40000",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    let finished = thread::scope(|scope| {
+        let run = scope.spawn(|| host.batt(&["--mysql-db", "old"]));
+        server.wait_until(
+            "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT /*!40001 SQL_NO_CACHE */%'",
+        );
+        let lock = server.sql("SELECT MIN(id) FROM information_schema.processlist WHERE command = 'Sleep'");
+        server.sql(&format!("KILL {}", lock.trim()));
+        run.join().unwrap()
+    });
+    finished
+        .code(2)
+        .says("the lock on the server was lost during the dump");
+    assert!(host.backups("mysql").is_empty());
+}

@@ -14,24 +14,23 @@ fn a_drill_names_what_does_not_come_back() {
     let shop = Shop::backed_up();
     let backup = shop.host.backup("mysql");
     let fingerprint = shop.content("shop")["procedure.tidy"].clone();
-    let lies = [
-        (
+    let forgery = Forgery::of(&backup)
+        .doctor(
             "\"procedure.tidy\":",
             "\"procedure.gone\": \"x\",\"procedure.tidy\":",
-            "`procedure.gone` is missing",
-        ),
-        (
-            "\"table.visits\": \"MyISAM\"",
-            "\"table.visits\": \"Aria\"",
-            "`table.visits` is `MyISAM` instead of `Aria`",
-        ),
-        ("\"view.recent\"", "\"view.other\"", "`view.recent` is there"),
-        (fingerprint.as_str(), "another body", "`procedure.tidy` is "),
-    ];
-    for (from, to, said) in lies {
-        let forgery = Forgery::of(&backup).doctor(from, to);
-        forgery.verify().code(0);
-        forgery.drill().code(2).says(said);
+        )
+        .doctor("\"table.visits\": \"MyISAM\"", "\"table.visits\": \"Aria\"")
+        .doctor("\"view.recent\"", "\"view.other\"")
+        .doctor(&fingerprint, "another body");
+    forgery.verify().code(0);
+    let told = forgery.drill().code(2);
+    for said in [
+        "`procedure.gone` is missing",
+        "`table.visits` is `MyISAM` instead of `Aria`",
+        "`view.recent` is there",
+        "`procedure.tidy` is ",
+    ] {
+        told.says(said);
     }
     // A row too many in the manifest is not even what the dump says.
     let forgery = Forgery::of(&backup).doctor("\"rows.part\": \"500\"", "\"rows.part\": \"501\"");
@@ -43,7 +42,6 @@ fn a_drill_names_what_does_not_come_back() {
         .drill()
         .code(2)
         .says("`rows.part` is `499` instead of `500`");
-    Forgery::of(&backup).drill().code(0);
 }
 
 #[test]

@@ -112,3 +112,20 @@ fn whose_rights_are_missing_is_said() {
     server.sql("DROP DATABASE d");
     host.batt(&["restore", "mysql"]).code(0).says("gone@localhost");
 }
+
+#[test]
+fn databases_come_back_in_the_order_in_which_their_views_need_them() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE a; CREATE DATABASE b; CREATE DATABASE `c``;`;
+         CREATE TABLE a.t (id INT); CREATE TABLE `c``;`.t (id INT);
+         CREATE VIEW b.v AS SELECT * FROM `c``;`.t; CREATE VIEW a.v AS SELECT * FROM b.v",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["mysql"]).code(0);
+    server.sql("DROP DATABASE a; DROP DATABASE b; DROP DATABASE `c``;`");
+    let items = ["--mysql-db", "a", "--mysql-db", "b", "--mysql-db", "c`;"];
+    host.batt(&[&["restore", "mysql"], &items[..]].concat()).code(0);
+    assert_eq!(server.sql("SELECT COUNT(*) FROM a.v"), "0\n");
+}
