@@ -11,7 +11,7 @@ use super::strace::{self, Injection};
 const RUN: [&str; 3] = ["--format", "json", "data"];
 
 /// The calls that change something, each kind counted for itself.
-const CHANGES: [&str; 9] = [
+pub(crate) const CHANGES: [&str; 9] = [
     "openat",
     "write",
     "fsync",

@@ -21,9 +21,21 @@ pub(crate) struct Injection<'a> {
 
 /// Runs batt so, and tells whether the fault came.
 pub(crate) fn run(host: &Host, injection: &Injection<'_>, arguments: &[&str]) -> (Finished, bool) {
+    run_with(host, injection, "FAULT=yes", arguments)
+}
+
+/// Does what [`run`] does, with a variable `KEY=VALUE` in the environment.
+pub(crate) fn run_with(
+    host: &Host,
+    injection: &Injection<'_>,
+    variable: &str,
+    arguments: &[&str],
+) -> (Finished, bool) {
     let trace = host.scratch().join("injected");
     let (calls, fault, when) = (injection.calls, injection.fault, injection.when);
     let mut options = vec![
+        variable.to_owned(),
+        "strace".to_owned(),
         "-f".to_owned(),
         "-q".to_owned(),
         "-e".to_owned(),
@@ -37,7 +49,7 @@ pub(crate) fn run(host: &Host, injection: &Injection<'_>, arguments: &[&str]) ->
         options.extend(["-P".to_owned(), path.display().to_string()]);
     }
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
-    let finished = host.batt_within("strace", &options, arguments);
+    let finished = host.batt_within("env", &options, arguments);
     let text = fs::read_to_string(&trace).expect("strace writes its trace");
     let came = text.contains("(INJECTED)") || text.contains("killed by SIGKILL");
     (finished, came)
