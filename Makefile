@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo lab test needs format lint docs shell-lint unit dist bench clean
+.PHONY: help build demo lab test needs format lint docs shell-lint unit faults dist bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ unit: ## run all tests: of the crates, and of the programs on real servers
 	else \
 		$(CARGO) test --workspace --locked; \
 	fi
+
+faults: needs ## inject a fault at every call, and cut the power 50 times (the tests take samples); half an hour
+	BATT_FAULTS=full $(CARGO) test --package batt-tests --locked --test faults
 
 dist: ## put release binaries into dist/: batt as one static file, batt-fleet beside it
 	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --package batt --target $(HOST)

@@ -32,13 +32,15 @@ pub(crate) fn read_bytes(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Err
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(fail(error)),
     };
+    let too_long = || Error::usage(format!("`{}` is longer than {limit} bytes", path.display()));
+    // Before a byte of it takes memory.
+    if file.metadata().map_err(fail)?.len() > limit {
+        return Err(too_long());
+    }
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > limit {
-        return Err(Error::usage(format!(
-            "`{}` is longer than {limit} bytes",
-            path.display()
-        )));
+        return Err(too_long());
     }
     Ok(Some(bytes))
 }
@@ -46,11 +48,26 @@ pub(crate) fn read_bytes(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Err
 /// Opens a file for reading, and refuses what is no regular file without waiting on it.
 fn open_regular(path: &Path) -> std::io::Result<File> {
     // A FIFO would block an open for reading until somebody writes.
-    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(nonblocking)
-        .open(path)?;
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    require_regular(
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(nonblocking)
+            .open(path)?,
+    )
+}
+
+/// Opens a file that batt keeps for itself, as `options` say. Whatever lies there instead is neither followed nor waited
+/// on: a link would lead what is written elsewhere, a FIFO would stop everything.
+///
+/// # Errors
+/// What is no regular file, as well.
+pub(crate) fn open_own(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+    require_regular(options.custom_flags(flags.bits().cast_signed()).open(path)?)
+}
+
+fn require_regular(file: File) -> std::io::Result<File> {
     if !file.metadata()?.is_file() {
         return Err(std::io::Error::other("it is not a regular file"));
     }
@@ -111,6 +128,30 @@ mod tests {
         replace(&path, b"new", 0o644).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_lies_in_the_place_of_a_file_of_ours_is_neither_followed_nor_waited_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (victim, link) = (folder.path().join("victim"), folder.path().join("link"));
+        fs::write(&victim, "x").unwrap();
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &fifo,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        for place in [&link, &fifo, &folder.path().to_owned()] {
+            assert!(open_own(place, OpenOptions::new().append(true).create(true)).is_err());
+            assert!(open_own(place, OpenOptions::new().write(true).truncate(true).create(true)).is_err());
+            assert!(open_own(place, OpenOptions::new().read(true)).is_err());
+        }
+        assert_eq!(fs::read(&victim).unwrap(), b"x");
+        open_own(&victim, OpenOptions::new().append(true)).unwrap();
     }
 
     #[test]

@@ -8,12 +8,19 @@ use std::path::{Path, PathBuf};
 use batt_protocol::{Error, Event, EventKind};
 use chrono::Utc;
 
+use crate::files;
+
+/// The most that a journal grows between two looks at it, in bytes: 64 services with warnings beyond reason.
+const LIMIT: u64 = 256 << 20;
+
 /// The journal of a run that is going on. One process writes it.
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
     file: File,
     sequence: u64,
+    /// The bytes that were written. A disk that says so and has fewer loses events.
+    length: u64,
 }
 
 impl Journal {
@@ -32,6 +39,7 @@ impl Journal {
             path: path.to_owned(),
             file,
             sequence: 0,
+            length: 0,
         })
     }
 
@@ -42,12 +50,13 @@ impl Journal {
         };
         let mut follower = Follower::new(path);
         let sequence = follower.read_new()?.last().map_or(0, |event| event.sequence);
-        let file = OpenOptions::new().append(true).open(path).map_err(fail)?;
+        let file = files::open_own(path, OpenOptions::new().append(true)).map_err(fail)?;
         file.set_len(follower.position).map_err(fail)?;
         Ok(Self {
             path: path.to_owned(),
             file,
             sequence,
+            length: follower.position,
         })
     }
 
@@ -69,10 +78,20 @@ impl Journal {
         };
         let mut line = serde_json::to_vec(&event).map_err(|cause| fail(cause.to_string()))?;
         line.push(b'\n');
-        self.file
+        let length = self
+            .file
             .write_all(&line)
             .and_then(|()| self.file.sync_data())
-            .map_err(|cause| fail(cause.to_string()))?;
+            .and_then(|()| self.file.metadata())
+            .map_err(|cause| fail(cause.to_string()))?
+            .len();
+        self.length += line.len() as u64;
+        if length != self.length {
+            return Err(fail(format!(
+                "it has {length} bytes, and {} were written",
+                self.length
+            )));
+        }
         self.sequence += 1;
         Ok(event)
     }
@@ -105,11 +124,17 @@ impl Follower {
                 cause,
             )
         };
-        let mut file = match File::open(&self.path) {
+        let mut file = match files::open_own(&self.path, OpenOptions::new().read(true)) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(fail(error)),
         };
+        let length = file.metadata().map_err(fail)?.len();
+        if length.saturating_sub(self.position) > LIMIT {
+            return Err(fail(std::io::Error::other(format!(
+                "it is longer than {LIMIT} bytes"
+            ))));
+        }
         file.seek(SeekFrom::Start(self.position)).map_err(fail)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(fail)?;

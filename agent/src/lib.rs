@@ -18,6 +18,7 @@ mod load;
 mod lock;
 mod log;
 mod pattern;
+mod preflight;
 mod process;
 mod record;
 mod report;

@@ -78,14 +78,14 @@ fn take(
     if let Some(folder) = path.parent() {
         files::make_private_folder(folder)?;
     }
-    let file = OpenOptions::new()
+    let mut options = OpenOptions::new();
+    options
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(fail)?;
+        .mode(0o600);
+    let file = files::open_own(&path, &mut options).map_err(fail)?;
     let begun = Instant::now();
     loop {
         let tried = if kind == Kind::Shared {

@@ -22,9 +22,14 @@ pub struct Host {
 impl Host {
     /// Makes a host by `batt init`.
     pub fn new() -> Self {
+        Self::new_in(&std::env::temp_dir())
+    }
+
+    /// Makes a host whose folder is a new one in `parent`.
+    pub fn new_in(parent: &Path) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("batt-host-")
-            .tempdir()
+            .tempdir_in(parent)
             .expect("a temporary folder");
         let host = Self { folder };
         fs::create_dir(host.user_home()).expect("the folder can be written");
@@ -202,7 +207,9 @@ impl Host {
                     .unwrap_or_default()
                     .to_string_lossy()
                     .into_owned();
-                if path.is_dir() && !path.is_symlink() {
+                if path.is_symlink() {
+                    // As each run's link to the program itself.
+                } else if path.is_dir() {
                     folders.push(path);
                 } else if path.is_file() && !name.ends_with(".zst") && !name.ends_with(".conf") {
                     files += 1;

@@ -12,5 +12,6 @@ pub mod fleet;
 pub mod host;
 pub mod lab;
 pub mod process;
+pub mod proving;
 pub mod server;
 pub mod triple;

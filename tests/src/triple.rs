@@ -208,3 +208,21 @@ impl Host {
         path
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{BACKUP, DRILL, RESTORE};
+
+    #[test]
+    fn the_triple_of_the_documentation_is_the_one_that_is_tested() {
+        let page = include_str!("../../docs/how-to-write-a-script.md");
+        for (name, body) in [
+            ("backup-notes", BACKUP),
+            ("restore-notes", RESTORE),
+            ("drill-notes", DRILL),
+        ] {
+            let block = format!("```sh\n#!/bin/sh\n# {name}{body}\n```");
+            assert!(page.contains(&block), "{name}");
+        }
+    }
+}

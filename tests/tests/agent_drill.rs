@@ -128,6 +128,12 @@ fn memory_is_bounded() {
     notes.host.companion("drill-notes", &script);
     let (exit, told) = drilled(&notes);
     assert_ne!(exit, 0, "{told}");
+    // By a group it is known that it was the memory; without one it is at least told.
+    let known = told["outcome"] == "not-possible" && told["reason"].to_string().contains("more memory than");
+    let told_so = told["warnings"]
+        .to_string()
+        .contains("could take 64.0 MiB of memory");
+    assert!(known || told_so, "{told}");
     notes.drill_settings("memory = \"2GiB\"");
     let (exit, told) = drilled(&notes);
     assert_eq!(exit, 0, "{told}");
@@ -168,6 +174,10 @@ fn a_service_without_a_drill_script_is_told() {
         .code(8)
         .says("there is no script `drill-other`");
     notes.batt(&["drill", "nothing"]).code(65);
+    let (exit, report) = notes.told(&["drill", "nothing", "notes"]);
+    assert_eq!(exit, 8);
+    assert_eq!(report["drills"][0]["outcome"], "not-possible");
+    assert_eq!(report["drills"][1]["outcome"], "proven");
 }
 
 #[test]

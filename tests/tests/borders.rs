@@ -41,6 +41,7 @@ const AGENT: &[&str] = &[
     "backup",
     "load",
     "work_folder",
+    "preflight",
     "restore",
     "run",
     "report",

@@ -63,11 +63,12 @@ fn every_script_tells_of_itself() {
 
 #[test]
 fn every_script_has_a_template_and_every_template_its_script() {
-    let scripts: Vec<String> = files("scripts-available")
+    let mut scripts: Vec<String> = files("scripts-available")
         .iter()
         .filter(|script| name(script).starts_with("backup-"))
         .map(|script| format!("{}.conf", name(script)))
         .collect();
+    scripts.sort();
     let templates = files("conf");
     let mut templates: Vec<&str> = templates.iter().map(|path| name(path)).collect();
     templates.retain(|template| *template != "backup.conf");

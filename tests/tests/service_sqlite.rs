@@ -47,10 +47,7 @@ fn everything_comes_back_equal_whatever_the_file_is_called() {
     host.batt(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
         .code(0);
 
-    assert_eq!(
-        host.fact("sqlite", &format!("user_version.{}", text(&files[0]))),
-        "42"
-    );
+    assert_eq!(host.content("sqlite", text(&files[0]))["user_version"], "42");
     for file in &files {
         fs::remove_file(file).unwrap();
     }
@@ -89,10 +86,7 @@ fn what_is_in_the_write_ahead_log_is_saved_and_what_is_not_committed_is_not() {
     drop(pipe);
     writer.wait().unwrap();
 
-    assert_eq!(
-        host.fact("sqlite", &format!("journal_mode.{}", text(&file))),
-        "wal"
-    );
+    assert_eq!(host.content("sqlite", text(&file))["journal_mode"], "wal");
     fs::remove_file(&file).unwrap();
     host.restore(&host.backup("sqlite"), &[]);
     assert_eq!(sqlite::sql(&file, "SELECT id FROM t"), "1\n2\n");

@@ -10,6 +10,11 @@ pub(crate) trait StreamCheck: Send {
     /// Takes the next bytes of the stream. Pieces may be cut anywhere.
     fn feed(&mut self, bytes: &[u8]);
 
+    /// Returns what is wrong already with what was fed so far, for one who hands the stream on and can stop in time.
+    fn objection(&self) -> Option<&str> {
+        None
+    }
+
     /// Returns what the stream told about itself, or why it is not complete.
     fn finish(self: Box<Self>) -> Result<CheckFacts, String>;
 }

@@ -11,7 +11,7 @@ use super::postgresql::postgresql_check;
 use super::postgresql_plain::{PlainDump, PostgresqlPlainCheck};
 use super::rdb::RdbCheck;
 use super::sqlite::sqlite_check;
-use super::tar::tar_check;
+use super::tar::{base_backup_check, tar_check, tar_vetting};
 
 /// A kind of content whose completeness can be checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     PostgresqlPlain,
     /// SQL by `pg_dumpall`, for example with `--globals-only`.
     PostgresqlGlobals,
+    /// The tar of a cluster by `pg_basebackup`, with its log and its manifest.
+    PostgresqlBase,
     /// A snapshot of Redis or Valkey.
     Rdb,
     /// A tar archive: v7, ustar, pax or GNU.
@@ -35,11 +37,12 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which they are named to people.
-    pub(crate) const ALL: [Kind; 7] = [
+    pub(crate) const ALL: [Kind; 8] = [
         Kind::Mysql,
         Kind::Postgresql,
         Kind::PostgresqlPlain,
         Kind::PostgresqlGlobals,
+        Kind::PostgresqlBase,
         Kind::Rdb,
         Kind::Tar,
         Kind::Sqlite,
@@ -52,6 +55,7 @@ impl Kind {
             Kind::Postgresql => "postgresql",
             Kind::PostgresqlPlain => "postgresql-plain",
             Kind::PostgresqlGlobals => "postgresql-globals",
+            Kind::PostgresqlBase => "postgresql-base",
             Kind::Rdb => "rdb",
             Kind::Tar => "tar",
             Kind::Sqlite => "sqlite",
@@ -88,9 +92,21 @@ impl Kind {
             Kind::Postgresql => postgresql_check(),
             Kind::PostgresqlPlain => Box::new(PostgresqlPlainCheck::new(PlainDump::Database)),
             Kind::PostgresqlGlobals => Box::new(PostgresqlPlainCheck::new(PlainDump::Cluster)),
+            Kind::PostgresqlBase => base_backup_check(),
             Kind::Rdb => Box::new(RdbCheck::default()),
             Kind::Tar => tar_check(),
             Kind::Sqlite => sqlite_check(),
+        }
+    }
+}
+
+impl Kind {
+    /// Returns a new check for one stream of this kind that is about to be restored. It objects to what must not reach
+    /// the program that unpacks it.
+    pub(crate) fn restore_check(self) -> Box<dyn StreamCheck> {
+        match self {
+            Kind::Tar => tar_vetting(),
+            _ => self.stream_check(),
         }
     }
 }
@@ -154,7 +170,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "unknown kind `mysq\\nl`\nhint: known are `mysql`, `postgresql`, `postgresql-plain`, \
-             `postgresql-globals`, `rdb`, `tar`, `sqlite`"
+             `postgresql-globals`, `postgresql-base`, `rdb`, `tar`, `sqlite`"
         );
     }
 

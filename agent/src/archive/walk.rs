@@ -106,6 +106,10 @@ impl<F: Format> StreamCheck for Walker<F> {
         }
     }
 
+    fn objection(&self) -> Option<&str> {
+        self.damage.as_deref()
+    }
+
     fn finish(self: Box<Self>) -> Result<CheckFacts, String> {
         if let Some(damage) = self.damage {
             return Err(damage);

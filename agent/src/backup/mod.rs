@@ -15,7 +15,7 @@ pub(crate) use guide::restore_guide;
 pub(crate) use manifest::tests::manifest as manifest_of;
 pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};
 pub(crate) use marks::Mark;
-pub(crate) use publish::{Place, clean_up, publish};
+pub(crate) use publish::{Place, clean_up, is_left, publish};
 pub(crate) use verify::{
     Expected, Verification, digest_of, open_archive, sum_line, verify_chosen, verify_while,
 };

@@ -202,6 +202,14 @@ fn heal(destination: &Destination, service: &Service, run: &RunId) -> Result<(),
     destination.sync()
 }
 
+/// Tells whether something of a run is left at `path` that should be gone when it has ended: its staging folder, or a
+/// backup that it had set aside.
+pub(crate) fn is_left(path: &Path, service: &Service, run: &RunId) -> bool {
+    [staging_name(service, run), aside_name(service, run)]
+        .iter()
+        .any(|name| path.join(name).symlink_metadata().is_ok())
+}
+
 /// Removes what a run that died left at `path`, after putting back what it had set aside.
 pub(crate) fn clean_up(path: &Path, service: &Service, run: &RunId) -> Result<(), Error> {
     if !path.is_dir() {

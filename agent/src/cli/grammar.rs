@@ -258,6 +258,12 @@ fn script_commands() -> Vec<Command> {
             .arg(trailing_command()),
         Command::new("load")
             .about("For scripts: hand an archive of a backup to a command, verified")
+            .arg(
+                Arg::new("check")
+                    .long("check")
+                    .value_name("KIND")
+                    .help("what the archive must be, whole and safe to restore"),
+            )
             .arg(raw_argument("name", "NAME", "the name it was stored under").required(true))
             .arg(trailing_command()),
         Command::new("record")

@@ -93,6 +93,7 @@ pub(crate) enum Action {
         key: OsString,
     },
     Load {
+        check: Option<String>,
         name: OsString,
         command: Vec<OsString>,
     },
@@ -269,6 +270,7 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
             command: trailing(inner),
         },
         "load" => Action::Load {
+            check: text(inner, "check"),
             name: raw(inner, "name"),
             command: trailing(inner),
         },

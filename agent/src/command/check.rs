@@ -8,6 +8,7 @@ use batt_protocol::text::{count, escaped};
 use batt_protocol::{Error, ExitCode, HumanBytes, Service};
 use chrono::{Local, Utc};
 
+use super::check_engines::{check_engines, check_restores};
 use crate::backup::Catalogue;
 use crate::bundle::BundleRecord;
 use crate::conf_file::Conf;
@@ -20,20 +21,20 @@ use crate::settings::Settings;
 use crate::trust;
 
 /// What was found so far.
-struct Findings<'a> {
+pub(super) struct Findings<'a> {
     console: &'a mut Console,
     problems: usize,
     warnings: usize,
 }
 
 impl Findings<'_> {
-    fn problem(&mut self, error: &Error) {
+    pub(super) fn problem(&mut self, error: &Error) {
         self.problems += 1;
         self.console
             .result(&format!("problem: {}", indented(&error.to_string())));
     }
 
-    fn warn(&mut self, text: &str) {
+    pub(super) fn warn(&mut self, text: &str) {
         self.warnings += 1;
         self.console.result(&format!("warning: {}", indented(text)));
     }
@@ -75,6 +76,8 @@ pub(crate) fn check(home: &Home, path: Option<Pattern>, console: &mut Console) -
         findings.warn("no service is enabled");
     }
     check_scripts(home, &enabled, &mut findings)?;
+    check_restores(home, &enabled, &mut findings)?;
+    check_engines(home, &Shelf::read(home)?, &settings, &enabled, &mut findings)?;
     check_ages(home, &settings, &enabled, &mut findings)?;
     for file in BundleRecord::read(home)?.changed(home)?.keys() {
         findings
@@ -216,7 +219,7 @@ fn check_ages(
         let last = catalogue
             .entries()
             .rev()
-            .find(|entry| entry.service == *service && entry.verified.is_some() && entry.is_there());
+            .find(|entry| entry.service == *service && entry.counts() && entry.is_there());
         let age = last.map(|entry| (Utc::now() - entry.time).to_std().unwrap_or_default());
         match age {
             Some(age) if age <= most => {}

@@ -8,6 +8,7 @@ use chrono::Utc;
 use serde::Serialize;
 
 use super::live_log::LiveLog;
+use super::restore::usable;
 use crate::backup::{self, ArchiveRecord, Catalogue, Drill, GUIDE, Line};
 use crate::cancellation::{Cancellation, Wish};
 use crate::cli::{DrillRequest, Format, Output};
@@ -76,6 +77,23 @@ struct Drilled {
     warnings: Vec<String>,
 }
 
+impl Drilled {
+    /// Returns what is told of a service of which no backup was drilled.
+    fn without_backup(service: &Service, error: &Error) -> Self {
+        Self {
+            id: None,
+            service: service.clone(),
+            path: None,
+            outcome: Outcome::NotPossible,
+            seconds: 0.0,
+            compared: 0,
+            differences: Vec::new(),
+            reason: Some(error.to_string()),
+            warnings: Vec::new(),
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Drills {
     exit: ExitCode,
@@ -100,7 +118,7 @@ pub(crate) fn drill(
     request: &DrillRequest,
     console: &mut Console,
 ) -> Result<ExitCode, Error> {
-    let own = home.is_laid_out().then_some(home);
+    let own = usable(home, &request.from);
     if let Some(home) = own {
         trust::require_trusted(home.root())?;
     }
@@ -113,11 +131,18 @@ pub(crate) fn drill(
         named: !request.services.is_empty() || request.from != From::Newest,
     };
     let mut drills = Vec::new();
-    for wanted in chosen(home, request)? {
+    let wanted = chosen(home, request)?;
+    for service in &wanted {
         if rehearsal.cancellation.is_requested() {
             break;
         }
-        drills.push(rehearsal.drill(wanted.as_ref(), &request.from, console)?);
+        let drilled = rehearsal.drill(service.as_ref(), &request.from, console);
+        drills.push(match (drilled, service) {
+            (Ok(drilled), _) => drilled,
+            // One that cannot be drilled keeps no other from it.
+            (Err(error), Some(service)) if wanted.len() > 1 => Drilled::without_backup(service, &error),
+            (Err(error), _) => return Err(error),
+        });
     }
     let bits = drills.iter().fold(0, |bits, drill| bits | drill.outcome.exit());
     let exit = match rehearsal.cancellation.requested() {
@@ -229,7 +254,7 @@ impl Rehearsal<'_> {
                 max_duration: Some(limits.max_duration()),
                 stall_timeout: None,
             },
-            memory: limits.memory().or_else(|| host::memory().map(|bytes| bytes / 2)),
+            memory: limits.memory().or_else(usual_memory),
             log_limit: self.settings.log_limit,
         };
         let mut live = LiveLog::new(console, !self.quiet);
@@ -298,6 +323,13 @@ impl Rehearsal<'_> {
         let id = entry.id();
         backup::remember(home, &Line::Drilled { id, drill })
     }
+}
+
+/// Returns the memory that a drill may take where nothing is set: half of the machine's, and no less than any engine needs
+/// to start.
+fn usual_memory() -> Option<u64> {
+    const LEAST: u64 = 2 << 30;
+    host::memory().map(|bytes| (bytes / 2).max(LEAST))
 }
 
 /// Returns why an instance would not fit.

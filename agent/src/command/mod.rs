@@ -4,6 +4,7 @@ mod accept;
 mod backups;
 mod cancel;
 mod check;
+mod check_engines;
 mod drill;
 mod enable;
 mod init;
@@ -75,7 +76,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
             name,
             command,
         } => script::store(check.as_deref(), retries, name, command),
-        Action::Load { name, command } => script::load(name, command),
+        Action::Load { check, name, command } => script::load(check.as_deref(), name, command),
         Action::Restore(request) => restore::restore(&home, output, request, console),
         Action::Drill(request) => drill::drill(&home, output, &request, console),
         Action::Record { of, fact } => script::record(of, fact),

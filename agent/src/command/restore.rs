@@ -15,7 +15,7 @@ use crate::console::Console;
 use crate::home::Home;
 use crate::process::Limits;
 use crate::report::table;
-use crate::restore::{Attempt, Attempted, Companion, Compared, Source, Undone, Verb, choose};
+use crate::restore::{Attempt, Attempted, Companion, Compared, From, Source, Undone, Verb, choose};
 use crate::settings::Settings;
 use crate::work_folder::WorkFolder;
 use crate::{lock, trust};
@@ -69,7 +69,7 @@ pub(crate) fn restore(
     console: &mut Console,
 ) -> Result<ExitCode, Error> {
     let cancellation = Cancellation::by_signals()?;
-    let own = home.is_laid_out().then_some(home);
+    let own = usable(home, &request.from);
     if let Some(home) = own {
         trust::require_trusted(home.root())?;
     }
@@ -109,6 +109,10 @@ pub(crate) fn restore(
         reason: None,
         warnings: remarks,
     };
+    if !output.quiet {
+        let bytes = HumanBytes(chosen.iter().map(|archive| archive.bytes).sum());
+        console.remark(&format!("verifying {bytes}"));
+    }
     let damages = source.damages(&chosen, &cancellation);
     report.damages = damages.unwrap_or_default();
     if !report.damages.is_empty() {
@@ -176,6 +180,17 @@ impl Report {
         }
         (self.exit, self.outcome, self.reason) = (exit, outcome, reason);
     }
+}
+
+/// Returns the home where there is one. For a backup in a folder none is needed, so one that is closed to whoever calls is
+/// passed over.
+pub(super) fn usable<'a>(home: &'a Home, from: &From) -> Option<&'a Home> {
+    let closed = || {
+        std::fs::read_dir(home.conf())
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    };
+    let passed_over = matches!(from, From::Path(_)) && closed();
+    Some(home).filter(|home| home.is_laid_out() && !passed_over)
 }
 
 fn announce(

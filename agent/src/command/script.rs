@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use batt_protocol::{Error, ExitCode};
 
+use crate::archive::{Kind, UnknownKind};
 use crate::ledger::{Entry, ScriptEnvironment, append};
 use crate::load::{self, LoadRequest};
 use crate::record::{self, RecordRequest};
@@ -17,10 +18,7 @@ pub(crate) fn store(
     command: Vec<OsString>,
 ) -> Result<ExitCode, Error> {
     let environment = environment()?;
-    let check = check
-        .map(|kind| kind.parse())
-        .transpose()
-        .map_err(|error: crate::archive::UnknownKind| Error::usage(error.to_string()))?;
+    let check = kind(check)?;
     let mut words = command.into_iter();
     let command = words
         .next()
@@ -38,8 +36,9 @@ pub(crate) fn store(
 }
 
 /// Hands an archive to a command.
-pub(crate) fn load(name: OsString, command: Vec<OsString>) -> Result<ExitCode, Error> {
+pub(crate) fn load(check: Option<&str>, name: OsString, command: Vec<OsString>) -> Result<ExitCode, Error> {
     let environment = environment()?;
+    let check = kind(check)?;
     let mut words = command.into_iter();
     let command = words
         .next()
@@ -50,6 +49,7 @@ pub(crate) fn load(name: OsString, command: Vec<OsString>) -> Result<ExitCode, E
     })?;
     let request = LoadRequest {
         name,
+        check,
         source: source.into(),
         command,
         arguments: words.collect(),
@@ -103,6 +103,12 @@ pub(crate) fn remember_refusal(arguments: &[OsString], error: &Error) {
     };
     // When this line cannot be written, nothing can.
     let _ = append(environment.staging(), &refused);
+}
+
+fn kind(word: Option<&str>) -> Result<Option<Kind>, Error> {
+    word.map(str::parse)
+        .transpose()
+        .map_err(|error: UnknownKind| Error::usage(error.to_string()))
 }
 
 fn environment() -> Result<ScriptEnvironment, Error> {

@@ -77,6 +77,13 @@ pub(crate) enum Failure {
     },
 }
 
+impl Failure {
+    /// Tells whether it says nothing of other archives than the one that it names.
+    fn is_of_one_archive(&self) -> bool {
+        matches!(self, Self::Store { .. } | Self::Unfinished { .. })
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -178,9 +185,7 @@ impl Ledger {
     /// Tells whether all of it could be read, and each call had a meaning: only then is known what of an archive is proven, and
     /// what is missing.
     pub(crate) fn is_understood(&self) -> bool {
-        self.failures
-            .iter()
-            .all(|failure| matches!(failure, Failure::Store { .. } | Failure::Unfinished { .. }))
+        self.failures.iter().all(Failure::is_of_one_archive)
     }
 
     /// Returns every request that failed, was refused or never ended, and everything that could not be read.
@@ -304,6 +309,11 @@ impl Reading {
     fn fail(&mut self, failure: Failure) {
         if self.ledger.failures.len() < FAILURES_LIMIT {
             self.ledger.failures.push(failure);
+        } else if !failure.is_of_one_archive()
+            && let Some(last) = self.ledger.failures.last_mut()
+        {
+            // Of so many nobody misses one, but that not all is understood must not go by.
+            *last = failure;
         }
     }
 }
@@ -430,6 +440,8 @@ mod tests {
         );
         assert!(!ledger.is_understood() && !read("x\n").is_understood());
         assert!(read(&format!("{BEGAN}\n{FAILED}\n")).is_understood());
+        let many = format!("{BEGAN}\n{FAILED}\n").repeat(FAILURES_LIMIT);
+        assert!(read(&many).is_understood() && !read(&(many + "x\n")).is_understood());
     }
 
     #[test]

@@ -34,7 +34,11 @@ pub(super) struct Intake {
 
 impl Intake {
     /// Starts the command. Its output is ours: the log of the restore.
-    pub(super) fn start(program: &OsStr, arguments: &[OsString]) -> Result<Self, LoadError> {
+    pub(super) fn start(
+        program: &OsStr,
+        arguments: &[OsString],
+        variables: &[(&str, String)],
+    ) -> Result<Self, LoadError> {
         let name = program.to_string_lossy().escape_debug().to_string();
         let failed = |reason: String| LoadError::Start {
             command: name.clone(),
@@ -43,6 +47,7 @@ impl Intake {
         let (reader, writer) = pipe().map_err(|error| failed(error.to_string()))?;
         let child = Command::new(program)
             .args(arguments)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::from(reader))
             .spawn()
             .map_err(|error| failed(reason(&error)))?;
@@ -194,7 +199,7 @@ mod tests {
     use super::*;
 
     fn intake(command: &str) -> Intake {
-        Intake::start(OsStr::new("sh"), &["-c".into(), command.into()]).unwrap()
+        Intake::start(OsStr::new("sh"), &["-c".into(), command.into()], &[]).unwrap()
     }
 
     #[test]

@@ -1,24 +1,31 @@
-//! `batt load NAME -- COMMAND [ARG...]`: hands an archive of a verified backup to a command, decompressed, on its stdin.
+//! `batt load [--check KIND] NAME -- COMMAND [ARG...]`: hands an archive of a verified backup to a command, decompressed, on its stdin.
 //! No shell, no pipe that hides an exit code: what began and did not end well is in the ledger, and fails the restore.
 
 mod error;
 mod intake;
+mod vetted;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::archive::{UnpackError, unpack};
+use crate::archive::{Kind, UnpackError, unpack};
 use crate::backup::{ArchiveRecord, Manifest, open_archive};
 use crate::ledger::{Entry, LoadEnded, ScriptEnvironment, append};
 pub(crate) use error::LoadError;
 use intake::Intake;
+use vetted::Vetted;
+
+/// The variable that tells the command how many bytes it will get: what it makes of them needs room.
+const LENGTH: &str = "BATT_RAW_BYTES";
 
 /// What a script asks for.
 #[derive(Debug, Clone)]
 pub(crate) struct LoadRequest {
     /// The name of the archive, as it was stored under.
     pub(crate) name: OsString,
+    /// What it must be a complete one of, and safe to restore.
+    pub(crate) check: Option<Kind>,
     /// The folder of the backup.
     pub(crate) source: PathBuf,
     /// The program.
@@ -73,9 +80,15 @@ fn loaded(request: &LoadRequest, folder: &Path, name: &str) -> Result<u64, LoadE
         .archive_named(name)
         .ok_or_else(|| LoadError::Unknown(manifest.archives.iter().map(known).collect()))?;
     let file = open_archive(&request.source, &archive.file).map_err(LoadError::Unopened)?;
-    let mut intake = Intake::start(&request.command, &request.arguments)?;
-    let handed = unpack(file, &archive.file, &mut intake);
+    let length = [(LENGTH, archive.raw_bytes.to_string())];
+    let mut intake = Intake::start(&request.command, &request.arguments, &length)?;
+    let mut vetted = Vetted::new(&mut intake, request.check, archive.raw_bytes);
+    let handed = unpack(file, &archive.file, &mut vetted);
     let damaged = |what: String| LoadError::Damaged(archive.file.clone(), what);
+    if let Some(objection) = vetted.objection(handed.is_ok()) {
+        intake.kill();
+        return Err(damaged(objection));
+    }
     let unpacked = match handed {
         Ok(unpacked) => unpacked,
         Err(UnpackError::Damage(damage)) => {

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use batt_protocol::Error;
 
+use crate::files;
+
 /// A quarter of the limit is for the head; the tail has the rest in this many pieces.
 const TAIL_PIECES: u64 = 8;
 
@@ -71,12 +73,9 @@ impl LogWriter {
 }
 
 fn create(path: &Path) -> Result<File, Error> {
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    files::open_own(path, &mut options)
         .map_err(|cause| Error::system(format!("cannot make the log `{}`", path.display()), cause))
 }
 
@@ -104,7 +103,9 @@ impl LogReader {
     /// bytes were dropped. None when there is nothing more now.
     pub(crate) fn read(&self, position: u64, most: usize) -> Result<Option<(u64, Vec<u8>)>, Error> {
         for (start, path) in self.pieces() {
-            let Ok(mut file) = File::open(&path) else { continue };
+            let Ok(mut file) = files::open_own(&path, OpenOptions::new().read(true)) else {
+                continue;
+            };
             let length = file.metadata().map_or(0, |metadata| metadata.len());
             if start + length <= position {
                 continue;

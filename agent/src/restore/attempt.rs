@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use batt_protocol::Error;
 use batt_protocol::text::list_and;
+use batt_protocol::{Error, HumanBytes};
 
 use super::{Companion, Comparison, Source, Verb};
 use crate::backup::{ArchiveRecord, MANIFEST};
@@ -132,6 +132,12 @@ impl Attempt<'_> {
         let mut mask = Mask::new(conf.iter().flat_map(Conf::secrets).collect());
         let ledger = Ledger::read(&work.path()).masked(|text| mask.whole(text));
         let mut warnings = called.warnings;
+        if let (Err(CallFailure::Complained { .. }), Some(memory)) = (&called.result, called.memory_of_each) {
+            let memory = HumanBytes(memory);
+            warnings.push(format!(
+                "each of its processes could take {memory} of memory: when that was the cause, set `memory` of `[drill]`"
+            ));
+        }
         if hidden > 0 {
             let processes = batt_protocol::text::count(hidden, "process");
             warnings.push(format!(
@@ -160,6 +166,9 @@ impl Attempt<'_> {
         environment.set("BATT_VERB", self.verb.word());
         if let Some(into) = self.into {
             environment.set("BATT_TARGET", into);
+        }
+        if self.source.is_of_another_host(self.home) {
+            environment.set("BATT_FOREIGN", "yes");
         }
         if self.replace {
             environment.set("BATT_REPLACE", "yes");

@@ -125,13 +125,17 @@ impl Source {
         })
     }
 
+    /// Tells whether another host has made it, as far as it says. Without an id of this host its name decides.
+    pub(crate) fn is_of_another_host(&self, home: Option<&Home>) -> bool {
+        let ours = home.and_then(|home| host::known_host_id(home).ok().flatten());
+        ours.as_ref() != Some(&self.manifest.host_id)
+            && (ours.is_some() || self.manifest.host != host::host_name())
+    }
+
     /// Returns what a person should know of the backup before it is restored.
     pub(crate) fn remarks(&self, home: &Home) -> Vec<String> {
         let mut remarks = Vec::new();
-        let ours = host::known_host_id(home).ok().flatten();
-        if ours.as_ref() != Some(&self.manifest.host_id)
-            && (ours.is_some() || self.manifest.host != host::host_name())
-        {
+        if self.is_of_another_host(Some(home)) {
             remarks.push(format!(
                 "it is a backup of another host, {}",
                 quoted(&self.manifest.host)

@@ -23,6 +23,17 @@ impl Failure {
             reason: "cancelled".to_owned(),
         }
     }
+
+    /// Adds what had gone wrong before.
+    pub(super) fn also(self, earlier: Option<&str>) -> Self {
+        match earlier {
+            None => self,
+            Some(earlier) => Self {
+                reason: format!("{}\n{earlier}", self.reason),
+                ..self
+            },
+        }
+    }
 }
 
 impl From<Error> for Failure {

@@ -14,6 +14,20 @@ use crate::settings::Gates;
 /// The most emptied tables that are named one by one.
 const MOST_TABLES: usize = 10;
 
+/// Kinds of content that count what there is in something.
+const COUNTS: [&str; 4] = ["rows", "keys", "members", "large-objects"];
+/// Of these, what is not said when there is none: a database of Redis without keys is not in its dump.
+const UNSAID_WHEN_EMPTY: [&str; 2] = ["keys", "large-objects"];
+/// Kinds of content that are figures, and not objects that may be lost. Checksums come and go with a setting.
+const FIGURES: [&str; 6] = [
+    "bytes",
+    "checksum",
+    "functions",
+    "keys",
+    "large-objects",
+    "members",
+];
+
 /// What a comparison with the last good backup found.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Comparison {
@@ -114,14 +128,34 @@ fn archives(now: &Manifest, last: &Manifest, gates: &Gates, found: &mut Comparis
     }
 }
 
-/// The objects of each kind, `table` of `table.users`, by the archive they are in: those of an archive that is gone are
-/// among them.
-fn objects(manifest: &Manifest) -> BTreeMap<&str, BTreeSet<(&str, &str)>> {
-    let mut kinds: BTreeMap<&str, BTreeSet<(&str, &str)>> = BTreeMap::new();
+/// The objects of one kind in one archive, `table` of `table.users`.
+#[derive(Debug, Default)]
+struct Objects<'a> {
+    names: BTreeSet<&'a str>,
+    /// How many there are, where a script counts them because they are too many to name: `count.table`.
+    counted: u64,
+}
+
+impl Objects<'_> {
+    fn number(&self) -> u64 {
+        self.counted.max(self.names.len() as u64)
+    }
+}
+
+/// Returns all objects, by kind and archive. What is in an archive that is gone is gone with it.
+fn objects(manifest: &Manifest) -> BTreeMap<&str, BTreeMap<&str, Objects<'_>>> {
+    let mut kinds: BTreeMap<&str, BTreeMap<&str, Objects<'_>>> = BTreeMap::new();
     for archive in &manifest.archives {
-        for key in archive.content.keys() {
-            if let Some((kind, name)) = key.split_once('.') {
-                kinds.entry(kind).or_default().insert((whose(archive), name));
+        for (key, value) in &archive.content {
+            let Some((kind, name)) = key.split_once('.') else {
+                continue;
+            };
+            if kind == "count" {
+                let of_kind = kinds.entry(name).or_default();
+                of_kind.entry(whose(archive)).or_default().counted = value.parse().unwrap_or(0);
+            } else if !FIGURES.contains(&kind) {
+                let of_kind = kinds.entry(kind).or_default();
+                of_kind.entry(whose(archive)).or_default().names.insert(name);
             }
         }
     }
@@ -133,27 +167,38 @@ fn whose(archive: &ArchiveRecord) -> &str {
 }
 
 fn lost(now: &Manifest, last: &Manifest, gates: &Gates) -> Vec<String> {
-    let (is, none) = (objects(now), BTreeSet::new());
+    let (all, none) = (objects(now), Objects::default());
     let most = gates.max_lost();
     let mut told = Vec::new();
     for (kind, was) in objects(last) {
-        let is = is.get(kind).unwrap_or(&none);
-        let gone: Vec<String> = was
-            .difference(is)
-            .map(|(archive, name)| format!("{archive}: {kind}.{name}"))
-            .collect();
-        if most.is_exceeded_by(gone.len() as u64, was.len() as u64) {
+        let (mut number, mut lost, mut gone) = (0, 0, Vec::new());
+        for (archive, was) in was {
+            let is = all.get(kind).and_then(|is| is.get(archive)).unwrap_or(&none);
+            number += was.number();
+            if was.counted.max(is.counted) > 0 {
+                lost += was.number().saturating_sub(is.number());
+            } else {
+                let names = was.names.difference(&is.names);
+                let before = gone.len();
+                gone.extend(names.map(|name| format!("{archive}: {kind}.{name}")));
+                lost += (gone.len() - before) as u64;
+            }
+        }
+        if most.is_exceeded_by(lost, number) {
+            let names = if gone.is_empty() {
+                String::new()
+            } else {
+                format!(", {}", named(&gone))
+            };
             told.push(format!(
-                "{} of {} recorded as `{kind}` are gone since the last good one, {}: `max_lost` is {most}",
-                gone.len(),
-                was.len(),
-                named(&gone)
+                "{lost} of {number} recorded as `{kind}` are gone since the last good one{names}: `max_lost` is {most}"
             ));
         }
     }
     told
 }
 
+/// Finds what had many and has none: rows of a table, keys of a database, files of a folder.
 fn emptied(now: &Manifest, last: &Manifest, gates: &Gates) -> Vec<String> {
     let least = gates.emptied_rows();
     let mut told = Vec::new();
@@ -162,13 +207,15 @@ fn emptied(now: &Manifest, last: &Manifest, gates: &Gates) -> Vec<String> {
         let Some(earlier) = last.archives.iter().find(|earlier| earlier.file == archive.file) else {
             continue;
         };
-        for (key, value) in archive.content.iter().filter(|(key, _)| key.starts_with("rows.")) {
-            let was: u64 = earlier
-                .content
-                .get(key)
-                .and_then(|rows| rows.parse().ok())
-                .unwrap_or(0);
-            if value != "0" || was < least {
+        for (key, was) in &earlier.content {
+            let kind = key.split('.').next().unwrap_or_default();
+            let is = match archive.content.get(key) {
+                Some(is) => is.as_str(),
+                None if UNSAID_WHEN_EMPTY.contains(&kind) => "0",
+                None => continue,
+            };
+            let was: u64 = was.parse().unwrap_or(0);
+            if is != "0" || was < least || !COUNTS.contains(&kind) {
                 continue;
             }
             if told.len() == MOST_TABLES {
@@ -183,7 +230,7 @@ fn emptied(now: &Manifest, last: &Manifest, gates: &Gates) -> Vec<String> {
         }
     }
     if others > 0 {
-        told.push(format!("{others} more tables are empty now"));
+        told.push(format!("{others} more are 0 that were not"));
     }
     told
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use batt_protocol::Error;
+use batt_protocol::{Error, ExitCode};
 
 use crate::backup::{self, GUIDE, MANIFEST, Manifest, SUMS, restore_guide, sum_line};
 
@@ -33,7 +33,21 @@ pub(super) fn write(folder: &Path, manifest: &Manifest, restore: &[String]) -> R
     write_new(&folder.join(SUMS), sums.as_bytes())
 }
 
+/// Writes a file and reads it back: without its papers a backup is nothing, so they are proven as it is.
 fn write_new(path: &Path, content: &[u8]) -> Result<(), Error> {
+    write_synced(path, content)?;
+    let read = crate::files::read_bytes(path, content.len() as u64)?;
+    if read.as_deref() != Some(content) {
+        return Err(Error::new(
+            ExitCode::FAILED,
+            format!("`{}` reads back otherwise than it was written", path.display()),
+        )
+        .hint("The disk does not keep what is written to it."));
+    }
+    Ok(())
+}
+
+fn write_synced(path: &Path, content: &[u8]) -> Result<(), Error> {
     fs::OpenOptions::new()
         .write(true)
         .create_new(true)

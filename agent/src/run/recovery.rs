@@ -10,7 +10,7 @@ use crate::home::Home;
 use crate::host;
 use crate::journal::Journal;
 use crate::process::Cgroup;
-use crate::run_folder::{RunFolder, forget_old_runs};
+use crate::run_folder::{RunFolder, forget_old_runs, forget_unadmitted};
 
 /// Heals every run of the home that was interrupted, and forgets what is too old to be kept.
 ///
@@ -24,7 +24,9 @@ pub(crate) fn recover(home: &Home) -> Result<(), Error> {
             first_error = first_error.and(heal(home, &folder));
         }
     }
-    first_error.and(forget_old_runs(home))
+    first_error
+        .and(forget_unadmitted(home))
+        .and(forget_old_runs(home))
 }
 
 fn heal(home: &Home, folder: &RunFolder) -> Result<(), Error> {

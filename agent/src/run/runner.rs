@@ -11,6 +11,7 @@ use batt_protocol::{Error, EventKind, ExitCode, Outcome, RunReport, ServiceRepor
 use super::plan::Plan;
 use super::service::{Surroundings, back_up};
 use super::{Events, Reader};
+use crate::backup;
 use crate::cancellation::Cancellation;
 use crate::home::Home;
 use crate::journal::{Follower, Journal};
@@ -68,20 +69,30 @@ pub(crate) fn execute(
             text: format!("the scripts left {processes} behind that had hidden, now killed"),
         });
     }
+    let left = plan
+        .services
+        .iter()
+        .any(|planned| backup::is_left(&plan.path, &planned.service, &plan.run));
+    if left {
+        events.emit(EventKind::Warned {
+            service: None,
+            text: "parts of this run could not be removed; the next run does it".to_owned(),
+        });
+    }
     // Before the end is told: whoever hears of it may push at once.
     drop(home_lock);
     let exit = exit_of(&services, cancellation, events.is_journal_lost());
     let seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
     events.emit(EventKind::RunEnded { exit, seconds });
     // What was lost at the very end is lost too.
-    let exit = if events.is_journal_lost() {
-        ExitCode::PROGRAM
-    } else {
-        exit
-    };
+    let journal_lost = events.is_journal_lost();
+    let exit = if journal_lost { ExitCode::PROGRAM } else { exit };
     drop(events);
     let _ = reading.join();
-    supervision.end()?;
+    // What is not as it should be is healed by the next run, which finds the supervision without a supervisor.
+    if !left && !journal_lost {
+        supervision.end()?;
+    }
     Ok(RunReport {
         run: plan.run.clone(),
         exit,

@@ -126,7 +126,7 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
         staging: &staging,
         expected,
     };
-    let Called { result, warnings } = running.run(&script, &conf)?;
+    let Called { result, warnings, .. } = running.run(&script, &conf)?;
     let complaint = running.complaint(result)?;
 
     let mut mask = Mask::new(conf.secrets());
@@ -162,9 +162,11 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
     } else {
         last.and_then(|last| gates::apply(&mut manifest, &last, &planned.settings.gates))
     };
-    papers::write(&staging.archives(), &manifest, &header.restore)?;
-    proven.judged.sync_folders()?;
-    let place = backup::publish(&destination, &staging, &manifest)?;
+    let published = papers::write(&staging.archives(), &manifest, &header.restore)
+        .and_then(|()| proven.judged.sync_folders())
+        .and_then(|()| backup::publish(&destination, &staging, &manifest));
+    // Of a part that cannot be published it is still told what failed first.
+    let place = published.map_err(|error| Failure::from(error).also(reason.as_deref()))?;
     let mut warnings = manifest.warnings.clone();
     if manifest.state == BackupState::Good {
         let beside = place.beside.iter();

@@ -1,6 +1,7 @@
 //! How long runs are remembered: an id that may have been executed and forgotten is never executed again.
 
 use std::fs;
+use std::path::Path;
 
 use batt_protocol::{Error, RunId};
 
@@ -35,4 +36,53 @@ pub(crate) fn forget_old_runs(home: &Home) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Removes what a process left that died while it was about to be admitted with a run.
+pub(crate) fn forget_unadmitted(home: &Home) -> Result<(), Error> {
+    for entry in fs::read_dir(home.runs()).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(process) = name.to_str().and_then(process_of) else {
+            continue;
+        };
+        // One that lives may be ours to come. A number that somebody else has by now is tried again later.
+        if !Path::new("/proc").join(process.to_string()).exists() {
+            let path = entry.path();
+            fs::remove_dir_all(&path)
+                .map_err(|cause| Error::system(format!("cannot remove `{}`", path.display()), cause))?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the process that makes a folder of this name, which [`RunFolder::admit`] gives it.
+fn process_of(name: &str) -> Option<u32> {
+    let (run, process) = name.strip_prefix('.')?.rsplit_once('.')?;
+    run.parse::<RunId>().ok()?;
+    process.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_dead_process_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path());
+        let own = format!(".20260131T023000Z-00000a.{}", std::process::id());
+        // Numbers of processes end far below.
+        let dead = ".20260131T023000Z-00000a.4294967295";
+        for name in [
+            own.as_str(),
+            dead,
+            ".hidden.4294967295",
+            "20260131T023000Z-00000a",
+        ] {
+            fs::create_dir_all(home.runs().join(name)).unwrap();
+        }
+        forget_unadmitted(&home).unwrap();
+        assert!(!home.runs().join(dead).exists());
+        assert_eq!(fs::read_dir(home.runs()).unwrap().count(), 3);
+    }
 }

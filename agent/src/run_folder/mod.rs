@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::files;
 use crate::home::Home;
 use crate::journal::Follower;
-pub(crate) use memory::forget_old_runs;
 use memory::refuse_forgotten;
+pub(crate) use memory::{forget_old_runs, forget_unadmitted};
 pub(crate) use order::Order;
 pub(crate) use supervision::Supervision;
 

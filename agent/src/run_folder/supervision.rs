@@ -9,6 +9,7 @@ use batt_protocol::Error;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::RunFolder;
+use crate::files;
 
 /// The proof that this process supervises the run. The lock dies with the process.
 #[derive(Debug)]
@@ -25,13 +26,9 @@ impl RunFolder {
     pub(crate) fn supervise(&self) -> Result<Option<Supervision>, Error> {
         let path = self.active_file();
         let fail = |cause: std::io::Error| Error::system(format!("cannot write `{}`", path.display()), cause);
-        let mut lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(fail)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let mut lock = files::open_own(&path, &mut options).map_err(fail)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Ok(None),
@@ -45,11 +42,8 @@ impl RunFolder {
 
     /// Returns the process that supervises the run, while there is one.
     pub(crate) fn supervisor(&self) -> Option<Pid> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(self.active_file())
-            .ok()?;
+        let mut options = OpenOptions::new();
+        let mut file = files::open_own(&self.active_file(), options.read(true).write(true)).ok()?;
         match file.try_lock() {
             Err(fs::TryLockError::WouldBlock) => {}
             // Nobody holds it: what the file names is dead, and its number may be somebody else's by now.

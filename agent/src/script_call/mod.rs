@@ -73,6 +73,8 @@ pub(crate) enum CallFailure {
 pub(crate) struct Called {
     /// Whether it succeeded.
     pub(crate) result: Result<(), CallFailure>,
+    /// Bytes of memory that each process was bound to, where nobody can tell whether that was too little.
+    pub(crate) memory_of_each: Option<u64>,
     /// What a person should know.
     pub(crate) warnings: Vec<String>,
 }
@@ -111,6 +113,7 @@ impl ScriptCall {
         let ended = ScriptProcess::start(start)?.wait(self.limits, cancellation, watch)?;
         Ok(Called {
             result: self.judge(&ended),
+            memory_of_each: memory,
             warnings: warnings_of(&ended),
         })
     }

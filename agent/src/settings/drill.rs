@@ -35,7 +35,7 @@ impl DrillSettings {
         self.max_duration.unwrap_or(Self::MAX_DURATION)
     }
 
-    /// Returns the bytes of memory that a drill may take; none is half of the machine's.
+    /// Returns the bytes of memory that a drill may take; none is as by default.
     pub(crate) fn memory(&self) -> Option<u64> {
         self.memory
     }

@@ -7,7 +7,9 @@ use std::process::Command;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::{Account, Running, SEARCH_PATH, build_of, copy_of_template, private_folder, program, wait_until};
+use super::{
+    Account, Running, SEARCH_PATH, build_of, copy, copy_of_template, private_folder, program, wait_until,
+};
 use crate::finished::{Finished, INSTALL_HINT};
 
 /// A PostgreSQL server that lives as long as this value.
@@ -26,7 +28,7 @@ impl Postgresql {
         let folder = private_folder(account);
         let data = folder.path().join("data");
         copy_of_template(
-            &format!("postgresql-{}", build_of(&server)),
+            &format!("postgresql-2-{}", build_of(&server)),
             account,
             &data,
             |target| {
@@ -37,13 +39,27 @@ impl Postgresql {
                 Finished::run(&mut initdb).success();
                 fs::write(
                     target.join("pg_hba.conf"),
-                    "local all postgres trust\nlocal all all scram-sha-256\n",
+                    "local all postgres trust\nlocal replication postgres trust\nlocal all all scram-sha-256\n",
                 )
                 .expect("the data folder can be written");
             },
         );
 
-        let mut command = Account::command(account, &server);
+        Self::run(account, folder)
+    }
+
+    /// Starts a server on a copy of the files of a cluster.
+    pub fn start_on(cluster: &Path) -> Self {
+        let account = Account::of_package("postgres");
+        let folder = private_folder(account);
+        copy(cluster, &folder.path().join("data"));
+        Account::take(account, folder.path());
+        Self::run(account, folder)
+    }
+
+    fn run(account: Option<Account>, folder: TempDir) -> Self {
+        let data = folder.path().join("data");
+        let mut command = Account::command(account, &newest_programs().join("postgres"));
         command
             .arg("-D")
             .arg(&data)

@@ -79,23 +79,6 @@ fn a_run_that_was_killed_is_healed_by_the_next_one() {
 }
 
 #[test]
-fn killed_at_random_moments_nothing_is_lost() {
-    let host = data();
-    host.told("data", &["data"]).succeeded();
-    for step in 0..20u64 {
-        let mut child = start(&host, &["data"]);
-        // The moments are spread over the whole run; which of them is hit is left to chance.
-        std::thread::sleep(std::time::Duration::from_micros(step * 4_000));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert_nothing_is_lost(&host, &format!("after {step}"));
-    }
-    host.told("data", &["data"]).succeeded();
-    host.assert_sound();
-    assert_none_lives(&host.root().display().to_string());
-}
-
-#[test]
 fn a_run_is_cancelled_while_it_reads_what_the_script_made_and_while_it_waits() {
     let host = data();
     // Sparse: made at once, and read for minutes.

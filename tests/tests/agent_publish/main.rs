@@ -11,7 +11,6 @@ mod disk;
 mod interruption;
 mod place;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -70,25 +69,4 @@ fn has_open(child: &Child, path: &Path) -> bool {
         .flatten();
     open.filter_map(|fd| fs::read_link(fd.path()).ok())
         .any(|target| target.ends_with(path))
-}
-
-/// Asserts what must hold whatever happened: what is visible verifies, and of the earlier backup nothing is gone unless
-/// a newer one of all has taken its place.
-#[track_caller]
-fn assert_nothing_is_lost(host: &Host, what: &str) {
-    let place = host.backup("data");
-    let mut check = Command::new("sha256sum");
-    let sums = Finished::run(
-        check
-            .args(["--strict", "--quiet", "-c", "SHA256SUMS"])
-            .current_dir(&place),
-    );
-    assert_eq!(sums.code, Some(0), "{what}: {}", sums.said());
-    for item in ["a.txt", "b.txt"] {
-        assert!(place.join(item).exists(), "{what}: {item} is gone");
-    }
-    let beside = fs::read_dir(place.parent().unwrap()).unwrap().flatten();
-    for entry in beside.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.')) {
-        assert_eq!(entry.path(), place, "{what}");
-    }
 }

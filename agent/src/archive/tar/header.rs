@@ -3,9 +3,16 @@
 /// Everything in a tar archive comes in blocks of this length.
 pub(super) const BLOCK: usize = 512;
 
+const NAME: std::ops::Range<usize> = 0..100;
 const SIZE: std::ops::Range<usize> = 124..136;
 const CHECKSUM: std::ops::Range<usize> = 148..156;
 const KIND: usize = 156;
+const LINK: std::ops::Range<usize> = 157..257;
+/// The mark of ustar and pax. That of GNU has blanks in it, and other fields where these have the beginning of a name.
+const MAGIC: std::ops::Range<usize> = 257..263;
+const PREFIX: std::ops::Range<usize> = 345..500;
+/// In a header of GNU's old form of sparse files: the size with the holes.
+const REAL_SIZE: std::ops::Range<usize> = 483..495;
 /// In a header of GNU's old form of sparse files: whether the map goes on in a block of its own.
 const MAP_GOES_ON: usize = 482;
 /// The same in the blocks after it.
@@ -18,6 +25,12 @@ pub(super) struct Header {
     pub(super) kind: u8,
     /// The length of the content in bytes, as the header gives it.
     pub(super) size: u64,
+    /// The name of the member, as far as it fits into the header.
+    pub(super) name: Vec<u8>,
+    /// What a link leads to, likewise.
+    pub(super) link: Vec<u8>,
+    /// The length of a sparse file with its holes, in GNU's old form.
+    pub(super) real_size: Option<u64>,
     /// Whether blocks with more of a sparse file's map follow.
     pub(super) sparse_map_goes_on: bool,
 }
@@ -42,9 +55,17 @@ impl Header {
         let kind = block[KIND];
         let size = number(&block[SIZE]).ok_or("a header without a size")?;
         let sparse_map_goes_on = kind == b'S' && block[MAP_GOES_ON] != 0;
+        let real_size = (kind == b'S').then(|| number(&block[REAL_SIZE])).flatten();
+        let mut name = text(&block[NAME]).to_vec();
+        if &block[MAGIC] == b"ustar\0" && block[PREFIX.start] != 0 {
+            name = [text(&block[PREFIX]), &name].join(&b'/');
+        }
         Ok(Some(Header {
             kind,
             size,
+            name,
+            link: text(&block[LINK]).to_vec(),
+            real_size,
             sparse_map_goes_on,
         }))
     }
@@ -53,6 +74,12 @@ impl Header {
     pub(super) fn has_content(&self) -> bool {
         !matches!(self.kind, b'1'..=b'6')
     }
+}
+
+/// Returns the text in a field: up to the first zero byte, or all of it.
+fn text(field: &[u8]) -> &[u8] {
+    let end = field.iter().position(|byte| *byte == 0);
+    &field[..end.unwrap_or(field.len())]
 }
 
 /// Returns whether one more block of a sparse file's map follows this one.

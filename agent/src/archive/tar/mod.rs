@@ -1,19 +1,35 @@
 //! Completeness of tar archives: the walk from header to header up to the two zero blocks that end it. Knows v7, ustar,
 //! pax and GNU, with their long names and sparse files (POSIX.1-2024 pax; the manual of GNU tar, appendix D).
 
+mod base_backup;
 mod header;
+mod member;
 mod pax;
+mod vetting;
 
 use super::walk::{Format, Walker, Want};
 use super::{CheckFacts, StreamCheck};
+pub(super) use base_backup::base_backup_check;
 use header::{BLOCK, Header, padded};
+use member::{Described, Member, MemberKind};
+use pax::Records;
+use vetting::Vetting;
 
-/// Extended headers are read whole to find a size in them; those with the attributes of a file are a few KiB.
+/// Extended headers are read whole; those with the attributes of a file are a few KiB.
 const EXTENSION_LIMIT: u64 = 8 << 20;
 
 /// Returns the check of one archive.
 pub(super) fn tar_check() -> Box<dyn StreamCheck> {
     Box::new(Walker::new(Archive::default(), Want::Take(BLOCK)))
+}
+
+/// Returns the check of one archive that is about to be unpacked: it objects to a member that may not be.
+pub(super) fn tar_vetting() -> Box<dyn StreamCheck> {
+    let archive = Archive {
+        vetting: Some(Vetting::default()),
+        ..Archive::default()
+    };
+    Box::new(Walker::new(archive, Want::Take(BLOCK)))
 }
 
 /// What is read next.
@@ -23,8 +39,8 @@ enum Reading {
     Header,
     /// The second of the two zero blocks.
     SecondZeroBlock,
-    /// A pax header for the next member, of this length.
-    Extension(u64),
+    /// A header about the next member, of this type and length.
+    Extension(u8, u64),
     /// More of the map of a sparse file in GNU's old form, before the data of this length.
     SparseMap(u64),
     /// What belongs to a member or to a header whose content does not matter here.
@@ -36,12 +52,16 @@ enum Reading {
 #[derive(Default)]
 struct Archive {
     reading: Reading,
-    /// The size that a pax header gives to the next member.
-    next_size: Option<u64>,
+    /// What headers told about the next member.
+    described: Described,
     /// Headers that describe a member were read, and the member is still to come.
     owes_member: bool,
+    vetting: Option<Vetting>,
     members: u64,
+    folders: u64,
     bytes: u64,
+    /// The bytes of files, with their holes.
+    file_bytes: u64,
 }
 
 impl Archive {
@@ -55,39 +75,99 @@ impl Archive {
         };
         match header.kind {
             b'x' | b'X' => {
-                if header.size > EXTENSION_LIMIT {
-                    return Err(format!("an extended header of {} bytes", header.size));
-                }
                 self.owes_member = true;
-                self.reading = Reading::Extension(header.size);
-                let length = usize::try_from(padded(header.size)?).map_err(|error| error.to_string())?;
-                return Ok(Want::Take(length));
+                return self.extension(&header);
             }
             // GNU's long name and long link target.
             b'L' | b'K' => {
                 self.owes_member = true;
-                return self.content(header.size);
+                return match self.vetting {
+                    Some(_) => self.extension(&header),
+                    None => self.content(header.size),
+                };
             }
-            // Settings for all that follows, and GNU's name of the volume: no members.
+            // Settings for all that follows: no member.
+            b'g' if self.vetting.is_some() => return self.extension(&header),
+            // GNU's name of the volume: no member either.
             b'g' | b'V' => return self.content(header.size),
             _ => {}
         }
-        let size = self.next_size.take().unwrap_or(header.size);
-        let size = if header.has_content() { size } else { 0 };
-        self.owes_member = false;
-        self.members += 1;
-        self.bytes = self.bytes.checked_add(size).ok_or("sizes that cannot be")?;
-        if header.sparse_map_goes_on {
-            self.reading = Reading::SparseMap(size);
+        let sparse_map_goes_on = header.sparse_map_goes_on;
+        let member = Member::new(header, std::mem::take(&mut self.described));
+        self.member(&member)?;
+        if sparse_map_goes_on {
+            self.reading = Reading::SparseMap(member.stored);
             return Ok(Want::Take(BLOCK));
         }
-        self.content(size)
+        self.content(member.stored)
+    }
+
+    fn member(&mut self, member: &Member) -> Result<(), String> {
+        if let Some(vetting) = &mut self.vetting {
+            vetting.member(member)?;
+        }
+        self.owes_member = false;
+        self.members += 1;
+        self.folders += u64::from(member.kind == MemberKind::Folder);
+        let sum = |sum: u64, size| sum.checked_add(size).ok_or("sizes that cannot be");
+        self.bytes = sum(self.bytes, member.stored)?;
+        if member.kind == MemberKind::File {
+            self.file_bytes = sum(self.file_bytes, member.size)?;
+        }
+        Ok(())
+    }
+
+    fn extension(&mut self, header: &Header) -> Result<Want, String> {
+        if header.size > EXTENSION_LIMIT {
+            return Err(format!("an extended header of {} bytes", header.size));
+        }
+        self.reading = Reading::Extension(header.kind, header.size);
+        let length = usize::try_from(padded(header.size)?).map_err(|error| error.to_string())?;
+        Ok(Want::Take(length))
+    }
+
+    /// Takes the content of a header about the next member.
+    fn describe(&mut self, kind: u8, content: &[u8]) -> Result<(), String> {
+        let described = &mut self.described;
+        let twice = match kind {
+            b'L' => described.name.replace(ended_by_zero(content)?).is_some(),
+            b'K' => described.link.replace(ended_by_zero(content)?).is_some(),
+            b'g' if Records::parse(content)?.is_about_a_member() => {
+                return Err("a global header that gives all members a name or a size".to_owned());
+            }
+            b'g' => false,
+            _ => {
+                // Only the sizes of an earlier one matter where names do not.
+                let mut records = Records::parse(content)?;
+                let earlier = described.records.take();
+                if let Some(earlier) = &earlier {
+                    records.size = records.size.or(earlier.size);
+                    records.real_size = records.real_size.or(earlier.real_size);
+                }
+                described.records = Some(records);
+                earlier.is_some() || kind == b'X'
+            }
+        };
+        described.is_ambiguous |= twice;
+        Ok(())
     }
 
     fn content(&mut self, size: u64) -> Result<Want, String> {
         self.reading = Reading::Content;
         Ok(Want::Skip(padded(size)?))
     }
+}
+
+/// Returns a text that ends with zero bytes, without them.
+fn ended_by_zero(content: &[u8]) -> Result<Vec<u8>, String> {
+    let end = content
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
+    if content[..end].contains(&0) {
+        return Err("a long name with a zero byte in it".to_owned());
+    }
+    Ok(content[..end].to_vec())
 }
 
 impl Format for Archive {
@@ -101,9 +181,9 @@ impl Format for Archive {
                 self.reading = Reading::End;
                 Ok(Want::Zeros)
             }
-            Reading::Extension(length) => {
+            Reading::Extension(kind, length) => {
                 let length = usize::try_from(length).map_err(|error| error.to_string())?;
-                self.next_size = pax::size(&taken[..length])?.or(self.next_size);
+                self.describe(kind, &taken[..length])?;
                 self.reading = Reading::Header;
                 Ok(Want::Take(BLOCK))
             }
@@ -126,13 +206,15 @@ impl Format for Archive {
             Reading::Header if self.owes_member => "the header of a member",
             Reading::Header => "the header of a member, without the two blocks of zeros that end an archive",
             Reading::SecondZeroBlock => "the two blocks of zeros that end an archive",
-            Reading::Extension(_) => "an extended header",
+            Reading::Extension(..) => "an extended header",
             Reading::SparseMap(_) => "the map of a sparse file",
             Reading::Content => "the content of a member",
             Reading::End => "the padding",
         }
     }
 
+    /// What is content can be counted again in the tree that was unpacked: hard links are names there like others, and
+    /// holes count as bytes.
     fn finish(self, total: u64) -> Result<CheckFacts, String> {
         if !total.is_multiple_of(BLOCK as u64) {
             return Err(format!(
@@ -142,6 +224,9 @@ impl Format for Archive {
         let mut facts = CheckFacts::default();
         facts.insert_count("members", self.members);
         facts.insert_count("bytes", self.bytes);
+        facts.insert_content("members", "folders", self.folders);
+        facts.insert_content("members", "others", self.members - self.folders);
+        facts.insert_content("bytes", "files", self.file_bytes);
         Ok(facts)
     }
 }
@@ -167,6 +252,11 @@ mod tests {
             let facts =
                 check(Kind::Tar, &decompressed(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(facts.get("members"), Some(members), "{name}");
+            let content: u64 = ["members.folders", "members.others"]
+                .iter()
+                .map(|key| facts.content()[*key].parse::<u64>().unwrap())
+                .sum();
+            assert_eq!(content.to_string(), *members, "{name}");
         }
     }
 

@@ -130,7 +130,7 @@ fn archives_that_vanished_are_lost_unless_items_were_named() {
 
 #[test]
 fn a_table_that_had_many_rows_must_not_have_none() {
-    let with = |rows: &str| backup(&[("a", 9, &[("rows.t", rows), ("keys.t", rows)])]);
+    let with = |rows: &str| backup(&[("a", 9, &[("rows.t", rows), ("other.t", rows)])]);
     assert_eq!(suspicions(&with("0"), &with("999"), ""), [""; 0]);
     assert_eq!(
         suspicions(&with("0"), &with("1000"), ""),
@@ -147,7 +147,53 @@ fn a_table_that_had_many_rows_must_not_have_none() {
     };
     let told = suspicions(&all("0"), &all("5000"), "");
     assert_eq!(told.len(), MOST_TABLES + 1);
-    assert_eq!(told[MOST_TABLES], "40 more tables are empty now");
+    assert_eq!(told[MOST_TABLES], "40 more are 0 that were not");
+}
+
+#[test]
+fn what_is_counted_may_be_unsaid_when_there_is_none_and_is_no_object() {
+    let redis = |keys: &[(&str, &str)]| backup(&[("dump", 9, keys)]);
+    let (many, few, none) = (
+        redis(&[("keys.db0", "5000"), ("keys.db1", "3")]),
+        redis(&[("keys.db0", "4000")]),
+        redis(&[]),
+    );
+    assert_eq!(suspicions(&few, &many, ""), [""; 0]);
+    assert_eq!(suspicions(&none, &redis(&[("keys.db0", "3")]), ""), [""; 0]);
+    assert_eq!(
+        suspicions(&none, &many, ""),
+        ["`keys.db0` of `dump` is 0, and was 5000 in the last good one: `emptied_rows` is 1000"]
+    );
+    // A folder whose file system was not mounted.
+    let folder = |members: &str| {
+        backup(&[(
+            "/srv",
+            9,
+            &[("members.others", members), ("members.folders", "1")],
+        )])
+    };
+    assert_eq!(suspicions(&folder("0"), &folder("20000"), "").len(), 1);
+    let sums = backup(&[("a", 9, &[("checksum.t", "77"), ("rows.t", "5")])]);
+    assert_eq!(
+        suspicions(&backup(&[("a", 9, &[("rows.t", "5")])]), &sums, ""),
+        [""; 0]
+    );
+}
+
+#[test]
+fn objects_that_are_too_many_to_name_are_counted() {
+    let named = backup(&[("a", 9, &[("index.x", "t"), ("index.y", "t"), ("index.z", "t")])]);
+    let counted = |number: &str| backup(&[("a", 9, &[("count.index", number)])]);
+    assert_eq!(suspicions(&counted("30000"), &named, ""), [""; 0]);
+    assert_eq!(suspicions(&counted("2"), &named, ""), [""; 0]);
+    assert_eq!(
+        suspicions(&named, &counted("30000"), ""),
+        ["29997 of 30000 recorded as `index` are gone since the last good one: `max_lost` is 50%"]
+    );
+    assert_eq!(
+        suspicions(&backup(&[("a", 9, &[])]), &counted("30000"), "").len(),
+        1
+    );
 }
 
 #[test]

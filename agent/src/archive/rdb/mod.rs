@@ -1,8 +1,13 @@
 //! Completeness of snapshots of Redis and Valkey (RDB): magic and version, the opcode that ends them, and the CRC-64
 //! over all that precedes it. A server with `rdbchecksum no` writes a sum of zero: then only the end is known.
 
+mod keys;
+mod value;
+
 use super::crc64::Crc64;
+use super::walk::Walker;
 use super::{CheckFacts, StreamCheck};
+use keys::Snapshot;
 
 /// `REDIS` and four digits, or `VALKEY` and three.
 const HEADER: usize = 9;
@@ -16,7 +21,6 @@ const HEAD_LIMIT: usize = 128;
 const FIRST_VERSION_WITH_SUM: u32 = 5;
 
 /// The check of one snapshot.
-#[derive(Default)]
 pub(super) struct RdbCheck {
     head: Vec<u8>,
     /// What is not summed up yet, because it may be the sum itself: the last bytes of the stream.
@@ -25,6 +29,20 @@ pub(super) struct RdbCheck {
     /// The last byte that was summed up.
     last: Option<u8>,
     total: u64,
+    keys: Box<Walker<Snapshot>>,
+}
+
+impl Default for RdbCheck {
+    fn default() -> Self {
+        RdbCheck {
+            head: Vec::new(),
+            held: Vec::new(),
+            sum: Crc64::default(),
+            last: None,
+            total: 0,
+            keys: Box::new(keys::counting()),
+        }
+    }
 }
 
 impl RdbCheck {
@@ -72,6 +90,7 @@ impl StreamCheck for RdbCheck {
         let missing = HEAD_LIMIT - self.head.len();
         self.head.extend_from_slice(&bytes[..missing.min(bytes.len())]);
         self.total += bytes.len() as u64;
+        self.keys.feed(bytes);
         if bytes.len() >= SUM {
             let held = std::mem::take(&mut self.held);
             self.add(&held);
@@ -91,9 +110,11 @@ impl StreamCheck for RdbCheck {
             return Err("it is empty".to_owned());
         }
         let version = self.version()?;
-        let mut facts = CheckFacts::default();
+        let server = self.server_version();
+        // What cannot be counted is no damage: whether the snapshot is whole, the sum tells.
+        let mut facts = self.keys.finish().unwrap_or_default();
         facts.insert_count("format-version", u64::from(version));
-        if let Some(server) = self.server_version() {
+        if let Some(server) = server {
             facts.insert("server-version", &server);
         }
         if version < FIRST_VERSION_WITH_SUM {

@@ -1,0 +1,128 @@
+//! A stream on its way into a command, watched: what must not be unpacked is stopped before the command has it.
+
+use std::io::{self, Write};
+
+use super::intake::Intake;
+use crate::archive::{Kind, StreamCheck};
+
+/// Hands on what it gets, unless that has to be objected to.
+pub(super) struct Vetted<'a> {
+    intake: &'a mut Intake,
+    check: Option<(Kind, Box<dyn StreamCheck>)>,
+    /// How many bytes there may be.
+    most: u64,
+    bytes: u64,
+    objection: Option<String>,
+}
+
+impl<'a> Vetted<'a> {
+    /// Returns a stream of at most `most` bytes, which must be complete as a kind where one is named.
+    pub(super) fn new(intake: &'a mut Intake, kind: Option<Kind>, most: u64) -> Self {
+        Self {
+            intake,
+            check: kind.map(|kind| (kind, kind.restore_check())),
+            most,
+            bytes: 0,
+            objection: None,
+        }
+    }
+
+    /// Returns what was objected to; after the end of the stream, also that it is not complete.
+    pub(super) fn objection(self, ended: bool) -> Option<String> {
+        let incomplete = |(kind, check): (Kind, Box<dyn StreamCheck>)| {
+            let reason = check.finish().err()?;
+            Some(format!("not a complete `{kind}`: {reason}"))
+        };
+        self.objection
+            .or_else(|| self.check.filter(|_| ended).and_then(incomplete))
+    }
+}
+
+impl Write for Vetted<'_> {
+    /// Takes all of the bytes, or is an error and has handed on none of them.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes += bytes.len() as u64;
+        if self.bytes > self.most {
+            self.objection = Some(format!(
+                "it holds more than the {} bytes that its manifest tells of",
+                self.most
+            ));
+        }
+        if let Some((kind, check)) = &mut self.check {
+            check.feed(bytes);
+            if let Some(reason) = check.objection() {
+                self.objection
+                    .get_or_insert(format!("not to be restored as a `{kind}`: {reason}"));
+            }
+        }
+        if self.objection.is_some() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.intake.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.intake.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    /// A tar archive of one file with this name.
+    fn archive(name: &str) -> Vec<u8> {
+        let mut block = vec![0; 512];
+        block[..name.len()].copy_from_slice(name.as_bytes());
+        block[124..135].copy_from_slice(b"00000000000");
+        block[148..156].fill(b' ');
+        block[156] = b'0';
+        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+        block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        block.resize(3 * 512, 0);
+        block
+    }
+
+    /// Hands bytes to a command that keeps them; returns what was kept, and the objection.
+    fn handed(kind: Option<Kind>, most: u64, bytes: &[u8]) -> (Vec<u8>, Option<String>) {
+        let kept = tempfile::NamedTempFile::new().unwrap();
+        let command = format!("exec cat > {}", kept.path().display());
+        let mut intake = Intake::start(OsStr::new("sh"), &["-c".into(), command.into()], &[]).unwrap();
+        let mut vetted = Vetted::new(&mut intake, kind, most);
+        let written = bytes.chunks(512).try_for_each(|piece| vetted.write_all(piece));
+        let objection = vetted.objection(written.is_ok());
+        intake.finish().unwrap();
+        (std::fs::read(kept.path()).unwrap(), objection)
+    }
+
+    #[test]
+    fn what_is_sound_is_handed_on() {
+        let archive = archive("folder/file");
+        assert_eq!(handed(Some(Kind::Tar), 1536, &archive), (archive.clone(), None));
+        assert_eq!(handed(None, 1536, &archive), (archive, None));
+    }
+
+    #[test]
+    fn what_must_not_be_unpacked_never_reaches_the_command() {
+        let hostile = [&archive("fine")[..512], &archive("../file")].concat();
+        let (kept, objection) = handed(Some(Kind::Tar), 10_000, &hostile);
+        assert_eq!(kept, hostile[..512]);
+        assert_eq!(
+            objection.unwrap(),
+            "not to be restored as a `tar`: `../file` goes through `..`"
+        );
+    }
+
+    #[test]
+    fn a_stream_that_ends_early_or_goes_on_is_objected_to() {
+        let archive = archive("file");
+        let (_, objection) = handed(Some(Kind::Tar), 1536, &archive[..1024]);
+        assert!(objection.unwrap().starts_with("not a complete `tar`"));
+        let (kept, objection) = handed(None, 1000, &archive);
+        assert_eq!(kept.len(), 512);
+        assert!(objection.unwrap().contains("more than the 1000 bytes"));
+    }
+}

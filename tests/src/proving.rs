@@ -1,0 +1,49 @@
+//! Restores and drills of a host with real services.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use crate::finished::Finished;
+use crate::host::Host;
+
+impl Host {
+    /// Returns the folder below which restores and drills of this host work. Other accounts can pass through.
+    pub fn workshop(&self) -> PathBuf {
+        let folder = self.root().join("workshop");
+        fs::create_dir_all(&folder).expect("the folder can be written");
+        for folder in [self.root(), &folder] {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o711)).expect("modes can be set");
+        }
+        folder
+    }
+
+    /// Restores with these variables in the environment of the caller.
+    pub fn batt_restore(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Finished {
+        let mut command = self.batt_command(&["restore"]);
+        command.env("TMPDIR", self.workshop()).args(arguments);
+        Finished::run(command.envs(environment.iter().copied()))
+    }
+
+    /// Drills a service, and expects that nothing is left of it.
+    #[track_caller]
+    pub fn batt_drill(&self, service: &str) -> Finished {
+        let folder = self.workshop();
+        self.settings(&format!("[drill]\nscratch = \"{}\"\n", folder.display()));
+        let finished = self.batt(&["drill", service]);
+        let left: Vec<_> = fs::read_dir(&folder).expect("the folder can be listed").collect();
+        assert!(left.is_empty(), "left behind: {left:?}\n{}", finished.said());
+        finished
+    }
+
+    /// Returns what an archive of the one backup of a service holds, as it was recorded.
+    #[track_caller]
+    pub fn content(&self, service: &str, archive: &str) -> BTreeMap<String, String> {
+        let manifest = self.manifest(service);
+        let archives = manifest["archives"].as_array().expect("a list");
+        let found = archives.iter().find(|found| found["name"] == archive);
+        let content = found.unwrap_or_else(|| panic!("no `{archive}` in {manifest:#}"))["content"].clone();
+        serde_json::from_value(content).unwrap_or_default()
+    }
+}
