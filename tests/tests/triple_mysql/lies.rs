@@ -143,13 +143,16 @@ fn a_dump_that_reaches_out_of_the_drill_reaches_nothing() {
     let path = folder.path().display();
     let backup = shop.host.backup("mysql");
     for statement in [
-        format!("CREATE TABLE evil (a INT) ENGINE=InnoDB DATA DIRECTORY='{path}';"),
-        format!("CREATE TABLE evil (a INT) ENGINE=MyISAM DATA DIRECTORY='{path}' INDEX DIRECTORY='{path}';"),
+        // In a comment that servers execute, so that nothing seems to be a table.
+        format!("/*!50001 CREATE TABLE evil (a INT) ENGINE=InnoDB DATA DIRECTORY='{path}' */;"),
+        format!("/*!50001 CREATE TABLE evil (a INT) ENGINE=MyISAM DATA DIRECTORY='{path}' */;"),
         format!("SELECT 1 INTO OUTFILE '{path}/evil';"),
-        format!("\\! touch {path}/evil"),
+        format!("\\! touch {path}/evil;"),
         format!("system touch {path}/evil;"),
     ] {
-        Forgery::of(&backup).append("old.zst", &statement).drill().code(2);
+        let forgery = Forgery::of(&backup).append("old.zst", &statement);
+        forgery.verify().code(0);
+        forgery.drill().code(2).says("ERROR ");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{statement}");
     }
 }
