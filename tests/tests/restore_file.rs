@@ -75,7 +75,7 @@ fn plant(tree: &Path) {
     run("mkfifo", &[text(&tree.join("fifo"))]);
     fs::set_permissions(tree.join("folder"), fs::Permissions::from_mode(0o2750)).unwrap();
     fs::set_permissions(tree.join("folder/plain"), fs::Permissions::from_mode(0o4711)).unwrap();
-    fs::set_permissions(tree.join("folder/-rf"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(tree.join("folder/-rf"), fs::Permissions::from_mode(0o0)).unwrap();
     let sparse = fs::File::create(tree.join("sparse")).unwrap();
     sparse.set_len(64 << 20).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&sparse, b"island", 20 << 20).unwrap();
@@ -396,4 +396,42 @@ fn what_is_missing_in_the_tree_is_a_difference() {
         .code(2)
         .says("`members.others` is `2` instead of `3`");
     host.batt_drill("file").code(2);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_found_before_the_night() {
+    let host = Host::new();
+    let missing = host.scratch().join("missing");
+    let both = format!("{} {}", text(&host.scratch()), text(&missing));
+    host.configure("file", &[("FILE_DATA_DIRS", &both)]);
+    host.batt(&["enable", "file"]).code(0);
+    host.batt(&["check"])
+        .code(2)
+        .says(&format!("no such file or folder: `{}`", text(&missing)));
+    assert!(host.backups("file").is_empty());
+    fs::create_dir(&missing).unwrap();
+    host.batt(&["check"]).code(0);
+}
+
+/// GNU tar leaves out what it cannot read and goes on; its exit code alone tells.
+#[test]
+fn a_file_that_cannot_be_read_fails_the_backup() {
+    let host = Host::new();
+    let tree = host.scratch().join("tree");
+    fs::create_dir(&tree).unwrap();
+    for name in ["sound", "torn"] {
+        fs::write(tree.join(name), vec![b'x'; 100_000]).unwrap();
+    }
+    let torn = tree.join("torn");
+    let inject = ["-e", "trace=read", "-e", "inject=read:error=EIO"];
+    let wrapper = [&["-f", "-qq", "-o", "/dev/null", "-P", text(&torn)][..], &inject].concat();
+    let finished = host.batt_within("strace", &wrapper, &["--file", text(&tree)]);
+    let finished = finished.code(2);
+    assert!(
+        host.logs("file").contains("torn: Read error"),
+        "{}",
+        finished.said()
+    );
+    assert!(host.backups("file").is_empty());
+    host.batt(&["--file", text(&tree)]).code(0);
 }

@@ -212,7 +212,10 @@ fn an_account_without_the_rights_is_told_what_it_lacks() {
         &[("REDIS_USER", "weak"), ("REDISCLI_AUTH", "canary-weak")],
     );
     host.batt(&["redis"]).code(2).says("may not use SYNC");
+    host.batt(&["enable", "redis"]).code(0);
+    host.batt(&["check"]).code(2).says("may not use SYNC");
     server.run("ACL SETUSER weak +sync +psync +replconf\n");
+    host.batt(&["check"]).code(0);
     host.batt(&["redis"]).code(0);
     host.assert_nowhere("canary-weak");
 }

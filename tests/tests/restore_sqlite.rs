@@ -297,6 +297,23 @@ fn rows_that_break_foreign_keys_are_a_warning_and_come_back() {
     assert_eq!(sqlite::sql(&file, "SELECT count(*) FROM b"), "2\n");
 }
 
+#[test]
+fn a_database_that_cannot_be_read_is_found_before_the_night() {
+    let host = Host::new();
+    let (file, other) = (host.scratch().join("app.db"), host.scratch().join("other.db"));
+    sqlite::sql(&file, "CREATE TABLE t (x)");
+    fs::write(&other, "no database ".repeat(1000)).unwrap();
+    let both = format!("{} {}", text(&file), text(&other));
+    host.configure("sqlite", &[("SQLITE_DATABASES", &both)]);
+    host.batt(&["enable", "sqlite"]).code(0);
+    host.batt(&["check"])
+        .code(2)
+        .says(&format!("cannot read `{}`", text(&other)));
+    assert!(host.backups("sqlite").is_empty());
+    host.configure("sqlite", &[("SQLITE_DATABASES", text(&file))]);
+    host.batt(&["check"]).code(0);
+}
+
 /// Both scripts must mean the same by the same key.
 #[test]
 fn what_is_recorded_and_what_is_compared_are_counted_by_the_same_lines() {
