@@ -321,7 +321,10 @@ fn a_home_whose_first_runs_failed_has_lost_nothing() {
     let host = Host::new();
     host.batt(&["backups"]).code(0).says("nothing is published yet");
     host.batt(&["purge", "-n", "--keep-last", "1"]).code(0);
-    assert!(!host.home().join("var/clock.json").exists(), "looking makes nothing");
+    assert!(
+        !host.home().join("var/clock.json").exists(),
+        "looking makes nothing"
+    );
     host.drop_in("data", "exit 1");
     for _ in 0..2 {
         let run = host.batt(&["data"]).code(2);
