@@ -26,6 +26,8 @@ pub(crate) use places::{places, remember_place};
 pub(crate) use presence::{Found, present};
 pub(crate) use publish::{Place, clean_up, is_left, publish};
 pub(crate) use rebuild::{load, rebuild};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use verify::Sums;
 pub(crate) use verify::{
     Expected, Verification, digest_of, open_archive, sum_line, verify_chosen, verify_while,
 };
