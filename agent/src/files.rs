@@ -46,7 +46,7 @@ pub(crate) fn read_bytes(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Err
 }
 
 /// Opens a file for reading, and refuses what is no regular file without waiting on it.
-fn open_regular(path: &Path) -> std::io::Result<File> {
+pub(crate) fn open_regular(path: &Path) -> std::io::Result<File> {
     // A FIFO would block an open for reading until somebody writes.
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     require_regular(

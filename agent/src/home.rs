@@ -89,4 +89,14 @@ impl Home {
     pub(crate) fn catalogue(&self) -> PathBuf {
         self.var().join("catalogue.jsonl")
     }
+
+    /// Returns the file of the patterns that runs have put backups by.
+    pub(crate) fn places(&self) -> PathBuf {
+        self.var().join("places")
+    }
+
+    /// Returns the file that remembers the clock.
+    pub(crate) fn clock(&self) -> PathBuf {
+        self.var().join("clock.json")
+    }
 }

@@ -67,6 +67,18 @@ pub(crate) fn home_for_push(home: &Home) -> Result<Lock, Error> {
     )
 }
 
+/// Takes the lock of the catalogue, which is held as long as a line takes to write or the file to be written anew.
+pub(crate) fn catalogue(home: &Home) -> Result<Lock, Error> {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    take(
+        home.locks().join("catalogue.lock"),
+        Kind::Exclusive,
+        PATIENCE,
+        &Cancellation::never(),
+        "another process holds the lock of the catalogue",
+    )
+}
+
 fn take(
     path: PathBuf,
     kind: Kind,

@@ -1,5 +1,9 @@
 //! Where backups go: a pattern in the manner of strftime, expanded once per run.
 
+mod layout;
+
+pub(crate) use layout::Layout;
+
 use std::fmt::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
@@ -27,6 +31,17 @@ impl Pattern {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns the pattern of one folder, whatever is in its path; none for a path that is no plain absolute text.
+    pub(crate) fn literal(folder: &Path) -> Option<Self> {
+        let text = folder.to_str()?.replace('%', "%%");
+        text.parse().ok()
+    }
+
+    /// Returns where this pattern can put backups.
+    pub(crate) fn layout(&self) -> Layout {
+        Layout::of(&self.0)
     }
 }
 

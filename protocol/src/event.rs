@@ -64,6 +64,17 @@ pub enum EventKind {
         /// How, and what it left.
         report: ServiceReport,
     },
+    /// Earlier backups of a service were removed as its rules of retention allow, or none had to go.
+    ServicePurged {
+        /// The service.
+        service: Service,
+        /// How many of its backups are there now.
+        kept: usize,
+        /// How many were removed.
+        removed: usize,
+        /// The bytes of their archives.
+        bytes: u64,
+    },
     /// Something that a person should know, and that stopped nothing.
     Warned {
         /// The service, unless it concerns the whole run.

@@ -123,9 +123,21 @@ pub struct BackupReport {
     pub verified: Option<DateTime<Utc>>,
     /// When it was last restored for rehearsal, and everything came back.
     pub drilled: Option<DateTime<Utc>>,
+    /// When its last rehearsal failed; none when it did not.
+    #[serde(default)]
+    pub drill_failed: Option<DateTime<Utc>>,
     /// What it is worth.
     #[serde(default)]
     pub state: BackupState,
+    /// When a person took a suspicious one as the new normal.
+    #[serde(default)]
+    pub accepted: Option<DateTime<Utc>>,
+    /// Whether a person keeps it whatever the rules of retention say.
+    #[serde(default)]
+    pub pinned: bool,
+    /// What keeps it, in one word each; none where its service has no rules, and empty when it may go.
+    #[serde(default)]
+    pub kept_by: Option<Vec<String>>,
 }
 
 /// One line of `batt verify --format json`.

@@ -13,5 +13,6 @@ pub mod host;
 pub mod lab;
 pub mod process;
 pub mod proving;
+pub mod published;
 pub mod server;
 pub mod triple;

@@ -1,66 +1,38 @@
 //! The catalogue: which backups this home has published, wherever their path had put them.
 //!
 //! Lines are only added, each one thing that became known of a backup. It remembers, and proves nothing: what it names is
-//! looked for on the disk before it is shown.
+//! looked for on the disk before it is shown. When it has grown far beyond what it says it is written anew
+//! (`catalogue/rewrite.rs`); when it is lost or broken it is made again from manifests (`rebuild.rs`).
+
+mod rewrite;
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
 
-use batt_protocol::{BackupReport, BackupState, Error, RunId, Service};
+use batt_protocol::{Error, Service};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Manifest;
-use crate::files;
+pub(crate) use rewrite::{is_wordy, rewrite};
+
+use super::identity::Seen;
+use super::{Drill, Entry, Manifest};
 use crate::home::Home;
+use crate::{files, lock};
 
-const LIMIT: u64 = 1 << 30;
-
-/// One backup that was published, and what is known of it since.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Entry {
-    pub(crate) run: RunId,
-    pub(crate) service: Service,
-    pub(crate) items: Vec<String>,
-    pub(crate) path: PathBuf,
-    pub(crate) bytes: u64,
-    pub(crate) time: DateTime<Utc>,
-    pub(crate) state: BackupState,
-    /// The SHA-256 of its manifest in lower-case hexadecimal, so that a manifest that was edited shows.
-    pub(crate) manifest_sha256: String,
-    /// When it was last read whole and found good.
-    pub(crate) verified: Option<DateTime<Utc>>,
-    /// The last rehearsal of its restore that told something about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) drill: Option<Drill>,
-    /// When a person took a suspicious one as the new normal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) accepted: Option<DateTime<Utc>>,
-}
-
-/// The receipt of a rehearsed restore.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Drill {
-    pub(crate) at: DateTime<Utc>,
-    /// Whether everything came back as it was recorded.
-    pub(crate) proven: bool,
-    /// How long the restore took.
-    pub(crate) seconds: f64,
-    /// How many recorded facts were compared.
-    pub(crate) compared: usize,
-    /// What the drill script recorded, as versions of the engine.
-    pub(crate) facts: BTreeMap<String, String>,
-    /// What is wrong, when it is not proven.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<String>,
-}
+/// The longest file that is read: a hundred times what twenty thousand backups take. A longer one is broken.
+const LIMIT: u64 = 512 << 20;
+/// The longest line: no manifest names more items.
+const LINE_LIMIT: u64 = 16 << 20;
+/// How many lines of a later version are carried along.
+const MOST_UNKNOWN: usize = 10_000;
 
 /// One line of the catalogue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "kebab-case")]
+#[allow(clippy::large_enum_variant, reason = "a line lives as long as it is written")]
 pub(crate) enum Line {
     /// A backup was published, or found on the disk.
     Published(Entry),
@@ -70,124 +42,106 @@ pub(crate) enum Line {
     Drilled { id: String, drill: Drill },
     /// A person took it as the new normal.
     Accepted { id: String, at: DateTime<Utc> },
+    /// Its manifest was looked at.
+    Seen { id: String, seen: Seen },
     /// It was removed.
     Removed { id: String, at: DateTime<Utc> },
 }
 
-impl Entry {
-    /// Returns the entry of a backup that was judged, and published at `path`.
-    ///
-    /// # Errors
-    /// A manifest that cannot be read.
-    pub(crate) fn read(path: PathBuf) -> Result<Self, Error> {
-        let (manifest, manifest_sha256) = Manifest::read_hashed(&path)?;
-        Ok(Self {
-            run: manifest.run.clone(),
-            service: manifest.service.clone(),
-            items: manifest.items.clone(),
-            path,
-            bytes: manifest.bytes(),
-            time: manifest.started,
-            state: manifest.state,
-            manifest_sha256,
-            verified: manifest.verified.then_some(manifest.ended),
-            drill: None,
-            accepted: None,
-        })
-    }
+/// A line that cannot be understood, as far as it can.
+#[derive(Deserialize)]
+struct AnyLine {
+    record: String,
+}
 
-    /// Tells whether it counts: whole, read again, complete, as it was expected, and not shown to be bad by a drill.
-    pub(crate) fn counts(&self) -> bool {
-        self.can_be_drilled() && self.drill.as_ref().is_none_or(|drill| drill.proven)
-    }
-
-    /// Tells whether it counts but for what its last drill told.
-    pub(crate) fn can_be_drilled(&self) -> bool {
-        let expected = match self.state {
-            BackupState::Good => true,
-            BackupState::Partial => false,
-            BackupState::Suspicious => self.accepted.is_some(),
-        };
-        expected && self.verified.is_some()
-    }
-
-    /// Returns the backup's id.
-    pub(crate) fn id(&self) -> String {
-        format!("{}.{}", self.run, self.service)
-    }
-
-    /// Tells whether this very backup still lies at its path.
-    pub(crate) fn is_there(&self) -> bool {
-        Manifest::read(&self.path)
-            .is_ok_and(|manifest| manifest.run == self.run && manifest.service == self.service)
-    }
-
-    /// Returns its manifest, when it is there as it was published.
-    pub(crate) fn manifest(&self) -> Option<Manifest> {
-        let (manifest, sha256) = Manifest::read_hashed(&self.path).ok()?;
-        (sha256 == self.manifest_sha256).then_some(manifest)
-    }
-
-    /// Returns the line of `batt backups`.
-    pub(crate) fn report(&self) -> BackupReport {
-        BackupReport {
-            id: self.id(),
-            service: self.service.clone(),
-            path: self.path.display().to_string(),
-            time: self.time,
-            bytes: self.bytes,
-            verified: self.verified,
-            drilled: self
-                .drill
-                .as_ref()
-                .filter(|drill| drill.proven)
-                .map(|drill| drill.at),
-            state: self.state,
-        }
-    }
+impl AnyLine {
+    /// What this version writes. A line that says so and is not understood is broken.
+    const OWN: [&str; 6] = ["published", "verified", "drilled", "accepted", "seen", "removed"];
 }
 
 /// The backups that this home has published, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
     entries: Vec<Entry>,
+    removed: Vec<(Entry, DateTime<Utc>)>,
+    /// Lines of a later version, which are none of our business.
+    unknown: Vec<Vec<u8>>,
+    lines: usize,
+    broken: usize,
 }
 
 impl Catalogue {
     /// Reads the catalogue of a home. A line that cannot be understood is passed over: a crash cut it, or a later
     /// version wrote it.
+    ///
+    /// # Errors
+    /// A file that is none, cannot be read or is longer than any catalogue. No file is an empty catalogue.
     pub(crate) fn read(home: &Home) -> Result<Self, Error> {
-        let bytes = files::read_bytes(&home.catalogue(), LIMIT)?.unwrap_or_default();
-        let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
-        for line in bytes.split(|byte| *byte == b'\n') {
-            match serde_json::from_slice(line) {
-                Ok(Line::Published(entry)) => {
-                    entries.insert(entry.id(), entry);
+        let path = home.catalogue();
+        let fail = |cause: String| {
+            Error::system(format!("cannot read the catalogue `{}`", path.display()), cause)
+                .hint("The next run, or `batt backups --rebuild`, makes it again from the manifests.")
+        };
+        match files::open_regular(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                match std::fs::symlink_metadata(&path) {
+                    Ok(_) => Err(fail("it is a link that leads nowhere".to_owned())),
+                    Err(_) => Ok(Self::default()),
                 }
-                Ok(Line::Removed { id, .. }) => {
-                    entries.remove(&id);
+            }
+            Err(error) => Err(fail(error.to_string())),
+            Ok(file) if file.metadata().is_ok_and(|metadata| metadata.len() > LIMIT) => {
+                Err(fail(format!("it is longer than {LIMIT} bytes")))
+            }
+            Ok(file) => Self::parse(file).map_err(|cause| fail(cause.to_string())),
+        }
+    }
+
+    /// Does what [`Catalogue::read`] does; one that cannot be read is empty, and the error is returned beside it.
+    pub(crate) fn read_or_tell(home: &Home) -> (Self, Option<Error>) {
+        match Self::read(home) {
+            Ok(catalogue) => (catalogue, None),
+            Err(error) => (Self::default(), Some(error)),
+        }
+    }
+
+    fn parse(file: File) -> std::io::Result<Self> {
+        let mut known = Known::default();
+        let mut reader = BufReader::with_capacity(256 << 10, file);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = std::io::Read::take(&mut reader, LINE_LIMIT).read_until(b'\n', &mut line)?;
+            match read {
+                0 => break,
+                _ if line.last() == Some(&b'\n') => known.take(&line[..line.len() - 1]),
+                _ => {
+                    known.take(&line);
+                    skip_line(&mut reader)?;
                 }
-                Ok(Line::Verified { id, at }) => {
-                    entries.entry(id).and_modify(|entry| entry.verified = at);
-                }
-                Ok(Line::Drilled { id, drill }) => {
-                    entries.entry(id).and_modify(|entry| entry.drill = Some(drill));
-                }
-                Ok(Line::Accepted { id, at }) => {
-                    entries.entry(id).and_modify(|entry| entry.accepted = Some(at));
-                }
-                Err(_) => {}
             }
         }
-        let mut entries: Vec<Entry> = entries.into_values().collect();
-        // By time: the ids of runs of the same second say nothing about their order.
-        entries.sort_by(|a, b| (a.time, &a.run).cmp(&(b.time, &b.run)));
-        Ok(Self { entries })
+        Ok(known.catalogue())
     }
 
     /// Returns what was published, oldest first.
     pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.entries.iter()
+    }
+
+    /// Returns what was published, oldest first, to be kept longer than the catalogue.
+    pub(super) fn into_entries(self) -> Vec<Entry> {
+        self.entries
+    }
+
+    /// Returns what was removed since the file was written anew: a crash may have left some of it behind.
+    pub(crate) fn removed(&self) -> impl Iterator<Item = &Entry> {
+        self.removed.iter().map(|(entry, _)| entry)
+    }
+
+    /// Returns how many lines cannot be understood, and are of no later version either.
+    pub(crate) fn broken_lines(&self) -> usize {
+        self.broken
     }
 
     /// Returns the newest backup of the same items of a service that counts.
@@ -206,72 +160,117 @@ impl Catalogue {
     }
 }
 
+/// Passes over the rest of a line that is longer than any.
+fn skip_line(reader: &mut impl BufRead) -> std::io::Result<()> {
+    loop {
+        let buffer = reader.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(());
+        }
+        let end = buffer.iter().position(|byte| *byte == b'\n');
+        let length = end.map_or(buffer.len(), |end| end + 1);
+        reader.consume(length);
+        if end.is_some() {
+            return Ok(());
+        }
+    }
+}
+
+/// What the lines said so far.
+#[derive(Default)]
+struct Known {
+    entries: BTreeMap<String, Entry>,
+    removed: BTreeMap<String, (Entry, DateTime<Utc>)>,
+    unknown: Vec<Vec<u8>>,
+    lines: usize,
+    broken: usize,
+}
+
+impl Known {
+    fn take(&mut self, line: &[u8]) {
+        if line.is_empty() {
+            return;
+        }
+        self.lines += 1;
+        match serde_json::from_slice(line) {
+            Ok(Line::Published(entry)) => {
+                self.removed.remove(&entry.id());
+                self.entries.insert(entry.id(), entry);
+            }
+            Ok(Line::Removed { id, at }) => {
+                let entry = self.entries.remove(&id);
+                self.removed.extend(entry.map(|entry| (id, (entry, at))));
+            }
+            Ok(Line::Verified { id, at }) => self.learn(&id, |entry| entry.verified = at),
+            Ok(Line::Drilled { id, drill }) => self.learn(&id, |entry| entry.drill = Some(drill)),
+            Ok(Line::Accepted { id, at }) => self.learn(&id, |entry| entry.accepted = Some(at)),
+            Ok(Line::Seen { id, seen }) => self.learn(&id, |entry| entry.seen = Some(seen)),
+            Err(_) => match serde_json::from_slice::<AnyLine>(line) {
+                Ok(any) if !AnyLine::OWN.contains(&any.record.as_str()) => {
+                    if self.unknown.len() < MOST_UNKNOWN {
+                        self.unknown.push(line.to_owned());
+                    }
+                }
+                _ => self.broken += 1,
+            },
+        }
+    }
+
+    fn learn(&mut self, id: &str, what: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            what(entry);
+        }
+    }
+
+    fn catalogue(self) -> Catalogue {
+        let mut entries: Vec<Entry> = self.entries.into_values().collect();
+        // By time: the ids of runs of the same second say nothing about their order.
+        entries.sort_by(|a, b| (a.time, &a.run).cmp(&(b.time, &b.run)));
+        Catalogue {
+            entries,
+            removed: self.removed.into_values().collect(),
+            unknown: self.unknown,
+            lines: self.lines,
+            broken: self.broken,
+        }
+    }
+}
+
 /// Remembers a backup, or what is newly known of it.
 ///
 /// # Errors
 /// A disk that does not take it.
 pub(crate) fn remember(home: &Home, known: &Line) -> Result<(), Error> {
+    remember_all(home, std::slice::from_ref(known))
+}
+
+/// Remembers many things at once. What is there already is not read.
+///
+/// # Errors
+/// A disk that does not take it.
+pub(crate) fn remember_all(home: &Home, known: &[Line]) -> Result<(), Error> {
     let path = home.catalogue();
     let fail =
         |cause: String| Error::system(format!("cannot write the catalogue `{}`", path.display()), cause);
-    let mut line = vec![b'\n'];
     // A newline before it too: a line that a crash cut off ends there.
-    serde_json::to_writer(&mut line, known).map_err(|cause| fail(cause.to_string()))?;
-    line.push(b'\n');
+    let mut text = vec![b'\n'];
+    for line in known {
+        serde_json::to_writer(&mut text, line).map_err(|cause| fail(cause.to_string()))?;
+        text.push(b'\n');
+    }
     files::make_private_folder(&home.var())?;
+    // Whoever writes the file anew must not lose it.
+    let _lock = lock::catalogue(home)?;
     OpenOptions::new()
         .append(true)
         .create(true)
         .mode(0o600)
+        // What is no file must not be waited for.
+        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
         .open(&path)
-        .and_then(|mut file| file.write_all(&line).and_then(|()| file.sync_data()))
+        .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_data()))
         .map_err(|cause| fail(cause.to_string()))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_line_about_a_backup_counts_and_a_broken_one_does_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let home = Home::at(folder.path());
-        let entry = Entry {
-            run: "20260131T023000Z-00000a".parse().unwrap(),
-            service: "mysql".parse().unwrap(),
-            items: vec!["a".to_owned()],
-            path: folder.path().join("b"),
-            bytes: 5,
-            time: DateTime::default(),
-            state: BackupState::Good,
-            manifest_sha256: String::new(),
-            verified: None,
-            drill: None,
-            accepted: None,
-        };
-        remember(&home, &Line::Published(entry.clone())).unwrap();
-        OpenOptions::new()
-            .append(true)
-            .open(home.catalogue())
-            .unwrap()
-            .write_all(b"{\"run\":")
-            .unwrap();
-        let later = Entry {
-            verified: Some(DateTime::default()),
-            ..entry.clone()
-        };
-        let verified = Line::Verified {
-            id: entry.id(),
-            at: later.verified,
-        };
-        remember(&home, &verified).unwrap();
-        let catalogue = Catalogue::read(&home).unwrap();
-        assert_eq!(catalogue.entries().collect::<Vec<_>>(), [&later]);
-        assert_eq!(catalogue.last(&entry.service, &["a".to_owned()]), Some(&later));
-        assert_eq!(catalogue.last(&entry.service, &[]), None);
-        assert!(!later.is_there());
-        let (id, at) = (later.id(), DateTime::default());
-        remember(&home, &Line::Removed { id, at }).unwrap();
-        assert_eq!(Catalogue::read(&home).unwrap().entries().count(), 0);
-    }
-}
+mod tests;

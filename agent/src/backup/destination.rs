@@ -31,6 +31,20 @@ impl Destination {
         })
     }
 
+    /// Opens a folder that is there; none when it is not.
+    ///
+    /// # Errors
+    /// A refusal for a link on the way, as in [`Destination::open`].
+    pub(crate) fn existing(path: &Path) -> Result<Option<Self>, Error> {
+        if std::fs::symlink_metadata(path).is_err_and(|cause| cause.kind() == std::io::ErrorKind::NotFound) {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            folder: open_folder(path)?,
+            path: path.to_owned(),
+        }))
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -236,6 +250,11 @@ impl Drop for Staging<'_> {
 /// Returns the name of the staging folder of a service.
 pub(crate) fn staging_name(service: &Service, run: &RunId) -> String {
     format!(".{service}.batt-{run}")
+}
+
+/// Returns the name that a backup has, out of sight, while it is removed.
+pub(crate) fn removal_name(service: &Service, run: &RunId) -> String {
+    format!(".{service}.batt-{run}.purge")
 }
 
 /// Counts to a depth that a backup may have; what lies deeper is refused when it is judged.

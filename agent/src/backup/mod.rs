@@ -2,20 +2,30 @@
 
 mod catalogue;
 mod destination;
+mod entry;
 mod guide;
+mod identity;
 mod manifest;
 pub(crate) mod marks;
+mod places;
+mod presence;
 mod publish;
+mod rebuild;
 mod verify;
 
-pub(crate) use catalogue::{Catalogue, Drill, Entry, Line, remember};
-pub(crate) use destination::{Destination, MOST_DEPTH, Staging, open_file, remove_folder};
+pub(crate) use catalogue::{Catalogue, Line, remember};
+pub(crate) use destination::{Destination, MOST_DEPTH, Staging, open_file, removal_name, remove_folder};
+pub(crate) use entry::{Drill, Entry};
 pub(crate) use guide::restore_guide;
+pub(crate) use identity::Identity;
 #[cfg(test)]
 pub(crate) use manifest::tests::manifest as manifest_of;
 pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};
 pub(crate) use marks::Mark;
+pub(crate) use places::{places, remember_place};
+pub(crate) use presence::{Found, present};
 pub(crate) use publish::{Place, clean_up, is_left, publish};
+pub(crate) use rebuild::{load, rebuild};
 pub(crate) use verify::{
     Expected, Verification, digest_of, open_archive, sum_line, verify_chosen, verify_while,
 };

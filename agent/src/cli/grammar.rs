@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use batt_protocol::{EXIT_TABLE, Error, ServiceName};
 use clap::{Arg, ArgAction, Command};
 
+use super::keeping;
 use super::restore;
 use crate::script::{ItemOption, OptionOwner};
 
@@ -28,6 +29,7 @@ pub(crate) fn command(items: &ItemOptions) -> Command {
         .args(run_arguments())
         .args(items.values().map(|(option, owner)| item_argument(option, owner)));
     root.subcommands(everyday_commands())
+        .subcommands(keeping::commands())
         .subcommands(restore::commands(items))
         .subcommands(script_commands())
         .subcommands(inner_commands())
@@ -80,7 +82,7 @@ fn run_arguments() -> [Arg; 5] {
     ]
 }
 
-fn path_argument() -> Arg {
+pub(super) fn path_argument() -> Arg {
     Arg::new("path").long("path").value_name("PATTERN").help(
         "where backups go, with the conversions of strftime and `{host}` [default: /opt/backup/%Y/%m/%d]",
     )
@@ -185,9 +187,6 @@ fn everyday_commands() -> Vec<Command> {
                     .required(true)
                     .help("the backup, as `batt --format json backups` and the report of its run name it"),
             ),
-        Command::new("backups")
-            .about("Show what is published")
-            .arg(services_argument("only of these services")),
         Command::new("verify")
             .about("Read backups again: hashes and formats")
             .arg(services_argument("only of these services"))

@@ -8,6 +8,7 @@ use batt_protocol::{Error, RunId, Service, ServiceRequest, parse_duration};
 use clap::ArgMatches;
 
 use super::grammar::{self, ItemOptions};
+use super::keeping::{self, PurgeRequest, Shown};
 use super::restore::{self, DrillRequest, RestoreRequest};
 use crate::home::Home;
 use crate::pattern::Pattern;
@@ -56,7 +57,13 @@ pub(crate) enum Action {
     },
     /// The id of a backup.
     Accept(String),
-    Backups(Vec<Service>),
+    Backups(Shown),
+    Purge(PurgeRequest),
+    /// Pins the backup of this id, or unpins it.
+    Pin {
+        id: String,
+        pinned: bool,
+    },
     Verify {
         services: Vec<Service>,
         all: bool,
@@ -247,7 +254,12 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
             new_id: inner.get_flag("new-id"),
         },
         "accept" => Action::Accept(text(inner, "id").ok_or_else(|| Error::usage("no backup was named"))?),
-        "backups" => Action::Backups(services(inner)?),
+        "backups" => Action::Backups(keeping::shown(inner, services(inner)?, path(inner)?)),
+        "purge" => Action::Purge(keeping::purge_request(inner, services(inner)?, path(inner)?)?),
+        "pin" | "unpin" => Action::Pin {
+            id: text(inner, "id").unwrap_or_default(),
+            pinned: name == "pin",
+        },
         "verify" => match inner.get_one::<PathBuf>("from") {
             Some(folder) => Action::VerifyFolder(folder.clone()),
             None => Action::Verify {

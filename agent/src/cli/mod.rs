@@ -4,8 +4,10 @@
 
 mod grammar;
 mod invocation;
+mod keeping;
 mod restore;
 
 pub(crate) use grammar::command;
 pub(crate) use invocation::{Action, Format, Invocation, Listing, Output, parse};
+pub(crate) use keeping::{PurgeRequest, Shown};
 pub(crate) use restore::{DrillRequest, RestoreRequest};

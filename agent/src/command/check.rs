@@ -1,15 +1,18 @@
 //! `batt check`: what would go wrong tonight, told today.
 
+mod backups;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use batt_protocol::text::{count, escaped};
 use batt_protocol::{Error, ExitCode, HumanBytes, Service};
-use chrono::{Local, Utc};
+use chrono::Local;
+
+use backups::Backups;
 
 use super::check_engines::{check_engines, check_restores};
-use crate::backup::Catalogue;
 use crate::bundle::BundleRecord;
 use crate::conf_file::Conf;
 use crate::console::Console;
@@ -78,7 +81,9 @@ pub(crate) fn check(home: &Home, path: Option<Pattern>, console: &mut Console) -
     check_scripts(home, &enabled, &mut findings)?;
     check_restores(home, &enabled, &mut findings)?;
     check_engines(home, &Shelf::read(home)?, &settings, &enabled, &mut findings)?;
-    check_ages(home, &settings, &enabled, &mut findings)?;
+    let backups = Backups::look(home, &settings, &enabled, &mut findings);
+    backups.check_ages(&mut findings);
+    backups.check_retention(&mut findings);
     for file in BundleRecord::read(home)?.changed(home)?.keys() {
         findings
             .console
@@ -90,6 +95,7 @@ pub(crate) fn check(home: &Home, path: Option<Pattern>, console: &mut Console) -
     check_destination(
         &pattern.expand(Local::now().fixed_offset(), &host::host_name()),
         &settings,
+        &backups,
         &mut findings,
     );
     let (problems, warnings) = (findings.problems, findings.warnings);
@@ -205,43 +211,8 @@ fn check_conf(home: &Home, service: &Service, findings: &mut Findings<'_>) {
     }
 }
 
-fn check_ages(
-    home: &Home,
-    settings: &Settings,
-    enabled: &[Service],
-    findings: &mut Findings<'_>,
-) -> Result<(), Error> {
-    let catalogue = Catalogue::read(home)?;
-    for service in enabled {
-        let Some(most) = settings.service(service).max_age else {
-            continue;
-        };
-        let last = catalogue
-            .entries()
-            .rev()
-            .find(|entry| entry.service == *service && entry.counts() && entry.is_there());
-        let age = last.map(|entry| (Utc::now() - entry.time).to_std().unwrap_or_default());
-        match age {
-            Some(age) if age <= most => {}
-            Some(age) => findings.problem(&Error::new(
-                ExitCode::FAILED,
-                format!(
-                    "the last good backup of `{service}` is {} hours old, `max_age` is {}",
-                    age.as_secs() / 3600,
-                    most.as_secs() / 3600
-                ),
-            )),
-            None => findings.problem(&Error::new(
-                ExitCode::FAILED,
-                format!("there is no good backup of `{service}`"),
-            )),
-        }
-    }
-    Ok(())
-}
-
 /// Looks at the part of the destination that exists: nothing is made here.
-fn check_destination(path: &Path, settings: &Settings, findings: &mut Findings<'_>) {
+fn check_destination(path: &Path, settings: &Settings, backups: &Backups<'_>, findings: &mut Findings<'_>) {
     let Some(existing) = path.ancestors().find(|folder| folder.is_dir()) else {
         return;
     };
@@ -275,5 +246,7 @@ fn check_destination(path: &Path, settings: &Settings, findings: &mut Findings<'
                 HumanBytes(settings.reserve)
             ),
         ));
+    } else {
+        backups.check_room(room, existing, findings);
     }
 }

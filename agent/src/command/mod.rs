@@ -12,6 +12,8 @@ mod list;
 mod live_log;
 mod logs;
 mod manual;
+mod pin;
+mod purge;
 mod recall;
 mod restore;
 mod run;
@@ -59,7 +61,9 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Disable(services) => enable::disable(&home, &services, console),
         Action::Init { new_id } => init::init(&home, new_id, console),
         Action::Accept(id) => accept::accept(&home, &id, console),
-        Action::Backups(services) => backups::backups(&home, output, &services, console),
+        Action::Backups(shown) => backups::backups(&home, output, &shown, console),
+        Action::Purge(request) => purge::purge(&home, output, &request, console),
+        Action::Pin { id, pinned } => pin::pin(&home, &id, pinned, console),
         Action::Verify { services, all } => verify::verify(&home, output, &services, all, console),
         Action::VerifyFolder(folder) => verify::verify_folder(&home, output, &folder, console),
         Action::Runs => runs::runs(&home, output, console),

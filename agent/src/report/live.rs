@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use batt_protocol::json_text::{self, Shape};
-use batt_protocol::text::{escaped, list_and};
+use batt_protocol::text::{count, escaped, list_and};
 use batt_protocol::{Event, EventKind, HumanBytes, Outcome, Service, ServiceReport, Stage};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -38,6 +38,15 @@ fn ended(report: &ServiceReport) -> String {
     }
 }
 
+/// Returns the line that tells what retention removed.
+fn purged(service: &Service, kept: usize, removed: usize, bytes: u64) -> String {
+    format!(
+        "{service}: purged {}, {} freed, {kept} kept",
+        count(removed, "earlier backup"),
+        HumanBytes(bytes)
+    )
+}
+
 /// One line for each change, on the stream of remarks.
 pub(crate) struct Lines<W> {
     to: W,
@@ -60,11 +69,18 @@ impl<W: Write + Send> Reader for Lines<W> {
                 format!("run {run}: {} to {}", list_and(&names), escaped(path))
             }
             EventKind::ServiceStarted { service, .. } => format!("{service}: started"),
+            EventKind::ServicePurged {
+                service,
+                kept,
+                removed: removed @ 1..,
+                bytes,
+            } => purged(service, *kept, *removed, *bytes),
             EventKind::ServiceEnded { report } if report.outcome != Outcome::Succeeded => {
                 let _ = writeln!(self.to, "{}", ended(report));
                 return;
             }
             EventKind::ServiceEnded { report } => ended(report),
+            EventKind::Warned { text, .. } => format!("warning: {}", escaped(text)),
             EventKind::CancelRequested => "cancelled: ending what runs".to_owned(),
             _ => return,
         };
@@ -131,6 +147,17 @@ impl Reader for Bars {
                     bar.finish_and_clear();
                 }
                 let _ = self.screen.println(ended(report));
+            }
+            EventKind::ServicePurged {
+                service,
+                kept,
+                removed: removed @ 1..,
+                bytes,
+            } => {
+                let _ = self.screen.println(purged(service, *kept, *removed, *bytes));
+            }
+            EventKind::Warned { text, .. } => {
+                let _ = self.screen.println(format!("warning: {}", escaped(text)));
             }
             EventKind::CancelRequested => {
                 let _ = self.screen.println("cancelled: ending what runs");

@@ -11,6 +11,7 @@ mod plan;
 mod process_names;
 mod proven;
 mod recovery;
+mod retention;
 mod runner;
 mod service;
 

@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     pub(crate) run: RunId,
     pub(crate) started: DateTime<FixedOffset>,
     pub(crate) path: PathBuf,
+    /// What `path` was expanded from.
+    pub(crate) pattern: Pattern,
     pub(crate) services: Vec<PlannedService>,
     pub(crate) asked_by: AskedBy,
     pub(crate) wait: Duration,
@@ -85,6 +87,7 @@ impl Plan {
             run: order.run.clone(),
             started: now,
             path: pattern.expand(now, &host),
+            pattern,
             services,
             asked_by: order.asked_by.clone(),
             wait: Duration::from_secs(order.wait_seconds),

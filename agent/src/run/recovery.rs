@@ -10,9 +10,10 @@ use crate::home::Home;
 use crate::host;
 use crate::journal::Journal;
 use crate::process::Cgroup;
+use crate::purge::finish_interrupted;
 use crate::run_folder::{RunFolder, forget_old_runs, forget_unadmitted};
 
-/// Heals every run of the home that was interrupted, and forgets what is too old to be kept.
+/// Heals every run of the home that was interrupted, and every purge, and forgets what is too old to be kept.
 ///
 /// # Errors
 /// What cannot be healed, by name. The caller goes on without.
@@ -24,7 +25,10 @@ pub(crate) fn recover(home: &Home) -> Result<(), Error> {
             first_error = first_error.and(heal(home, &folder));
         }
     }
+    // One that is broken is healed, and told of, by the run that follows.
+    let (catalogue, _) = Catalogue::read_or_tell(home);
     first_error
+        .and(finish_interrupted(home, &catalogue))
         .and(forget_unadmitted(home))
         .and(forget_old_runs(home))
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use crate::cancellation::Cancellation;
 use crate::home::Home;
 use crate::journal::{Follower, Journal};
 use crate::process;
+use crate::purge::{Clock, remember_clock};
 use crate::run_folder::{RunFolder, Supervision};
 use crate::{files, host, lock, trust};
 
@@ -51,6 +52,7 @@ pub(crate) fn execute(
         utc_offset: plan.started.offset().local_minus_utc(),
         asked_by: plan.asked_by.clone(),
     });
+    let purge_failed = AtomicBool::new(false);
     let around = Surroundings {
         home,
         plan,
@@ -59,7 +61,9 @@ pub(crate) fn execute(
         cancellation,
         host_id: &host_id,
         agent: &agent,
+        purge_failed: &purge_failed,
     };
+    prepare(&around);
     let services = back_up_all(&around);
     let left_behind = process::end_descendants(&strangers);
     if left_behind > 0 {
@@ -81,7 +85,12 @@ pub(crate) fn execute(
     }
     // Before the end is told: whoever hears of it may push at once.
     drop(home_lock);
-    let exit = exit_of(&services, cancellation, events.is_journal_lost());
+    let is_purged = !purge_failed.load(Ordering::Relaxed);
+    let exit = match exit_of(&services, cancellation, events.is_journal_lost()) {
+        // What was asked for is there, and what was to go with it is too.
+        ExitCode::OK if !is_purged => ExitCode::PROGRAM,
+        exit => exit,
+    };
     let seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
     events.emit(EventKind::RunEnded { exit, seconds });
     // What was lost at the very end is lost too.
@@ -98,6 +107,22 @@ pub(crate) fn execute(
         exit,
         services,
     })
+}
+
+/// Heals a catalogue that is lost or broken, and remembers what a later purge has to know. None of it stops a run.
+fn prepare(around: &Surroundings<'_>) {
+    let (_, notes) = backup::load(around.home, None);
+    for text in notes {
+        around.events.emit(EventKind::Warned { service: None, text });
+    }
+    let place = backup::remember_place(around.home, &around.plan.pattern);
+    let clock = remember_clock(around.home, &Clock::read());
+    for error in [place.err(), clock.err()].into_iter().flatten() {
+        around.events.emit(EventKind::Warned {
+            service: None,
+            text: error.to_string(),
+        });
+    }
 }
 
 fn exit_of(services: &[ServiceReport], cancellation: &Cancellation, journal_lost: bool) -> ExitCode {

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use batt_protocol::{BackupState, Error, EventKind, ExitCode, HumanBytes, Outcome, ServiceReport, Stage};
@@ -14,7 +15,7 @@ use super::judge::{Judged, Judging};
 use super::plan::PlannedService;
 use super::process_names::ProcessNames;
 use super::proven::prove;
-use super::{Events, Plan, gates, papers};
+use super::{Events, Plan, gates, papers, retention};
 use crate::backup::{self, Catalogue, Destination, Entry, Line, Manifest, Place, ScriptRecord, Staging};
 use crate::cancellation::Cancellation;
 use crate::conf_file::Conf;
@@ -37,6 +38,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) host_id: &'a str,
     /// The running agent, for scripts to call.
     pub(super) agent: &'a Path,
+    /// Set when earlier backups could not be purged.
+    pub(super) purge_failed: &'a AtomicBool,
 }
 
 /// A backup that was published.
@@ -93,7 +96,7 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
     if around.cancellation.is_requested() {
         return Err(Failure::not_started());
     }
-    let _lock = locked?;
+    let held = locked?;
     let script = home.script(service.name());
     trust::require_trusted(&script)?;
     require_startable(&script)?;
@@ -102,11 +105,14 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
         .iter()
         .try_for_each(|file| trust::require_trusted(file))?;
 
-    let expected = Catalogue::read(home)?
+    let expected = (Catalogue::read_or_tell(home).0)
         .last(service, &planned.items)
         .map(|entry| entry.bytes);
     let destination = Destination::open(&plan.path)?;
-    require_room(plan, &destination, expected)?;
+    if let Err(no_room) = require_room(plan, &destination, expected) {
+        retention::make_room(around, planned, &held, no_room)?;
+        require_room(plan, &destination, expected)?;
+    }
     let staging = Staging::create(&destination, service, &plan.run)?;
     around.events.emit(EventKind::ServiceStarted {
         service: service.clone(),
@@ -133,7 +139,7 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
     let ledger = Ledger::read(&staging.path()).masked(|text| mask.whole(text));
     running.show(Stage::Verifying);
     // Read now: hours may have passed since the script was started.
-    let catalogue = Catalogue::read(home)?;
+    let (catalogue, unreadable) = Catalogue::read_or_tell(home);
     let judging = Judging {
         ledger: &ledger,
         reread: planned.is_read_again(&catalogue, Utc::now()),
@@ -172,10 +178,15 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
         let beside = place.beside.iter();
         warnings.extend(beside.map(|reason| format!("published beside: {reason}")));
     }
+    // Backups are made without it all the same.
+    warnings.extend(unreadable.map(|error| error.to_string()));
     let remembered =
         Entry::read(place.path.clone()).and_then(|entry| backup::remember(home, &Line::Published(entry)));
     if let Err(error) = remembered {
         warnings.push(error.to_string());
+    }
+    if manifest.state == BackupState::Good {
+        warnings.extend(retention::purge(around, planned, &held));
     }
     Ok(Published {
         place,

@@ -2,6 +2,7 @@
 
 mod drill;
 mod gates;
+mod retention;
 mod written;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use batt_protocol::{Error, Service, parse_duration, parse_size};
 use crate::files;
 use crate::home::Home;
 use crate::pattern::Pattern;
+use crate::retention::Rules;
 use crate::trust;
 pub(crate) use drill::DrillSettings;
 pub(crate) use gates::Gates;
@@ -48,6 +50,8 @@ pub(crate) struct ServiceSettings {
     pub(crate) stall_timeout: Option<Duration>,
     /// The age that its last good backup must not exceed.
     pub(crate) max_age: Option<Duration>,
+    /// How long its backups are kept; none is what is said of all.
+    pub(crate) retention: Option<Rules>,
     /// What it is held to against the last good one.
     pub(crate) gates: Gates,
     /// How old the last backup that was read again may be for one that is not; none: each is read again.
@@ -98,6 +102,13 @@ impl Settings {
         own.map_or_else(|| self.defaults.clone(), |own| own.over(&self.defaults))
     }
 
+    /// Tells whether no rule of retention is set for any service.
+    pub(crate) fn has_no_retention(&self) -> bool {
+        let all = self.services.values().chain(std::iter::once(&self.defaults));
+        all.filter_map(|service| service.retention.as_ref())
+            .all(Rules::is_empty)
+    }
+
     pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, Error> {
         let written: Written = toml::from_str(text).map_err(|error| Problem::from(error).show(path, text))?;
         Self::mean(written).map_err(|problem| problem.show(path, text))
@@ -123,6 +134,16 @@ impl Settings {
             })?;
         }
         settings.defaults = ServiceSettings::mean(written.defaults)?;
+        if let Some(of_all) = written.retention {
+            if settings.defaults.retention.is_some() {
+                return Problem::at(&of_all, |_| {
+                    Err(Error::usage(
+                        "`[retention]` and `[defaults.retention]` say the same",
+                    ))
+                });
+            }
+            settings.defaults.retention = Some(retention::mean(of_all.into_inner())?);
+        }
         let drill = DrillSettings::mean(written.drill)?;
         settings.defaults.drill = settings.defaults.drill.over(&drill);
         for (name, section) in written.service {
@@ -153,6 +174,9 @@ impl ServiceSettings {
             max_duration: duration(written.max_duration)?,
             stall_timeout: duration(written.stall_timeout)?,
             max_age: duration(written.max_age)?,
+            retention: (written.retention)
+                .map(|written| retention::mean(written.into_inner()))
+                .transpose()?,
             reread_every: duration(written.reread_every)?,
             nice: nice.transpose()?,
             drill: DrillSettings::mean(written.drill)?,
@@ -169,6 +193,8 @@ impl ServiceSettings {
             max_duration: self.max_duration.or(below.max_duration),
             stall_timeout: self.stall_timeout.or(below.stall_timeout),
             max_age: self.max_age.or(below.max_age),
+            // As a whole: a rule of all that was not meant would remove what its own rules keep.
+            retention: self.retention.clone().or_else(|| below.retention.clone()),
             gates: self.gates.over(&below.gates),
             reread_every: self.reread_every.or(below.reread_every),
             nice: self.nice.or(below.nice),
@@ -269,7 +295,15 @@ mod tests {
         assert_eq!(mysql.max_duration, Some(Duration::from_secs(6 * 3_600)));
         assert_eq!(mysql.drill.max_duration(), Duration::from_secs(4 * 3_600));
         assert_eq!(mysql.drill.memory(), Some(4 << 30));
+        assert_eq!(
+            mysql.retention.unwrap().to_string(),
+            "max_days = 90, keep_last = 3, keep_daily = 7, keep_weekly = 4"
+        );
         let file = settings.service(&"file".parse().unwrap());
+        assert_eq!(
+            file.retention.clone().unwrap().to_string(),
+            "keep_within = \"1209600s\""
+        );
         assert_eq!(file.drill.max_duration(), Duration::from_secs(2 * 3_600));
         assert_eq!(file.drill.scratch(), Some(Path::new("/srv/scratch")));
     }
@@ -290,11 +324,48 @@ mod tests {
     }
 
     #[test]
+    fn the_retention_of_a_service_stands_in_place_of_that_of_all() {
+        let settings = parse(
+            "[retention]\nkeep_last = 3\nkeep_daily = 7\nmax_days = 14\n[service.mysql.retention]\nkeep_within = \"7d\"\n\
+             [service.file]\nnice = 1\n[service.redis.retention]\n",
+        )
+        .unwrap();
+        let of = |name: &str| settings.service(&name.parse().unwrap()).retention.unwrap();
+        assert_eq!(of("mysql").to_string(), "keep_within = \"604800s\"");
+        assert_eq!(
+            of("file").to_string(),
+            "max_days = 14, keep_last = 3, keep_daily = 7"
+        );
+        assert_eq!(of("redis@1"), Rules::default());
+        for (text, words) in [
+            (
+                "[retention]\nkeep_lats = 3\n",
+                "batt.toml:2:1: unknown key `keep_lats`",
+            ),
+            (
+                "[retention]\nkeep_last = -1\n",
+                "batt.toml:2:13: `keep_last` must be",
+            ),
+            (
+                "[retention]\nmax_days = 40000\n",
+                "batt.toml:2:12: `max_days` must be",
+            ),
+            (
+                "[retention]\nkeep_within = \"1w\"\n",
+                "batt.toml:2:15: `1w` is not a duration",
+            ),
+            ("[retention]\n[defaults.retention]\n", "say the same"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.message().contains(words), "{error}");
+        }
+    }
+
+    #[test]
     fn a_key_that_is_not_honoured_yet_is_never_ignored() {
         for text in [
-            "[retention]\nkeep_last = 3\n",
+            "[service.mysql.hooks]\nfailed = [\"x\"]\n",
             "[hooks]\nfailed = [\"x\"]\n",
-            "[service.x.retention]\nkeep_last = 3\n",
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.message().contains("is not honoured yet"), "{error}");

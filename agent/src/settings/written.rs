@@ -10,6 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::drill::WrittenDrill;
+use super::retention::WrittenRetention;
 
 /// The file, before it is interpreted.
 #[derive(Debug, Deserialize)]
@@ -26,7 +27,7 @@ pub(super) struct Written {
     pub(super) defaults: WrittenService,
     #[serde(default)]
     pub(super) service: BTreeMap<Spanned<String>, WrittenService>,
-    retention: Option<Spanned<toml::Table>>,
+    pub(super) retention: Option<Spanned<WrittenRetention>>,
     hooks: Option<Spanned<toml::Table>>,
 }
 
@@ -39,6 +40,7 @@ pub(super) struct WrittenService {
     pub(super) stall_timeout: Option<Spanned<String>>,
     pub(super) max_age: Option<Spanned<String>>,
     pub(super) nice: Option<Spanned<i64>>,
+    pub(super) retention: Option<Spanned<WrittenRetention>>,
     #[serde(default)]
     pub(super) drill: WrittenDrill,
     pub(super) max_shrink: Option<Spanned<String>>,
@@ -46,16 +48,14 @@ pub(super) struct WrittenService {
     pub(super) emptied_rows: Option<Spanned<i64>>,
     pub(super) max_unchanged: Option<Spanned<String>>,
     pub(super) reread_every: Option<Spanned<String>>,
-    retention: Option<Spanned<toml::Table>>,
     hooks: Option<Spanned<toml::Table>>,
 }
 
 impl Written {
     /// Refuses keys that later versions honour: a promise that is not kept must not stand in a file.
     pub(super) fn refuse_unhonoured(&self) -> Result<(), Problem> {
-        let mut found = vec![span("retention", &self.retention), span("hooks", &self.hooks)];
+        let mut found = vec![span("hooks", &self.hooks)];
         for section in std::iter::once(&self.defaults).chain(self.service.values()) {
-            found.push(span("retention", &section.retention));
             found.push(span("hooks", &section.hooks));
         }
         match found.into_iter().flatten().next() {

@@ -390,7 +390,10 @@ impl Running {
                 progress.standing = Standing::Ended(report.clone());
             }
             EventKind::RunEnded { exit, .. } => self.exit = Some(*exit),
-            EventKind::Warned { .. } | EventKind::CancelRequested | EventKind::Unknown => {}
+            EventKind::ServicePurged { .. }
+            | EventKind::Warned { .. }
+            | EventKind::CancelRequested
+            | EventKind::Unknown => {}
         }
         Ok(())
     }

@@ -94,6 +94,7 @@ fn choose<'a>(catalogue: &'a Catalogue, services: &[Service], all: bool) -> Vec<
         .entries()
         .rev()
         .filter(|entry| services.is_empty() || services.contains(&entry.service))
+        .filter(|entry| !entry.is_being_removed())
         .filter(|entry| places.insert(entry.path.clone()))
         .filter(|entry| all || seen.insert(entry.service.clone()))
         .collect()

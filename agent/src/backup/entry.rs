@@ -1,0 +1,155 @@
+//! One backup in the catalogue: what was published, and what is known of it since.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use batt_protocol::{BackupReport, BackupState, Error, RunId, Service};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::identity::{Identity, Seen};
+use super::{Manifest, Mark, marks, removal_name};
+
+/// One backup that was published, and what is known of it since.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) run: RunId,
+    pub(crate) service: Service,
+    pub(crate) items: Vec<String>,
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
+    pub(crate) time: DateTime<Utc>,
+    pub(crate) state: BackupState,
+    /// The SHA-256 of its manifest in lower-case hexadecimal, so that a manifest that was edited shows.
+    pub(crate) manifest_sha256: String,
+    /// When it was last read whole and found good.
+    pub(crate) verified: Option<DateTime<Utc>>,
+    /// The last rehearsal of its restore that told something about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) drill: Option<Drill>,
+    /// When a person took a suspicious one as the new normal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) accepted: Option<DateTime<Utc>>,
+    /// Its manifest, as it was when it was last looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seen: Option<Seen>,
+}
+
+/// The receipt of a rehearsed restore.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Drill {
+    pub(crate) at: DateTime<Utc>,
+    /// Whether everything came back as it was recorded.
+    pub(crate) proven: bool,
+    /// How long the restore took.
+    pub(crate) seconds: f64,
+    /// How many recorded facts were compared.
+    pub(crate) compared: usize,
+    /// What the drill script recorded, as versions of the engine.
+    pub(crate) facts: BTreeMap<String, String>,
+    /// What is wrong, when it is not proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+impl Entry {
+    /// Returns the entry of a backup that was judged, and published at `path`.
+    ///
+    /// # Errors
+    /// A manifest that cannot be read.
+    pub(crate) fn read(path: PathBuf) -> Result<Self, Error> {
+        let (manifest, manifest_sha256) = Manifest::read_hashed(&path)?;
+        let seen = Identity::read(&path).map(|(_, seen)| seen).ok();
+        // One that cannot be read is none: what it would let count does not.
+        let accepted = marks::get(&path, Mark::Accepted).ok().flatten();
+        Ok(Self {
+            run: manifest.run.clone(),
+            service: manifest.service.clone(),
+            items: manifest.items.clone(),
+            path,
+            bytes: manifest.bytes(),
+            time: manifest.started,
+            state: manifest.state,
+            manifest_sha256,
+            verified: manifest.verified.then_some(manifest.ended),
+            drill: None,
+            accepted: accepted.map(|marked| marked.at),
+            seen,
+        })
+    }
+
+    /// Tells whether it counts: whole, read again, complete, as it was expected, and not shown to be bad by a drill.
+    pub(crate) fn counts(&self) -> bool {
+        self.can_be_drilled() && self.drill.as_ref().is_none_or(|drill| drill.proven)
+    }
+
+    /// Tells whether it counts but for what its last drill told.
+    pub(crate) fn can_be_drilled(&self) -> bool {
+        let expected = match self.state {
+            BackupState::Good => true,
+            BackupState::Partial => false,
+            BackupState::Suspicious => self.accepted.is_some(),
+        };
+        expected && self.verified.is_some()
+    }
+
+    /// Returns the backup's id.
+    pub(crate) fn id(&self) -> String {
+        format!("{}.{}", self.run, self.service)
+    }
+
+    /// Returns the offset of local time from UTC when it was made, in seconds, where that is known.
+    pub(crate) fn utc_offset(&self) -> Option<i32> {
+        self.seen.as_ref().map(|seen| seen.utc_offset)
+    }
+
+    /// Tells whether this very backup still lies at its path.
+    pub(crate) fn is_there(&self) -> bool {
+        let unchanged = self.seen.as_ref().is_some_and(|seen| seen.is_there(&self.path));
+        unchanged || self.look().is_some()
+    }
+
+    /// Tells whether a purge has taken it out of sight and not deleted all of it yet: it is none any more.
+    pub(crate) fn is_being_removed(&self) -> bool {
+        let hidden = removal_name(&self.service, &self.run);
+        std::fs::symlink_metadata(self.path.with_file_name(hidden)).is_ok()
+    }
+
+    /// Reads the manifest at its path, and returns what to remember of it when it is that of this very backup.
+    pub(crate) fn look(&self) -> Option<Seen> {
+        let (identity, seen) = Identity::read(&self.path).ok()?;
+        (identity.run == self.run && identity.service == self.service).then_some(seen)
+    }
+
+    /// Returns its manifest, when it is there as it was published.
+    pub(crate) fn manifest(&self) -> Option<Manifest> {
+        let (manifest, sha256) = Manifest::read_hashed(&self.path).ok()?;
+        (sha256 == self.manifest_sha256).then_some(manifest)
+    }
+
+    /// Returns the line of `batt backups`.
+    pub(crate) fn report(&self) -> BackupReport {
+        BackupReport {
+            id: self.id(),
+            service: self.service.clone(),
+            path: self.path.display().to_string(),
+            time: self.time,
+            bytes: self.bytes,
+            verified: self.verified,
+            drilled: self
+                .drill
+                .as_ref()
+                .filter(|drill| drill.proven)
+                .map(|drill| drill.at),
+            drill_failed: self
+                .drill
+                .as_ref()
+                .filter(|drill| !drill.proven)
+                .map(|drill| drill.at),
+            state: self.state,
+            accepted: self.accepted,
+            pinned: false,
+            kept_by: None,
+        }
+    }
+}

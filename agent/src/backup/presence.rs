@@ -1,0 +1,54 @@
+//! Which backups of the catalogue are there.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use batt_protocol::Service;
+
+use super::catalogue::remember_all;
+use super::{Catalogue, Entry, Line, Mark};
+use crate::home::Home;
+
+/// A backup that is there.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) entry: Entry,
+    /// A person pinned it; also when its mark cannot be read.
+    pub(crate) pinned: bool,
+}
+
+/// Returns the backups of these services (all, when none is named) that are there, oldest first.
+///
+/// A manifest that was never looked at, or that is not the file it was, is read, and remembered where the disk takes it.
+/// Of those that had one and the same place only the newest can be there.
+pub(crate) fn present(home: &Home, catalogue: Catalogue, services: &[Service]) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut looked_at = Vec::new();
+    let mut places: BTreeMap<std::path::PathBuf, ()> = BTreeMap::new();
+    let mut entries = catalogue.into_entries();
+    entries.reverse();
+    for mut entry in entries {
+        if places.contains_key(&entry.path) || !(services.is_empty() || services.contains(&entry.service)) {
+            continue;
+        }
+        let unchanged = entry.seen.as_ref().is_some_and(|seen| seen.is_there(&entry.path));
+        if !unchanged {
+            let Some(seen) = entry.look() else { continue };
+            looked_at.push(Line::Seen {
+                id: entry.id(),
+                seen: seen.clone(),
+            });
+            entry.seen = Some(seen);
+        }
+        places.insert(entry.path.clone(), ());
+        let mark = entry.path.join(Mark::Pinned.file_name());
+        let pinned = fs::symlink_metadata(mark).is_ok();
+        found.push(Found { entry, pinned });
+    }
+    if !looked_at.is_empty() {
+        // Without it the next look takes as long as this one.
+        let _ = remember_all(home, &looked_at);
+    }
+    found.reverse();
+    found
+}

@@ -1,0 +1,191 @@
+//! Taking one backup away, so that a crash at any moment leaves it whole at its place, or out of sight.
+//!
+//! It is renamed to a hidden name in its own folder, that is synced, the catalogue is told, and only then is it deleted. A
+//! removal that was interrupted is found again by the catalogue, and finished.
+
+use std::path::{Path, PathBuf};
+
+use batt_protocol::{Error, RunId};
+use chrono::Utc;
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, openat, renameat, renameat_with, unlinkat};
+use rustix::io::Errno;
+
+use crate::backup::{self, Destination, Entry, Identity, Line, Mark, removal_name, remove_folder};
+use crate::home::Home;
+use crate::host;
+use crate::pattern::Pattern;
+
+/// What a removal needs to know beside the backup.
+pub(super) struct Removing<'a> {
+    pub(super) home: &'a Home,
+    pub(super) host_id: &'a str,
+    /// The patterns that say which folders above a backup may go when they are empty.
+    pub(super) places: &'a [Pattern],
+    /// Folders that runs publish in now, or would.
+    pub(super) in_use: &'a [PathBuf],
+}
+
+impl Removing<'_> {
+    /// Removes a backup. The caller holds the lock of its service.
+    ///
+    /// # Errors
+    /// What is not, or no longer, this very backup of this host, or is pinned, or lies behind a link: it is untouched
+    /// then. And what the disk does not take.
+    pub(super) fn remove(&self, entry: &Entry) -> Result<(), Error> {
+        let (folder, name) = place_of(entry)?;
+        let Some(parent) = Destination::existing(folder)? else {
+            return Err(gone(entry));
+        };
+        self.require_removable(&parent, entry, name)?;
+        let hidden = removal_name(&entry.service, &entry.run);
+        // What a removal before left of a backup with this very id.
+        delete(&parent, &hidden)?;
+        hide(&parent, name, &hidden)?;
+        // Somebody may have pinned it in this very moment.
+        if parent.has(&format!("{hidden}/{}", Mark::Pinned.file_name())) {
+            hide(&parent, &hidden, name)?;
+            return Err(Error::refused(format!("`{}` is pinned", entry.id())));
+        }
+        self.finish(&parent, entry, &hidden)
+    }
+
+    /// Finishes the removal of a backup that was interrupted, if there is anything to finish. The caller holds the lock
+    /// of its service.
+    ///
+    /// # Errors
+    /// What the disk does not take.
+    pub(super) fn finish_interrupted(&self, entry: &Entry) -> Result<(), Error> {
+        let (folder, _) = place_of(entry)?;
+        let hidden = removal_name(&entry.service, &entry.run);
+        match Destination::existing(folder)? {
+            Some(parent) if parent.has(&hidden) => self.finish(&parent, entry, &hidden),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells the catalogue that a backup is out of sight, and deletes it.
+    fn finish(&self, parent: &Destination, entry: &Entry, hidden: &str) -> Result<(), Error> {
+        let removed = Line::Removed {
+            id: entry.id(),
+            at: Utc::now(),
+        };
+        let told = backup::remember(self.home, &removed);
+        delete(parent, hidden)?;
+        // A disk that is full may take the line once there is room.
+        told.or_else(|_| backup::remember(self.home, &removed))?;
+        self.remove_empty_folders(parent.path());
+        Ok(())
+    }
+
+    /// Refuses what is not this backup of this host, and what is pinned.
+    fn require_removable(&self, parent: &Destination, entry: &Entry, name: &str) -> Result<(), Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = match openat(parent.folder(), name, flags, Mode::empty()) {
+            Ok(opened) => opened,
+            Err(Errno::NOENT) => return Err(gone(entry)),
+            Err(Errno::LOOP | Errno::NOTDIR) => {
+                return Err(Error::refused(format!(
+                    "`{}` is no folder of its own, and is left alone",
+                    entry.path.display()
+                )));
+            }
+            Err(cause) => return Err(fail("open", parent, name, cause)),
+        };
+        let (identity, _) = Identity::read_in(std::os::fd::AsFd::as_fd(&opened), &entry.path)?;
+        if identity.host_id != self.host_id {
+            return Err(Error::refused(format!(
+                "`{}` is a backup of another host",
+                entry.path.display()
+            )));
+        }
+        if identity.run != entry.run || identity.service != entry.service {
+            return Err(gone(entry));
+        }
+        let pinned = rustix::fs::statat(&opened, Mark::Pinned.file_name(), AtFlags::SYMLINK_NOFOLLOW);
+        match pinned {
+            Err(Errno::NOENT) => Ok(()),
+            _ => Err(Error::refused(format!("`{}` is pinned", entry.id()))),
+        }
+    }
+
+    /// Removes the folders of dates above a backup that are empty now, up to the fixed part of the pattern that made
+    /// them. What cannot be removed is not empty, or stays.
+    fn remove_empty_folders(&self, folder: &Path) {
+        let host = host::host_name();
+        let fixed = self
+            .places
+            .iter()
+            .map(Pattern::layout)
+            .filter(|layout| layout.holds(folder, &host))
+            .map(|layout| layout.fixed_part(&host))
+            .max_by_key(|fixed| fixed.components().count());
+        let Some(fixed) = fixed else { return };
+        for above in folder.ancestors().take_while(|above| **above != fixed) {
+            let in_use = self.in_use.iter().any(|used| used.starts_with(above));
+            let (Some(parent), Some(name)) = (above.parent(), above.file_name()) else {
+                return;
+            };
+            let Ok(Some(parent)) = Destination::existing(parent) else {
+                return;
+            };
+            if in_use || unlinkat(parent.folder(), name, AtFlags::REMOVEDIR).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Returns the folder that a backup lies in and its name there. What has another name than a backup has is none: the
+/// catalogue is read from a disk, and never says alone what is deleted.
+fn place_of(entry: &Entry) -> Result<(&Path, &str), Error> {
+    let named = |name: &&str| {
+        *name == entry.service.to_string()
+            || name.split_once('~').is_some_and(|(service, run)| {
+                service == entry.service.to_string() && run.parse::<RunId>().as_ref() == Ok(&entry.run)
+            })
+    };
+    let name = entry.path.file_name().and_then(|name| name.to_str());
+    match (entry.path.parent(), name.filter(named)) {
+        (Some(folder), Some(name)) if entry.path.is_absolute() => Ok((folder, name)),
+        _ => Err(Error::refused(format!(
+            "`{}` is not where a backup of `{}` lies",
+            entry.path.display(),
+            entry.service
+        ))),
+    }
+}
+
+fn gone(entry: &Entry) -> Error {
+    Error::program(format!(
+        "the backup `{}` is not at `{}` any more",
+        entry.id(),
+        entry.path.display()
+    ))
+}
+
+/// Renames to a name that nothing has, and waits until that is on the disk.
+fn hide(parent: &Destination, from: &str, to: &str) -> Result<(), Error> {
+    let folder = parent.folder();
+    match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
+        // A file system without the flag (NFS): the lock of the service keeps others of us away.
+        Err(Errno::INVAL | Errno::NOSYS) if !parent.has(to) => renameat(folder, from, folder, to),
+        renamed => renamed,
+    }
+    .map_err(|cause| fail("remove", parent, from, cause))?;
+    parent.sync()
+}
+
+fn delete(parent: &Destination, name: &str) -> Result<(), Error> {
+    if !parent.has(name) {
+        return Ok(());
+    }
+    remove_folder(parent.folder(), name).map_err(|cause| fail("remove", parent, name, cause))?;
+    parent.sync()
+}
+
+fn fail(what: &str, parent: &Destination, name: &str, cause: Errno) -> Error {
+    Error::system(
+        format!("cannot {what} `{}`", parent.path().join(name).display()),
+        std::io::Error::from(cause),
+    )
+}
