@@ -7,13 +7,15 @@ import subprocess
 import sys
 
 import agent
+import catalogue
 import fleet
 import push
 import sizes
 import store
+import trees
 from measuring import Failed
 
-ALL = ["fleet", "push", "agent", "store", "sizes"]
+ALL = ["fleet", "push", "agent", "store", "trees", "catalogue", "sizes"]
 
 
 def main() -> int:
@@ -26,6 +28,7 @@ def main() -> int:
     parser.add_argument("--forks", type=int, default=64, help="hosts at once [default: 64]")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each [default: 5]")
     parser.add_argument("--stream", type=int, default=2048, help="MiB of the stream that is stored [default: 2048]")
+    parser.add_argument("--tree", type=int, default=4096, help="MiB of the tree of large files [default: 4096]")
     arguments = parser.parse_args()
     unknown = [what for what in arguments.what if what not in ALL]
     if unknown:
@@ -43,6 +46,10 @@ def main() -> int:
                 agent.measure(programs, rounds)
             case "store":
                 store.measure(programs, arguments.stream << 20, rounds)
+            case "trees":
+                trees.measure(programs, arguments.tree << 20, rounds)
+            case "catalogue":
+                catalogue.measure(programs, rounds)
             case "sizes":
                 sizes.measure(arguments.dist)
     return 0

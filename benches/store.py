@@ -21,7 +21,7 @@ def measure(programs: str, size: int, rounds: int) -> None:
     tell(f"store: {times * BLOCK / 2**30:.1f} GiB")
     with tempfile.TemporaryDirectory(prefix="batt-bench-") as folder:
         block = os.path.join(folder, "block")
-        _write_block(block)
+        write_block(block)
         stream = ["cat"] + [block] * times
 
         def ours() -> Cost:
@@ -65,7 +65,7 @@ def _take_away(folder: str, file: str) -> int:
     return size
 
 
-def _write_block(path: str) -> None:
+def write_block(path: str) -> None:
     """Lines as a dump of a table has them: words, numbers and a hash each."""
     chance = random.Random(2014)
     words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(3, 10))) for _ in range(5000)]

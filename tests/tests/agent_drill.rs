@@ -201,6 +201,23 @@ fn nothing_of_the_caller_reaches_a_drill_and_a_folder_needs_no_catalogue() {
 }
 
 #[test]
+fn what_a_copy_shows_says_nothing_of_the_one_that_was_copied() {
+    let (notes, backup) = Notes::backed_up();
+    let copy = notes.host.scratch().join("notes");
+    fs::create_dir(&copy).unwrap();
+    for entry in fs::read_dir(&backup).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+    }
+    let from = copy.to_str().unwrap();
+    notes.batt(&["drill", "--from", from]).code(0).says("proven");
+    assert_eq!(newest(&notes)["drilled"], json!(null));
+    Notes::flip(&copy.join("plain.zst"));
+    notes.batt(&["drill", "--from", from]).code(2).says("`plain.zst`");
+    notes.batt(&["restore", "notes", "-n"]).code(0);
+}
+
+#[test]
 fn a_drill_that_is_ended_leaves_nothing() {
     let (notes, _) = Notes::backed_up();
     let place = notes.place().display().to_string();

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use batt_tests::drop_in::Told;
 use batt_tests::host::Host;
+use batt_tests::server::mariadb::MariaDb;
 
 /// A service that stores what the home's file `stores` says.
 fn data(host: &Host) {
@@ -255,4 +256,32 @@ fn what_is_not_read_again_is_not_called_verified() {
     let last = run(&host, &format!("{LARGE}; {own}"));
     assert_eq!(last.succeeded(), place);
     assert!(newest_is_verified(&host));
+}
+
+#[test]
+fn a_database_that_lost_its_procedure_and_its_rows_is_suspicious() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE shop; USE shop; CREATE TABLE article AS SELECT seq FROM seq_1_to_3000;
+         CREATE TABLE part AS SELECT seq FROM seq_1_to_10; CREATE PROCEDURE tidy() SELECT 1;
+         CREATE VIEW recent AS SELECT seq FROM article;",
+    );
+    let host = Host::new();
+    let options = server.option_file("root", "");
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    let place = host.told("mysql", &["mysql"]).succeeded().to_owned();
+
+    server.sql("USE shop; DROP PROCEDURE tidy; DELETE FROM article; DELETE FROM part;");
+    let lost = host.told("mysql", &["mysql"]);
+    lost.beside(
+        "suspicious",
+        &[
+            "1 of 1 recorded as `procedure` are gone since the last good one, `shop: procedure.tidy`",
+            "`rows.article` of `shop` is 0, and was 3000",
+        ],
+    );
+    assert!(!lost.reason.contains("rows.part"), "{lost:?}");
+    host.batt(&["accept", &format!("{}.mysql", lost.run)]).code(0);
+    assert_eq!(host.told("mysql", &["mysql"]).succeeded(), place);
+    host.assert_sound();
 }

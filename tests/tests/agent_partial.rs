@@ -229,18 +229,36 @@ fn of_what_was_stopped_nothing_is_published() {
 }
 
 #[test]
+fn a_part_that_cannot_be_published_still_tells_what_failed_first() {
+    let (host, other) = (Host::new(), Host::new());
+    let pattern = host.root().join("backup/%Y/%m/%d");
+    three(&host, "none");
+    host.told("data", &["data"]).succeeded();
+    let before = host.published();
+    three(&other, "b");
+    let finished = other.batt_at(&pattern, &["--format", "json", "data"]);
+    told("data", finished).ended(
+        "refused",
+        77,
+        &["backup of another host", "`batt store b` failed"],
+    );
+    assert_eq!(host.published(), before);
+}
+
+#[test]
 fn secrets_that_a_script_records_are_masked() {
     const CANARY: &str = "canary-5d2a-secret";
     let host = Host::new();
     host.conf(
         "backup-data.conf",
-        &format!("DATA_PASSWORD={CANARY}\nDATA_TOKEN=7\n"),
+        &format!("DATA_PASSWORD={CANARY}\nDATA_TOKEN=7\nDATA_USER=postgres\nOLD_PASSWORD=postgres\n"),
     );
     let body = "batt record url \"data://user:$DATA_PASSWORD@host\"
         batt record \"warning.1\" \"cannot use $DATA_PASSWORD\"
         batt store a -- echo a
         batt record --of a owner \"it is $DATA_PASSWORD\"
         batt record --of a rows.t 7
+        batt record --of a table.t \"postgres\"
         batt store \"b\" -- /nonexistent/$DATA_PASSWORD
         echo \"$DATA_PASSWORD\"";
     let partial = host.try_script("data", body);
@@ -253,6 +271,8 @@ fn secrets_that_a_script_records_are_masked() {
         manifest["archives"][0]["content"]["rows.t"], "7",
         "a count is no secret"
     );
+    // The user's name stands openly in the setting beside, and a restore needs it.
+    assert_eq!(manifest["archives"][0]["content"]["table.t"], "postgres");
     host.batt(&["data"]).code(2);
     host.assert_nowhere(CANARY);
 }

@@ -77,7 +77,7 @@ fn plant(tree: &Path) {
     run("mkfifo", &[text(&tree.join("fifo"))]);
     fs::set_permissions(tree.join("folder"), fs::Permissions::from_mode(0o2750)).unwrap();
     fs::set_permissions(tree.join("folder/plain"), fs::Permissions::from_mode(0o4711)).unwrap();
-    fs::set_permissions(tree.join("folder/-rf"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(tree.join("folder/-rf"), fs::Permissions::from_mode(0o0)).unwrap();
     let sparse = fs::File::create(tree.join("sparse")).unwrap();
     sparse.set_len(64 << 20).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&sparse, b"island", 20 << 20).unwrap();

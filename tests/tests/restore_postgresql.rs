@@ -317,7 +317,38 @@ fn what_is_recorded_is_of_the_snapshot_of_the_dump() {
     host.batt(&["drill", "postgresql"]).code(0).says("proven");
 }
 
-/// services.md's traps: what `pg_restore --list` and `psql` take for whole is not stored.
+#[test]
+fn a_check_tells_today_what_the_role_may_not_read_tonight() {
+    let server = shop();
+    server.sql(
+        "postgres",
+        "CREATE ROLE poor LOGIN PASSWORD 'x'; CREATE ROLE reader LOGIN PASSWORD 'x'; GRANT pg_read_all_data TO reader",
+    );
+    let host = Host::new();
+    host.batt(&["enable", "postgresql"]).code(0);
+    let check = |user: &str| {
+        let mut environment = server.environment();
+        environment.retain(|(key, _)| *key != "PGUSER");
+        environment.extend([("PGUSER", user.to_owned()), ("PGPASSWORD", "x".to_owned())]);
+        let settings: Vec<(&str, &str)> = environment
+            .iter()
+            .map(|(key, value)| (*key, value.as_str()))
+            .collect();
+        host.configure("postgresql", &settings);
+        host.batt(&["check"])
+    };
+    check("postgres").code(0);
+    check("poor").code(2).says("`stray` may not be read");
+    let reader = check("reader").code(2);
+    reader.says("`article` has row security");
+    reader.says("BYPASSRLS");
+    server.sql("postgres", "ALTER ROLE reader BYPASSRLS");
+    check("reader").code(0).says("without their passwords");
+    server.kill();
+    check("reader").code(2).says("cannot ask the server");
+}
+
+/// What `pg_restore --list` and `psql` take for whole is not stored.
 #[test]
 fn a_dump_that_is_cut_or_flipped_is_no_backup() {
     let server = shop();

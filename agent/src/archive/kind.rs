@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StreamCheck;
 use super::mysql::MysqlCheck;
-use super::postgresql::postgresql_check;
+use super::postgresql::{directory_check, postgresql_check};
 use super::postgresql_plain::{PlainDump, PostgresqlPlainCheck};
 use super::rdb::RdbCheck;
 use super::sqlite::sqlite_check;
@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Mysql,
     /// The custom format of `pg_dump -Fc`.
     Postgresql,
+    /// The tar of a folder by `pg_dump -Fd`.
+    PostgresqlDirectory,
     /// SQL by `pg_dump`.
     PostgresqlPlain,
     /// SQL by `pg_dumpall`, for example with `--globals-only`.
@@ -37,9 +39,10 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which they are named to people.
-    pub(crate) const ALL: [Kind; 8] = [
+    pub(crate) const ALL: [Kind; 9] = [
         Kind::Mysql,
         Kind::Postgresql,
+        Kind::PostgresqlDirectory,
         Kind::PostgresqlPlain,
         Kind::PostgresqlGlobals,
         Kind::PostgresqlBase,
@@ -53,6 +56,7 @@ impl Kind {
         match self {
             Kind::Mysql => "mysql",
             Kind::Postgresql => "postgresql",
+            Kind::PostgresqlDirectory => "postgresql-directory",
             Kind::PostgresqlPlain => "postgresql-plain",
             Kind::PostgresqlGlobals => "postgresql-globals",
             Kind::PostgresqlBase => "postgresql-base",
@@ -90,6 +94,7 @@ impl Kind {
         match self {
             Kind::Mysql => Box::new(MysqlCheck::default()),
             Kind::Postgresql => postgresql_check(),
+            Kind::PostgresqlDirectory => directory_check(),
             Kind::PostgresqlPlain => Box::new(PostgresqlPlainCheck::new(PlainDump::Database)),
             Kind::PostgresqlGlobals => Box::new(PostgresqlPlainCheck::new(PlainDump::Cluster)),
             Kind::PostgresqlBase => base_backup_check(),
@@ -169,7 +174,7 @@ mod tests {
         let error = "mysq\nl".parse::<Kind>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "unknown kind `mysq\\nl`\nhint: known are `mysql`, `postgresql`, `postgresql-plain`, \
+            "unknown kind `mysq\\nl`\nhint: known are `mysql`, `postgresql`, `postgresql-directory`, `postgresql-plain`, \
              `postgresql-globals`, `postgresql-base`, `rdb`, `tar`, `sqlite`"
         );
     }

@@ -93,6 +93,24 @@ impl<F: Format> Walker<F> {
     }
 }
 
+impl<F: Format> Walker<F> {
+    /// Returns the format of a stream that ended where it may.
+    pub(super) fn into_format(self) -> Result<F, String> {
+        if let Some(damage) = self.damage {
+            return Err(damage);
+        }
+        match self.want {
+            Want::TakeOrEnd(_) if self.collected.is_empty() => Ok(self.format),
+            Want::Zeros | Want::Rest => Ok(self.format),
+            _ => Err(format!(
+                "it ends after {} bytes, in {}",
+                self.total,
+                self.format.part()
+            )),
+        }
+    }
+}
+
 impl<F: Format> StreamCheck for Walker<F> {
     fn feed(&mut self, bytes: &[u8]) {
         self.total += bytes.len() as u64;
@@ -111,18 +129,8 @@ impl<F: Format> StreamCheck for Walker<F> {
     }
 
     fn finish(self: Box<Self>) -> Result<CheckFacts, String> {
-        if let Some(damage) = self.damage {
-            return Err(damage);
-        }
-        match self.want {
-            Want::TakeOrEnd(_) if self.collected.is_empty() => self.format.finish(self.total),
-            Want::Zeros | Want::Rest => self.format.finish(self.total),
-            _ => Err(format!(
-                "it ends after {} bytes, in {}",
-                self.total,
-                self.format.part()
-            )),
-        }
+        let total = self.total;
+        self.into_format()?.finish(total)
     }
 }
 

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use batt_protocol::{BackupState, HumanBytes};
 
-use super::{Manifest, SUMS};
+use super::{ArchiveRecord, Manifest, SUMS};
+use crate::archive::Kind;
 
 /// Returns the text of RESTORE.md: the facts of the backup, and the commands of the script's header.
 ///
@@ -67,35 +68,64 @@ pub(crate) fn restore_guide(manifest: &Manifest, commands: &[String]) -> String 
 }
 
 fn expand(manifest: &Manifest, commands: &[String]) -> Vec<String> {
-    let named: Vec<&str> = manifest
-        .archives
-        .iter()
-        .map(|archive| archive.file.as_str())
-        .filter(|file| {
-            commands
-                .iter()
-                .any(|command| !command.contains("NAME") && has_word(command, file))
+    let commands: Vec<Command<'_>> = commands.iter().map(|line| Command::parse(line)).collect();
+    let concerned = |command: &Command<'_>, archive: &ArchiveRecord| match command.kind {
+        Some(kind) => archive.check == Some(kind),
+        // An archive of a kind that has commands of its own is left to these.
+        None => !commands
+            .iter()
+            .any(|other| other.kind.is_some() && other.kind == archive.check),
+    };
+    let is_named = |archive: &ArchiveRecord| {
+        commands.iter().any(|command| {
+            let line = command.line;
+            !line.contains("NAME") && has_word(line, &archive.file) && concerned(command, archive)
         })
-        .collect();
+    };
     let mut lines = Vec::new();
-    for command in commands {
-        if !command.contains("NAME") {
+    for command in &commands {
+        let mut archives = manifest
+            .archives
+            .iter()
+            .filter(|archive| concerned(command, archive));
+        if !command.line.contains("NAME") {
             // A line about one archive is of use only where that is; a line about none is for all.
-            let about = command.split_whitespace().find(|word| word.ends_with(".zst"));
-            if about.is_none_or(|file| named.contains(&file)) {
-                lines.push(command.clone());
+            let about = command
+                .line
+                .split_whitespace()
+                .find(|word| word.ends_with(".zst"));
+            let of_use = match about {
+                Some(file) => archives.any(|archive| archive.file == file),
+                None => command.kind.is_none() || archives.next().is_some(),
+            };
+            if of_use {
+                lines.push(command.line.to_owned());
             }
             continue;
         }
-        for archive in manifest
-            .archives
-            .iter()
-            .filter(|archive| !named.contains(&archive.file.as_str()))
-        {
-            lines.extend(fill(command, &archive.file, archive.name.as_deref()));
+        for archive in archives.filter(|archive| !is_named(archive)) {
+            lines.extend(fill(command.line, &archive.file, archive.name.as_deref()));
         }
     }
     lines
+}
+
+/// A line of the header, and of what kind the archives are that it is about: `[KIND] COMMAND`.
+struct Command<'a> {
+    kind: Option<Kind>,
+    line: &'a str,
+}
+
+impl<'a> Command<'a> {
+    fn parse(line: &'a str) -> Self {
+        line.strip_prefix('[')
+            .and_then(|rest| rest.split_once("] "))
+            .and_then(|(kind, rest)| Some((kind.parse().ok()?, rest)))
+            .map_or(Command { kind: None, line }, |(kind, line)| Command {
+                kind: Some(kind),
+                line: line.trim_start(),
+            })
+    }
 }
 
 /// Puts one archive into a line; none when the line is for files that end otherwise.
@@ -140,7 +170,6 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::ArchiveRecord;
     use crate::backup::manifest::tests::manifest;
 
     fn lines(archives: &[&str], commands: &[&str]) -> Vec<String> {
@@ -162,6 +191,43 @@ mod tests {
                 "zstd -dc globals.zst | psql",
                 "zstd -dc a.zst | pg_restore --create --dbname=postgres",
                 "zstd -dc b%3Bc.zst | pg_restore --create --dbname=postgres"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_for_a_kind_is_for_the_archives_of_that_kind_alone() {
+        let mut manifest = manifest(
+            "20260131T023000Z-00000a",
+            &[],
+            &["a.zst", "b.zst", "postgres.zst"],
+        );
+        manifest.archives[1].check = Some(Kind::PostgresqlDirectory);
+        let commands = [
+            "[postgresql-directory] tar -x NAME.zst",
+            "[postgresql-directory] tar -x postgres.zst",
+            "[no-kind] NAME.zst",
+            "load postgres.zst",
+            "load NAME.zst",
+        ]
+        .map(ToOwned::to_owned);
+        assert_eq!(
+            expand(&manifest, &commands),
+            [
+                "tar -x b.zst",
+                "[no-kind] a.zst",
+                "load postgres.zst",
+                "load a.zst"
+            ]
+        );
+        manifest.archives[2].check = Some(Kind::PostgresqlDirectory);
+        assert_eq!(
+            expand(&manifest, &commands),
+            [
+                "tar -x b.zst",
+                "tar -x postgres.zst",
+                "[no-kind] a.zst",
+                "load a.zst"
             ]
         );
     }

@@ -301,7 +301,7 @@ impl Rehearsal<'_> {
             drilled.reason = Some("the backup was replaced or removed meanwhile".to_owned());
             return Ok(());
         }
-        let (Some(home), Some(entry)) = (self.own, &source.entry) else {
+        let (Some(home), Some(entry)) = (self.own, source.own_entry()) else {
             return Ok(());
         };
         let mut reason = drilled.reason.clone();

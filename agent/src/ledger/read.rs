@@ -1,7 +1,7 @@
 //! Reading the ledger after the script ended. It was written by what the script called, so it is read as data: bounded,
 //! and what cannot be read is a failure, never an exception to pass over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, Read};
@@ -133,22 +133,14 @@ impl Ledger {
         reading.ledger
     }
 
-    /// Returns the ledger as it may be kept and shown: `hide` takes the secrets out of whatever a script put in.
-    ///
-    /// What a restore is held to keeps its keys, which are names of objects, and its counts: there a short secret stands
-    /// by chance. The names of archives are names of files and stay, too.
+    /// Returns the ledger with the secrets taken out of facts about the whole and of failures, by `hide`. The names of
+    /// archives are names of files, and stay. For what a restore is held to see [`Ledger::mask_content`].
     pub(crate) fn masked(self, mut hide: impl FnMut(&str) -> String) -> Ledger {
         let facts = self
             .facts
             .into_iter()
             .map(|(key, value)| (hide(&key), hide(&value)))
             .collect();
-        let mut contents = self.contents;
-        for value in contents.values_mut().flat_map(BTreeMap::values_mut) {
-            if !value.bytes().all(|byte| byte.is_ascii_digit()) {
-                *value = hide(value);
-            }
-        }
         let failures = self.failures.into_iter().map(|failure| match failure {
             Failure::Store { name, reason } => Failure::Store {
                 name,
@@ -173,8 +165,29 @@ impl Ledger {
             stores: self.stores,
             loads: self.loads,
             facts,
-            contents,
+            contents: self.contents,
         }
+    }
+
+    /// Takes the secrets out of what a restore is held to, by `hide`: of values alone, for keys are names of objects, and
+    /// not of counts.
+    pub(crate) fn mask_content(&mut self, mut hide: impl FnMut(&str) -> String) {
+        for value in self.contents.values_mut().flat_map(BTreeMap::values_mut) {
+            if !value.bytes().all(|byte| byte.is_ascii_digit()) {
+                *value = hide(value);
+            }
+        }
+    }
+
+    /// Returns the names that stand openly in what was told: of archives, and of the objects in them.
+    pub(crate) fn names(&self) -> BTreeSet<&str> {
+        let of_stores = self.stores.iter().map(|store| store.name.as_str());
+        let of_facts = self.contents.keys().map(String::as_str);
+        let keys = self.contents.values().flat_map(BTreeMap::keys);
+        of_stores
+            .chain(of_facts)
+            .chain(keys.flat_map(|key| key.split('.')))
+            .collect()
     }
 
     /// Returns the store that a file comes from.
@@ -426,7 +439,14 @@ mod tests {
             r#"{"record":"store-refused","name":"b","reason":"canary!"}"#,
         ];
         let ledger = read(&(text.join("\n") + "\n"));
-        let ledger = ledger.masked(|text| text.replace("canary", "*").replace('7', "*"));
+        assert_eq!(
+            ledger.names().into_iter().collect::<Vec<_>>(),
+            ["a", "owner", "rows", "t"]
+        );
+        let hide = |text: &str| text.replace("canary", "*").replace('7', "*");
+        let mut ledger = ledger.masked(hide);
+        assert_eq!(ledger.contents["a"]["owner"], "canary");
+        ledger.mask_content(hide);
         assert_eq!(ledger.facts["url"], "x:*@y");
         assert_eq!(ledger.contents["a"]["rows.t"], "7", "a count is no secret");
         assert_eq!(ledger.contents["a"]["owner"], "*");

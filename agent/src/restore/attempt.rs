@@ -128,7 +128,6 @@ impl Attempt<'_> {
         let seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
         shown.show(show);
         let hidden = process::end_descendants(&strangers);
-        // As the backup's own facts were, so that they can be compared.
         let mut mask = Mask::new(conf.iter().flat_map(Conf::secrets).collect());
         let ledger = Ledger::read(&work.path()).masked(|text| mask.whole(text));
         let mut warnings = called.warnings;
@@ -146,7 +145,8 @@ impl Attempt<'_> {
         }
         Ok(Attempted {
             result: self.judge(called.result, &ledger, &last_lines(&work.log())),
-            comparison: Comparison::of(&self.source.manifest, self.archives, &ledger),
+            comparison: Comparison::of(&self.source.manifest, self.archives, &ledger)
+                .masked(|text| mask.whole(text)),
             facts: ledger.facts,
             seconds,
             warnings,

@@ -72,6 +72,16 @@ impl Comparison {
         Self { archives, strangers }
     }
 
+    /// Returns what was found as it may be shown: `hide` takes the secrets out.
+    pub(crate) fn masked(mut self, mut hide: impl FnMut(&str) -> String) -> Self {
+        let differences = self
+            .archives
+            .iter_mut()
+            .flat_map(|archive| &mut archive.differences);
+        differences.for_each(|difference| *difference = hide(difference));
+        self
+    }
+
     /// Returns how many recorded facts were compared.
     pub(crate) fn compared(&self) -> usize {
         self.archives.iter().map(|archive| archive.compared).sum()

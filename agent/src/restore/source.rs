@@ -185,6 +185,14 @@ impl Source {
         verify_chosen(&self.folder, Some(expected), &goes_on, &is_chosen).map(|found| found.damages)
     }
 
+    /// Returns what this home knows of it, when it is the one that this home has published and not a copy.
+    pub(crate) fn own_entry(&self) -> Option<&Entry> {
+        let at = |path: &Path| std::fs::canonicalize(path).ok();
+        self.entry
+            .as_ref()
+            .filter(|entry| at(&entry.path) == at(&self.folder))
+    }
+
     /// Tells whether this very backup is still in its place.
     pub(crate) fn is_there(&self) -> bool {
         Manifest::read(&self.folder).is_ok_and(|manifest| manifest.id() == self.manifest.id())

@@ -13,6 +13,7 @@ mod proven;
 mod recovery;
 mod retention;
 mod runner;
+mod secrets;
 mod service;
 
 pub(crate) use events::{Events, Reader};

@@ -15,7 +15,7 @@ use super::judge::{Judged, Judging};
 use super::plan::PlannedService;
 use super::process_names::ProcessNames;
 use super::proven::prove;
-use super::{Events, Plan, gates, papers, retention};
+use super::{Events, Plan, gates, papers, retention, secrets};
 use crate::backup::{self, Catalogue, Destination, Entry, Line, Manifest, Place, ScriptRecord, Staging};
 use crate::cancellation::Cancellation;
 use crate::conf_file::Conf;
@@ -136,7 +136,9 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
     let complaint = running.complaint(result)?;
 
     let mut mask = Mask::new(conf.secrets());
-    let ledger = Ledger::read(&staging.path()).masked(|text| mask.whole(text));
+    let mut ledger = Ledger::read(&staging.path()).masked(|text| mask.whole(text));
+    let mut mask = Mask::new(secrets::of_content(&conf, &planned.items, &ledger));
+    ledger.mask_content(|text| mask.whole(text));
     running.show(Stage::Verifying);
     // Read now: hours may have passed since the script was started.
     let (catalogue, unreadable) = Catalogue::read_or_tell(home);
@@ -179,7 +181,8 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
         warnings.extend(beside.map(|reason| format!("published beside: {reason}")));
     }
     // Backups are made without it all the same.
-    warnings.extend(unreadable.map(|error| error.to_string()));
+    warnings
+        .extend(unreadable.map(|error| format!("it was not compared with the last good backup: {error}")));
     let remembered =
         Entry::read(place.path.clone()).and_then(|entry| backup::remember(home, &Line::Published(entry)));
     if let Err(error) = remembered {

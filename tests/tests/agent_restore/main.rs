@@ -8,9 +8,10 @@ mod interruption;
 mod load;
 
 use std::fs;
+use std::path::Path;
 
 use batt_tests::finished::Finished;
-use batt_tests::host::under_test;
+use batt_tests::host::{Host, under_test};
 use batt_tests::triple::Notes;
 use serde_json::json;
 
@@ -56,6 +57,52 @@ fn the_folder_alone_is_enough_to_be_told_what_is_missing() {
     let refused = Finished::run(&mut command).code(2);
     refused.says("there is no script `restore-notes`");
     refused.says("usb/notes/RESTORE.md");
+}
+
+#[test]
+fn the_folder_alone_is_enough() {
+    let host = Host::new();
+    let tree = host.scratch().join("tree");
+    fs::create_dir(&tree).unwrap();
+    fs::write(tree.join("letter"), "dear all\n").unwrap();
+    host.batt(&["--file", tree.to_str().unwrap()]).success();
+    let usb = host.root().join("usb");
+    fs::rename(host.backup("file"), &usb).unwrap();
+    // No home, no catalogue, no HOME: only the program and the folder.
+    fs::remove_dir_all(host.home()).unwrap();
+    fs::remove_dir_all(&tree).unwrap();
+    let work = host.root().join("work");
+    fs::create_dir(&work).unwrap();
+    let alone = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(under_test("batt"));
+        command.env_clear().env("TMPDIR", &work).current_dir(host.root());
+        Finished::run(command.args(arguments))
+    };
+    let home = host.home();
+    let home = ["--home", home.to_str().unwrap()];
+    let told = alone(&[&home[..], &["restore", "--from", "./usb", "--into", "./there"]].concat()).code(0);
+    told.says("by restore-file, as it comes with batt");
+    told.says("no difference");
+    let found = walk(&host.root().join("there"));
+    assert!(found.iter().any(|text| text == "dear all\n"), "{found:?}");
+    alone(&[&home[..], &["drill", "--from", "./usb"]].concat())
+        .code(0)
+        .says("proven");
+    assert!(!host.home().exists(), "nothing was made");
+    assert_eq!(fs::read_dir(&work).unwrap().count(), 0);
+}
+
+/// Returns what is in the files below a folder.
+fn walk(folder: &Path) -> Vec<String> {
+    let mut texts = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.path().is_dir() {
+            texts.extend(walk(&entry.path()));
+        } else {
+            texts.push(fs::read_to_string(entry.path()).unwrap());
+        }
+    }
+    texts
 }
 
 #[test]

@@ -252,3 +252,41 @@ fn a_home_that_is_not_there_is_greeted_as_empty_and_the_first_push_makes_it() {
     assert_eq!(line.greeting["batt"]["home"], "ready");
     assert!(home.join("scripts-available/backup-mysql").exists());
 }
+
+#[test]
+fn scripts_that_restore_and_drill_travel_with_those_that_back_up() {
+    let host = Host::new();
+    let mut line = Line::open(&host);
+    let restore = b"#!/bin/sh\nfor name in \"$@\"; do batt load \"$name\" -- tee \"$BATT_TARGET\"; done\n";
+    let files = [
+        Pushed {
+            name: "backup-one",
+            content: b"#!/bin/sh\nbatt store a -- echo text\n",
+        },
+        Pushed {
+            name: "drill-one",
+            content: b"#!/bin/sh\nBATT_TARGET=$BATT_SCRATCH/there exec \"${0%/*}/restore-one\" \"$@\"\n",
+        },
+        Pushed {
+            name: "restore-one",
+            content: restore,
+        },
+    ];
+    offer(&mut line, &files);
+    files.iter().for_each(|file| send_file(&mut line, file));
+    let reply = line.ask(&json!({"verb": "commit", "force": false}));
+    assert_eq!(reply["reply"], "pushed", "{reply}");
+    host.batt(&["one"]).success();
+    host.batt(&["drill", "one"]).success();
+    let there = host.scratch().join("there");
+    host.batt(&["restore", "one", "--into", there.to_str().unwrap()])
+        .success();
+    assert_eq!(fs::read_to_string(there).unwrap(), "text\n");
+    host.batt(&["list", "available"]).says("one");
+    let check = host.batt(&["check"]);
+    assert!(
+        !check.said().contains("not named as a script is"),
+        "{}",
+        check.said()
+    );
+}

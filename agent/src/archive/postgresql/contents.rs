@@ -84,7 +84,6 @@ pub(super) struct Contents {
 
 impl Contents {
     /// Begins a walk that wants [`PRELUDE`] bytes.
-    #[allow(dead_code, reason = "the check of folders uses it")]
     pub(super) fn new(form: Form) -> Self {
         Contents {
             form,

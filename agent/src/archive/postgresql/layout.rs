@@ -6,15 +6,14 @@ use std::collections::VecDeque;
 /// The versions whose order of fields is known.
 const MINORS: std::ops::RangeInclusive<u8> = 10..=16;
 
-/// What a dump is, by the byte that says so; 3 is tar.
+/// What a dump is, by the byte that says so. That of a folder says tar, so that a tar of it can be read too.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// One file: after the table of contents come the data.
     #[default]
     Custom = 1,
     /// A folder: this file is the table of contents, and names the files of data beside it.
-    #[allow(dead_code, reason = "the check of folders uses it")]
-    Directory = 5,
+    Directory = 3,
 }
 
 /// One thing to read.

@@ -2,6 +2,7 @@
 //! last byte. `pg_restore --list` is no check: it reads only the table of contents, which stands in front.
 
 mod contents;
+mod directory;
 mod layout;
 mod rows;
 
@@ -10,6 +11,7 @@ use std::collections::HashMap;
 use super::walk::{Format, Walker, Want};
 use super::{CheckFacts, StreamCheck};
 use contents::{Contents, Entry};
+pub(super) use directory::directory_check;
 use rows::{Known, Rows, TABLES_LIMIT};
 
 /// Entries with data are remembered, a few bytes each, until their data have passed.

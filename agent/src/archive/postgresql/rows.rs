@@ -70,6 +70,17 @@ impl Rows {
     }
 }
 
+impl std::io::Write for Rows {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.feed(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// What is known of each of many: the rows of tables, the values of sequences.
 #[derive(Debug)]
 pub(super) struct Known<T>(Vec<(Box<str>, T)>);

@@ -6,9 +6,8 @@ mod manifest;
 
 use std::collections::HashMap;
 
-use super::super::walk::{Format, Walker, Want};
 use super::super::{CheckFacts, Digest, StreamCheck};
-use super::header::{BLOCK, Header, padded};
+use super::plain::{Files, walk_files};
 use manifest::{Manifest, Range};
 
 /// More files than a cluster has that is backed up as a whole; about a hundred bytes of memory each.
@@ -28,18 +27,7 @@ const WAL_NAME: usize = 24;
 
 /// Returns the check of one base backup.
 pub(in super::super) fn base_backup_check() -> Box<dyn StreamCheck> {
-    Box::new(Walker::new(BaseBackup::default(), Want::Take(BLOCK)))
-}
-
-/// What is read next.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    #[default]
-    Header,
-    Content,
-    Padding,
-    SecondZeroBlock,
-    End,
+    Box::new(walk_files(BaseBackup::default()))
 }
 
 /// A file that has passed.
@@ -51,7 +39,6 @@ struct Member {
 /// The walk through one base backup.
 #[derive(Default)]
 struct BaseBackup {
-    reading: Reading,
     /// The name and the size of the present member.
     name: String,
     size: u64,
@@ -66,60 +53,6 @@ struct BaseBackup {
 }
 
 impl BaseBackup {
-    fn header(&mut self, block: &[u8]) -> Result<Want, String> {
-        let Some(header) = Header::parse(block)? else {
-            self.reading = Reading::SecondZeroBlock;
-            return Ok(Want::Take(BLOCK));
-        };
-        self.name = name_of(block)?;
-        let shown = self.name.escape_debug();
-        match header.kind {
-            b'0' | 0 => {}
-            b'5' if header.size == 0 => return Ok(Want::Take(BLOCK)),
-            b'1' | b'2' => {
-                return Err(format!(
-                    "`{shown}` is a link: a cluster with tablespaces of its own is not one tar"
-                ));
-            }
-            kind => return Err(format!("`{shown}` is of the type {}", kind.escape_ascii())),
-        }
-        if self.manifest.is_some() {
-            return Err(format!("`{shown}` comes after `{MANIFEST}`"));
-        }
-        if self.name == MANIFEST {
-            self.manifest = Some(Manifest::default());
-        }
-        self.size = header.size;
-        self.digest = Digest::default();
-        self.reading = Reading::Content;
-        Ok(Want::Skip(header.size))
-    }
-
-    /// Takes note of the member that has passed.
-    fn member(&mut self) -> Result<(), String> {
-        let sha256 = std::mem::take(&mut self.digest).hex();
-        if self.name == MANIFEST {
-            return Ok(());
-        }
-        if self.name == "tablespace_map" && self.size > 0 {
-            return Err("it has tablespaces of its own, which are not in it".to_owned());
-        }
-        self.files += 1;
-        let name: Box<str> = std::mem::take(&mut self.name).into();
-        if let Some(wal) = wal_name(&name) {
-            self.wal.insert(wal.into(), self.size);
-        }
-        if self.members.len() == MEMBERS_LIMIT {
-            return Err(format!("more than {MEMBERS_LIMIT} files"));
-        }
-        let size = self.size;
-        let shown = name.escape_debug().to_string();
-        if self.members.insert(name, Member { size, sha256 }).is_some() {
-            return Err(format!("`{shown}` is in it twice"));
-        }
-        Ok(())
-    }
-
     fn damage(&mut self, damage: String) {
         if self.damages.len() < DAMAGES_LIMIT {
             self.damages.push(damage);
@@ -176,54 +109,64 @@ impl BaseBackup {
     }
 }
 
-impl Format for BaseBackup {
-    fn step(&mut self, taken: &[u8]) -> Result<Want, String> {
-        match self.reading {
-            Reading::Header => self.header(taken),
-            Reading::Content => {
-                self.member()?;
-                self.reading = Reading::Padding;
-                Ok(Want::Skip(padded(self.size)? - self.size))
-            }
-            Reading::Padding => {
-                self.reading = Reading::Header;
-                Ok(Want::Take(BLOCK))
-            }
-            Reading::SecondZeroBlock => {
-                if taken.iter().any(|byte| *byte != 0) {
-                    return Err("a lone block of zeros stands before a member".to_owned());
-                }
-                self.reading = Reading::End;
-                Ok(Want::Zeros)
-            }
-            Reading::End => Ok(Want::Zeros),
+impl Files for BaseBackup {
+    fn begin(&mut self, name: &str, size: u64) -> Result<(), String> {
+        let shown = name.escape_debug();
+        if self.manifest.is_some() {
+            return Err(format!("`{shown}` comes after `{MANIFEST}`"));
         }
+        if name == "tablespace_map" && size > 0 {
+            return Err("it has tablespaces of its own, which are not in it".to_owned());
+        }
+        if name == MANIFEST {
+            self.manifest = Some(Manifest::default());
+        }
+        name.clone_into(&mut self.name);
+        self.size = size;
+        self.digest = Digest::default();
+        Ok(())
     }
 
-    fn passing(&mut self, content: &[u8]) {
-        if self.reading != Reading::Content {
-            return;
-        }
-        self.digest.update(content);
+    fn content(&mut self, bytes: &[u8]) {
         let Some(mut manifest) = self.manifest.take() else {
-            return;
+            return self.digest.update(bytes);
         };
-        for listed in manifest.feed(content) {
+        for listed in manifest.feed(bytes) {
             self.compare(&listed);
         }
         self.manifest = Some(manifest);
     }
 
+    fn end(&mut self) -> Result<(), String> {
+        if self.manifest.is_some() {
+            return Ok(());
+        }
+        self.files += 1;
+        let sha256 = std::mem::take(&mut self.digest).hex();
+        let name: Box<str> = std::mem::take(&mut self.name).into();
+        if let Some(wal) = wal_name(&name) {
+            self.wal.insert(wal.into(), self.size);
+        }
+        if self.members.len() == MEMBERS_LIMIT {
+            return Err(format!("more than {MEMBERS_LIMIT} files"));
+        }
+        let size = self.size;
+        let shown = name.escape_debug().to_string();
+        if self.members.insert(name, Member { size, sha256 }).is_some() {
+            return Err(format!("`{shown}` is in it twice"));
+        }
+        Ok(())
+    }
+
     fn part(&self) -> &'static str {
-        match self.reading {
-            Reading::Header => "the header of a file, without the two blocks of zeros that end it",
-            Reading::Content | Reading::Padding if self.name == MANIFEST => "its `backup_manifest`",
-            Reading::Content | Reading::Padding => "a file",
-            Reading::SecondZeroBlock | Reading::End => "the two blocks of zeros that end it",
+        if self.manifest.is_some() {
+            "its `backup_manifest`"
+        } else {
+            "a file"
         }
     }
 
-    fn finish(mut self, _total: u64) -> Result<CheckFacts, String> {
+    fn finish(mut self) -> Result<CheckFacts, String> {
         let manifest = self.manifest.take().ok_or_else(|| {
             format!("it has no `{MANIFEST}`\nhint: pg_basebackup --manifest-checksums=SHA256")
         })?;
@@ -249,24 +192,6 @@ impl Format for BaseBackup {
             facts.insert("wal-end", &manifest::position(range.end));
         }
         Ok(facts)
-    }
-}
-
-/// Returns the name of a member, which must be a plain path within a folder.
-fn name_of(block: &[u8]) -> Result<String, String> {
-    let field = &block[..100];
-    let length = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
-    let name = String::from_utf8_lossy(&field[..length]);
-    let name = name.strip_prefix("./").unwrap_or(&name).trim_end_matches('/');
-    let plain = !name.starts_with('/') && name.split('/').all(|part| part != "..");
-    // A prefix is written by no version of PostgreSQL.
-    if plain && block[345] == 0 {
-        Ok(name.to_owned())
-    } else {
-        Err(format!(
-            "`{}` is no name of a file in a cluster",
-            name.escape_debug()
-        ))
     }
 }
 

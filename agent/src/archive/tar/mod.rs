@@ -5,6 +5,7 @@ mod base_backup;
 mod header;
 mod member;
 mod pax;
+mod plain;
 mod vetting;
 
 use super::walk::{Format, Walker, Want};
@@ -13,6 +14,7 @@ pub(super) use base_backup::base_backup_check;
 use header::{BLOCK, Header, padded};
 use member::{Described, Member, MemberKind};
 use pax::Records;
+pub(super) use plain::{Files, walk_files};
 use vetting::Vetting;
 
 /// Extended headers are read whole; those with the attributes of a file are a few KiB.

@@ -1,5 +1,6 @@
 use super::super::super::Kind;
 use super::super::super::fixtures::check;
+use super::super::header::BLOCK;
 use super::*;
 
 /// Returns the header of a member.
