@@ -301,6 +301,21 @@ fn check_tells_of_age_room_rules_pins_and_the_clock() {
         .says("the last good backup of `data` is");
     host.settings("reserve = \"900TiB\"\n");
     host.batt(&["check"]).code(2).says("the reserve is");
+    let manifest = host.backup_root().join("2026/01/02/data/manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(
+        &manifest,
+        text.replace("\"bytes\": 2000000", "\"bytes\": 2000000000000000000"),
+    )
+    .unwrap();
+    host.settings("");
+    host.rebuild();
+    host.batt(&["check"])
+        .code(2)
+        .says("for the next backup of `data`");
+    fs::write(&manifest, text).unwrap();
+    host.rebuild();
+    host.batt(&["check"]).code(0);
     host.settings("[retention]\nkeep_monthly = 12\nmax_days = 14\n");
     host.batt(&["check"])
         .says("`keep_monthly` = 12 reaches further back than `max_days` = 14");
@@ -314,4 +329,20 @@ fn check_tells_of_age_room_rules_pins_and_the_clock() {
     host.publish(&Published::of("data", "2100-01-01T02:30:00Z"));
     host.rebuild();
     host.batt(&["check"]).code(2).says("dated ahead of the clock");
+}
+
+#[test]
+fn a_home_whose_first_runs_failed_has_lost_nothing() {
+    let host = Host::new();
+    host.batt(&["backups"]).code(0).says("nothing is published yet");
+    host.batt(&["purge", "-n", "--keep-last", "1"]).code(0);
+    assert!(
+        !host.home().join("var/clock.json").exists(),
+        "looking makes nothing"
+    );
+    host.drop_in("data", "exit 1");
+    for _ in 0..2 {
+        let run = host.batt(&["data"]).code(2);
+        assert!(!run.said().contains("catalogue"), "{}", run.said());
+    }
 }

@@ -231,6 +231,17 @@ impl Known {
     }
 }
 
+/// Begins the catalogue where there is none.
+///
+/// # Errors
+/// A disk that does not take it.
+pub(crate) fn begin(home: &Home) -> Result<(), Error> {
+    match std::fs::symlink_metadata(home.catalogue()) {
+        Ok(_) => Ok(()),
+        Err(_) => remember_all(home, &[]),
+    }
+}
+
 /// Remembers a backup, or what is newly known of it.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ mod publish;
 mod rebuild;
 mod verify;
 
-pub(crate) use catalogue::{Catalogue, Line, remember};
+pub(crate) use catalogue::{Catalogue, Line, begin, remember};
 pub(crate) use destination::{Destination, MOST_DEPTH, Staging, open_file, removal_name, remove_folder};
 pub(crate) use entry::{Drill, Entry};
 pub(crate) use guide::restore_guide;
