@@ -79,7 +79,8 @@ impl Conf {
             && !key.ends_with("FILE")
     }
 
-    fn add(&mut self, file: &std::path::Path, text: &str) -> Result<(), Error> {
+    /// Adds what a file says.
+    pub(crate) fn add(&mut self, file: &std::path::Path, text: &str) -> Result<(), Error> {
         for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             match parse_line(line) {
                 Line::Nothing => {}

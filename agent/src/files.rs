@@ -85,6 +85,23 @@ pub(crate) fn make_private_folder(path: &Path) -> Result<(), Error> {
 
 /// Puts `content` at `path` so that a reader, or a crash, sees the old file or the new one, whole.
 pub(crate) fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), Error> {
+    replace_by(path, content, mode, Sync::Waited)
+}
+
+/// Does what [`replace`] does, without waiting for the disk: a power cut may leave the old one, or nothing that can be
+/// understood.
+pub(crate) fn replace_unsynced(path: &Path, content: &[u8], mode: u32) -> Result<(), Error> {
+    replace_by(path, content, mode, Sync::Left)
+}
+
+/// Whether a change waits until it is on the disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sync {
+    Waited,
+    Left,
+}
+
+fn replace_by(path: &Path, content: &[u8], mode: u32, sync: Sync) -> Result<(), Error> {
     let fail = |cause: std::io::Error| Error::system(format!("cannot write `{}`", path.display()), cause);
     let folder = path.parent().unwrap_or(Path::new("/"));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -99,6 +116,9 @@ pub(crate) fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), Erro
         file.write_all(content)?;
         // The mode of `open` is subject to the umask.
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+        if sync == Sync::Left {
+            return fs::rename(&partial, path);
+        }
         file.sync_all()?;
         fs::rename(&partial, path)?;
         File::open(folder)?.sync_all()

@@ -10,6 +10,9 @@ mod conf_file;
 mod console;
 mod fact;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod home;
 mod host;
 mod journal;

@@ -315,3 +315,19 @@ fn check_tells_of_age_room_rules_pins_and_the_clock() {
     host.rebuild();
     host.batt(&["check"]).code(2).says("dated ahead of the clock");
 }
+
+#[test]
+fn a_home_whose_first_runs_failed_has_lost_nothing() {
+    let host = Host::new();
+    host.batt(&["backups"]).code(0).says("nothing is published yet");
+    host.batt(&["purge", "-n", "--keep-last", "1"]).code(0);
+    assert!(
+        !host.home().join("var/clock.json").exists(),
+        "looking makes nothing"
+    );
+    host.drop_in("data", "exit 1");
+    for _ in 0..2 {
+        let run = host.batt(&["data"]).code(2);
+        assert!(!run.said().contains("catalogue"), "{}", run.said());
+    }
+}

@@ -51,6 +51,7 @@ const AGENT: &[&str] = &[
     "console",
     "cli",
     "command",
+    "fuzzing",
 ];
 
 /// The modules of the inventory, likewise.

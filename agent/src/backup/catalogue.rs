@@ -82,13 +82,8 @@ impl Catalogue {
             Error::system(format!("cannot read the catalogue `{}`", path.display()), cause)
                 .hint("The next run, or `batt backups --rebuild`, makes it again from the manifests.")
         };
-        match files::open_regular(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                match std::fs::symlink_metadata(&path) {
-                    Ok(_) => Err(fail("it is a link that leads nowhere".to_owned())),
-                    Err(_) => Ok(Self::default()),
-                }
-            }
+        match files::open_own(&path, OpenOptions::new().read(true)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(fail(error.to_string())),
             Ok(file) if file.metadata().is_ok_and(|metadata| metadata.len() > LIMIT) => {
                 Err(fail(format!("it is longer than {LIMIT} bytes")))
@@ -236,6 +231,17 @@ impl Known {
     }
 }
 
+/// Begins the catalogue where there is none.
+///
+/// # Errors
+/// A disk that does not take it.
+pub(crate) fn begin(home: &Home) -> Result<(), Error> {
+    match std::fs::symlink_metadata(home.catalogue()) {
+        Ok(_) => Ok(()),
+        Err(_) => remember_all(home, &[]),
+    }
+}
+
 /// Remembers a backup, or what is newly known of it.
 ///
 /// # Errors
@@ -261,13 +267,9 @@ pub(crate) fn remember_all(home: &Home, known: &[Line]) -> Result<(), Error> {
     files::make_private_folder(&home.var())?;
     // Whoever writes the file anew must not lose it.
     let _lock = lock::catalogue(home)?;
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        // What is no file must not be waited for.
-        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
-        .open(&path)
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600);
+    files::open_own(&path, &mut options)
         .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_data()))
         .map_err(|cause| fail(cause.to_string()))
 }

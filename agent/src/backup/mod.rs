@@ -13,7 +13,7 @@ mod publish;
 mod rebuild;
 mod verify;
 
-pub(crate) use catalogue::{Catalogue, Line, remember};
+pub(crate) use catalogue::{Catalogue, Line, begin, remember};
 pub(crate) use destination::{Destination, MOST_DEPTH, Staging, open_file, removal_name, remove_folder};
 pub(crate) use entry::{Drill, Entry};
 pub(crate) use guide::restore_guide;
@@ -26,6 +26,8 @@ pub(crate) use places::{places, remember_place};
 pub(crate) use presence::{Found, present};
 pub(crate) use publish::{Place, clean_up, is_left, publish};
 pub(crate) use rebuild::{load, rebuild};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use verify::Sums;
 pub(crate) use verify::{
     Expected, Verification, digest_of, open_archive, sum_line, verify_chosen, verify_while,
 };

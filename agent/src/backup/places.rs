@@ -34,11 +34,9 @@ pub(crate) fn remember_place(home: &Home, pattern: &Pattern) -> Result<(), Error
         return files::replace(&path, text.as_bytes(), 0o600);
     }
     // A newline before it too: a line that a crash cut off ends there.
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(&path)
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600);
+    files::open_own(&path, &mut options)
         .and_then(|mut file| {
             file.write_all(format!("\n{pattern}\n").as_bytes())
                 .and_then(|()| file.sync_data())

@@ -41,7 +41,10 @@ pub(crate) fn backups(
         Format::JsonLines => reports.iter().try_for_each(|report| console.json_line(report))?,
         Format::Human => {
             let rows: Vec<Vec<String>> = reports.iter().map(row).collect();
-            table(&rows).iter().for_each(|line| console.result(line));
+            if !rows.is_empty() {
+                // At once: a line at a time takes as long as all the rest.
+                console.result(&table(&rows).join("\n"));
+            }
             if rows.is_empty() {
                 console.remark("nothing is published yet");
             }

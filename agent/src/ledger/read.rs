@@ -119,18 +119,16 @@ impl Ledger {
     /// Reads the ledger in the staging folder. None there is an empty one: the script asked for nothing.
     pub(crate) fn read(staging: &Path) -> Ledger {
         let mut reading = Reading::default();
-        if let Err(error) = reading.file(staging) {
-            reading.fail(Failure::Ledger {
-                reason: error.to_string(),
-            });
-        }
-        for name in std::mem::take(&mut reading.open).into_values() {
-            reading.fail(Failure::Unfinished { name });
-        }
-        for name in std::mem::take(&mut reading.open_loads).into_values() {
-            reading.fail(Failure::UnfinishedLoad { name });
-        }
-        reading.ledger
+        let read = reading.file(staging);
+        reading.end(read)
+    }
+
+    /// Reads a ledger from its bytes.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn of(bytes: &[u8]) -> Ledger {
+        let mut reading = Reading::default();
+        let read = reading.lines(bytes);
+        reading.end(read)
     }
 
     /// Returns the ledger with the secrets taken out of facts about the whole and of failures, by `hide`. The names of
@@ -218,6 +216,22 @@ struct Reading {
 }
 
 impl Reading {
+    /// Returns what was read, with whatever is not as it must be as failures.
+    fn end(mut self, read: io::Result<()>) -> Ledger {
+        if let Err(error) = read {
+            self.fail(Failure::Ledger {
+                reason: error.to_string(),
+            });
+        }
+        for name in std::mem::take(&mut self.open).into_values() {
+            self.fail(Failure::Unfinished { name });
+        }
+        for name in std::mem::take(&mut self.open_loads).into_values() {
+            self.fail(Failure::UnfinishedLoad { name });
+        }
+        self.ledger
+    }
+
     fn file(&mut self, staging: &Path) -> io::Result<()> {
         let opened = OpenOptions::new()
             .read(true)
@@ -230,7 +244,11 @@ impl Reading {
         if !file.metadata()?.is_file() {
             return Err(io::Error::other("it is no regular file"));
         }
-        let mut lines = BufReader::new(file.take(LEDGER_LIMIT + 1));
+        self.lines(file)
+    }
+
+    fn lines(&mut self, source: impl Read) -> io::Result<()> {
+        let mut lines = BufReader::new(source.take(LEDGER_LIMIT + 1));
         let (mut total, mut number) = (0, 0);
         let mut line = Vec::new();
         loop {

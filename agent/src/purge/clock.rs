@@ -150,7 +150,8 @@ fn write(home: &Home, clock: &Clock, time: DateTime<Utc>, ahead: BTreeSet<String
     let text = serde_json::to_vec(&memory)
         .map_err(|cause| Error::system("cannot write the memory of the clock", cause))?;
     files::make_private_folder(&home.var())?;
-    files::replace(&home.clock(), &text, 0o600)
+    // Each run writes it, and one that a power cut took is missed by nobody for long.
+    files::replace_unsynced(&home.clock(), &text, 0o600)
 }
 
 /// A memory that cannot be read is none: the backups' own times are still held against the clock.

@@ -81,9 +81,10 @@ impl<'a> Purge<'a> {
     /// Prepares a purge. `set` is the pattern of batt.toml.
     ///
     /// # Errors
-    /// A home without an id: none of its backups could be told from others'.
+    /// A home whose id cannot be read: none of its backups could be told from others'.
     pub(crate) fn prepare(home: &'a Home, set: Option<&Pattern>, clock: Clock) -> Result<Self, Error> {
-        let host_id = host::host_id(home)?;
+        // Without one there is nothing that could be ours.
+        let host_id = host::known_host_id(home)?.unwrap_or_default();
         let places = backup::places(home, set);
         let today = Local::now().fixed_offset();
         let name = host::host_name();
@@ -155,7 +156,8 @@ impl<'a> Purge<'a> {
                 entry: &found.entry,
                 pinned: found.pinned,
                 running: self.running.contains(&found.entry.run),
-                ours: (found.entry.seen.as_ref()).is_some_and(|seen| seen.host_id == self.host_id),
+                ours: !self.host_id.is_empty()
+                    && (found.entry.seen.as_ref()).is_some_and(|seen| seen.host_id == self.host_id),
             })
             .collect();
         let decisions = decide(&candidates, rules, self.clock.now, &local_offset);

@@ -111,13 +111,15 @@ pub(crate) fn execute(
 
 /// Heals a catalogue that is lost or broken, and remembers what a later purge has to know. None of it stops a run.
 fn prepare(around: &Surroundings<'_>) {
-    let (_, notes) = backup::load(around.home, None);
+    let (_, notes) = backup::load(around.home, Some(&around.plan.pattern));
     for text in notes {
         around.events.emit(EventKind::Warned { service: None, text });
     }
     let place = backup::remember_place(around.home, &around.plan.pattern);
+    // From now on a catalogue that is not there was lost.
+    let catalogue = backup::begin(around.home);
     let clock = remember_clock(around.home, &Clock::read());
-    for error in [place.err(), clock.err()].into_iter().flatten() {
+    for error in [place.err(), catalogue.err(), clock.err()].into_iter().flatten() {
         around.events.emit(EventKind::Warned {
             service: None,
             text: error.to_string(),

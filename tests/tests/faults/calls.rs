@@ -59,7 +59,6 @@ fn killed_at(watched: &mut Watched, path: Option<PathBuf>, sample: &[u32]) -> us
 #[test]
 fn killed_at_any_call_that_changes_something() {
     let mut watched = Watched::new();
-    // What is opened is mostly read: each hundredth is enough to hit all that is made.
     let killed = killed_at(&mut watched, None, &[2, 5, 9, 14]);
     assert!(killed > if is_full() { 100 } else { 15 }, "{killed}");
 }
@@ -150,6 +149,7 @@ fn a_disk_that_fails_from_some_call_on_is_told() {
 #[test]
 fn what_is_written_in_pieces_or_interrupted_is_whole() {
     let mut watched = Watched::new();
+    // No error of `close`: strace puts it in the place of the call, and the kernel closes whatever it answers.
     // EINTR is tried again, by whoever writes. A short write that was not one drops what it claims to have written:
     // reading again finds it, in the archive or in the papers.
     let mut whole = 0;
@@ -157,18 +157,16 @@ fn what_is_written_in_pieces_or_interrupted_is_whole() {
         ("write", "error=EINTR"),
         ("write", "retval=1"),
         ("fsync", "error=EINTR"),
-        ("close", "error=EIO"),
-        ("close", "error=EINTR"),
     ] {
         for when in hits(&[4, 9]) {
-            // Every close and write of every program in turn would take hours.
+            // Every write of every program in turn would take hours.
             if when > 40 || !failing_at(&mut watched, calls, fault, &when.to_string(), None) {
                 break;
             }
             whole += 1;
         }
     }
-    assert!(whole > 7, "{whole}");
+    assert!(whole > 3, "{whole}");
 }
 
 #[test]

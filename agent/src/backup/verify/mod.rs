@@ -21,6 +21,8 @@ use super::{ArchiveRecord, GUIDE, MANIFEST, Manifest, SUMS};
 use crate::archive;
 use damages::Damages;
 use folder::BackupFolder;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use sums::Sums;
 pub(crate) use sums::sum_line;
 
 /// What a verification found.

@@ -8,12 +8,12 @@ use super::SUMS;
 
 /// The sums that stand in `SHA256SUMS`, by file.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Sums(BTreeMap<String, String>);
+pub(crate) struct Sums(BTreeMap<String, String>);
 
 impl Sums {
     /// Parses the whole file: each line is 64 hexadecimal digits in lower case, two blanks and a name that has no other
     /// line. `sha256sum` passes over a line that it does not understand; here it is damage.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
+    pub(crate) fn parse(text: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(text).map_err(|cause| format!("`{SUMS}` is not UTF-8: {cause}"))?;
         let lines = text
             .strip_suffix('\n')
@@ -37,7 +37,7 @@ impl Sums {
         self.0.keys().map(String::as_str)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, sum)| (name.as_str(), sum.as_str()))
     }
 }
