@@ -14,11 +14,11 @@ use super::{Entry, FILE_NAME, LoadEnded, StoreEnded};
 use crate::fact::VALUE_LIMIT;
 
 /// More than the room for facts and all the stores a script may ask for.
-const LEDGER_LIMIT: u64 = 64 << 20;
+const LEDGER_LIMIT: u64 = 128 << 20;
 /// A value of control characters takes six bytes each.
 const LINE_LIMIT: u64 = (VALUE_LIMIT as u64) * 6 + 4096;
 /// A drill compares them one by one, and the manifest holds them all.
-const FACTS_LIMIT: usize = 100_000;
+const FACTS_LIMIT: usize = 300_000;
 /// Enough to show what went wrong.
 const FAILURES_LIMIT: usize = 1000;
 
