@@ -301,6 +301,21 @@ fn check_tells_of_age_room_rules_pins_and_the_clock() {
         .says("the last good backup of `data` is");
     host.settings("reserve = \"900TiB\"\n");
     host.batt(&["check"]).code(2).says("the reserve is");
+    let manifest = host.backup_root().join("2026/01/02/data/manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(
+        &manifest,
+        text.replace("\"bytes\": 2000000", "\"bytes\": 2000000000000000000"),
+    )
+    .unwrap();
+    host.settings("");
+    host.rebuild();
+    host.batt(&["check"])
+        .code(2)
+        .says("for the next backup of `data`");
+    fs::write(&manifest, text).unwrap();
+    host.rebuild();
+    host.batt(&["check"]).code(0);
     host.settings("[retention]\nkeep_monthly = 12\nmax_days = 14\n");
     host.batt(&["check"])
         .says("`keep_monthly` = 12 reaches further back than `max_days` = 14");

@@ -98,6 +98,33 @@ fn one_that_shrank_stands_beside_until_it_is_accepted() {
 }
 
 #[test]
+fn what_was_accepted_is_so_when_the_catalogue_is_lost() {
+    let host = Host::new();
+    data(&host);
+    run(&host, LARGE).succeeded();
+    let small = run(&host, SMALL);
+    small.beside("suspicious", &[]);
+    host.batt(&["accept", &id(&small)]).code(0);
+    let another = run(&host, LARGE);
+    let path = another.succeeded().to_owned();
+    let accepted = || {
+        let listed = host.listed();
+        let entry = listed.iter().find(|backup| backup["id"] == id(&small).as_str());
+        entry.unwrap()["accepted"].clone()
+    };
+    let before = accepted();
+    assert!(before.is_string(), "{before}");
+
+    fs::remove_file(host.home().join("var/catalogue.jsonl")).unwrap();
+    host.batt(&["backups", "--rebuild"]).code(0);
+    assert_eq!(accepted(), before);
+    // It is what the next one is compared with, once the later one is gone.
+    fs::remove_dir_all(path).unwrap();
+    run(&host, SMALL).succeeded();
+    host.assert_sound();
+}
+
+#[test]
 fn what_is_not_suspicious_and_whole_is_not_accepted() {
     let host = Host::new();
     data(&host);

@@ -4,11 +4,13 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use batt_tests::finished::Finished;
 use batt_tests::host::Host;
+use batt_tests::process::{signal, until};
 use rustix::fs::{XattrFlags, lgetxattr, setxattr};
+use rustix::process::Signal;
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -434,4 +436,42 @@ fn a_file_that_cannot_be_read_fails_the_backup() {
     );
     assert!(host.backups("file").is_empty());
     host.batt(&["--file", text(&tree)]).code(0);
+}
+
+#[test]
+fn a_restore_that_is_interrupted_leaves_nothing_in_place() {
+    let host = Host::new();
+    let tree = host.scratch().join("tree");
+    fs::create_dir(&tree).unwrap();
+    fs::write(tree.join("a"), "a").unwrap();
+    host.batt(&["--file", text(&tree)]).code(0);
+    fs::remove_dir_all(&tree).unwrap();
+    // It waits when everything is unpacked, and not yet in place.
+    let waits = host.root().join("waits");
+    let script = host.home().join("scripts-available/restore-file");
+    let body = fs::read_to_string(&script).unwrap();
+    let slow = body.replace(
+        "exit \"$status\"\n'",
+        &format!(
+            "touch {0}\nwhile [ -e {0} ]; do sleep 0.02; done\nexit 0\n'",
+            text(&waits)
+        ),
+    );
+    assert_ne!(slow, body);
+    fs::write(&script, slow).unwrap();
+    let mut restore = host.batt_command(&["restore", "file"]);
+    restore
+        .env("TMPDIR", host.workshop())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut restore = restore.spawn().unwrap();
+    until("everything is unpacked", || waits.exists());
+    assert_eq!(names(&host.scratch()).len(), 1, "the private folder alone");
+    signal(&restore, Signal::INT);
+    assert_eq!(restore.wait().unwrap().code(), Some(130));
+    assert_eq!(names(&host.scratch()), [""; 0]);
+
+    fs::write(&script, body).unwrap();
+    host.batt_restore(&[], &["file"]).code(0);
+    assert_eq!(names(&tree), ["a"]);
 }

@@ -29,7 +29,7 @@ pub(crate) struct CheckFacts {
 /// A value is for people and for comparing, and comes from the stream: it is cut to this many characters.
 const VALUE_LIMIT: usize = 200;
 /// More tables than a database has that is dumped as a whole.
-const CONTENT_LIMIT: usize = 50_000;
+const CONTENT_LIMIT: usize = 200_000;
 
 impl CheckFacts {
     /// Keeps a fact; of the value, printable characters only.

@@ -18,7 +18,7 @@ const LEDGER_LIMIT: u64 = 128 << 20;
 /// A value of control characters takes six bytes each.
 const LINE_LIMIT: u64 = (VALUE_LIMIT as u64) * 6 + 4096;
 /// A drill compares them one by one, and the manifest holds them all.
-const FACTS_LIMIT: usize = 300_000;
+const FACTS_LIMIT: usize = 500_000;
 /// Enough to show what went wrong.
 const FAILURES_LIMIT: usize = 1000;
 

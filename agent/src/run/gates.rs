@@ -235,12 +235,16 @@ fn emptied(now: &Manifest, last: &Manifest, gates: &Gates) -> Vec<String> {
     told
 }
 
+/// Returns of each archive what tells whether it has changed.
+fn looks(manifest: &Manifest) -> BTreeMap<&str, (u64, &BTreeMap<String, String>)> {
+    manifest
+        .archives
+        .iter()
+        .map(|archive| (archive.file.as_str(), (archive.raw_bytes, &archive.content)))
+        .collect()
+}
+
 fn unchanged(now: &Manifest, last: &Manifest, gates: &Gates, found: &mut Comparison) {
-    let looks = |manifest: &Manifest| -> BTreeMap<String, (u64, BTreeMap<String, String>)> {
-        let look =
-            |archive: &ArchiveRecord| (archive.file.clone(), (archive.raw_bytes, archive.content.clone()));
-        manifest.archives.iter().map(look).collect()
-    };
     if looks(now) != looks(last) {
         return;
     }

@@ -6,6 +6,10 @@ const MUTATING: &str = "renameat,renameat2,unlinkat,fsync,fdatasync,write,mkdir,
 
 /// Purges under strace, which kills it at the n-th call of a kind; tells whether it did.
 fn killed(host: &Host, call: &str, when: usize) -> bool {
+    killed_while(host, &["purge", "--keep-last", "2"], call, when)
+}
+
+fn killed_while(host: &Host, arguments: &[&str], call: &str, when: usize) -> bool {
     let trace = host.scratch().join("trace");
     let options = [
         "-f",
@@ -17,7 +21,7 @@ fn killed(host: &Host, call: &str, when: usize) -> bool {
         "-o",
         trace.to_str().unwrap(),
     ];
-    host.batt_within("strace", &options, &["purge", "--keep-last", "2"]);
+    host.batt_within("strace", &options, arguments);
     fs::read_to_string(&trace)
         .unwrap_or_default()
         .contains("killed by SIGKILL")
@@ -64,6 +68,27 @@ fn killed_at_any_call_that_changes_something_all_that_is_visible_is_whole_and_th
         }
     }
     assert!(hits > 20 && left > 5, "{hits} {left}");
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_purges_has_published_and_the_next_one_finishes() {
+    let mut left = 0;
+    for when in 1..=8 {
+        let host = with_days(&["2026-01-01", "2026-01-02", "2026-01-03"]);
+        host.settings("[retention]\nkeep_last = 2\n");
+        host.drop_in("data", "echo x > $BATT_DEST/data/a");
+        // Each thread has a counter of its own; that of the service also removes the staging folder of a run.
+        let hit = killed_while(&host, &["data"], "unlinkat", when);
+        let what = format!("unlinkat {when}");
+        assert_whole(&host, &what);
+        left += usize::from(hit && host.backups("data").len() > 1 && !hidden(&host).is_empty());
+        assert!(days(&host, "data").contains(&"2026-01-03".to_owned()), "{what}");
+        host.batt(&["data"]).code(0);
+        assert_eq!(hidden(&host), [] as [PathBuf; 0], "{what}");
+        assert_eq!(days(&host, "data").len(), 2, "{what}");
+        host.batt(&["verify", "--all"]).code(0);
+    }
+    assert!(left > 2, "{left}");
 }
 
 #[test]

@@ -190,6 +190,14 @@ fn a_look_backs_nothing_up() {
     let short = look(&shop.server.option_file("short", "x")).code(1);
     short.says("lacks privileges (SHOW VIEW, TRIGGER, EVENT, RELOAD) on `old`");
     assert!(shop.host.backups("mysql").is_empty());
+
+    // `batt check` asks it.
+    shop.host.batt(&["enable", "mysql"]).code(0);
+    shop.host.batt(&["check"]).code(0);
+    let options = shop.server.option_file("short", "x");
+    shop.host
+        .configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    shop.host.batt(&["check"]).code(2).says("lacks privileges");
 }
 
 #[test]

@@ -5,9 +5,11 @@ use std::process::Command;
 
 use batt_tests::drop_in::chmod;
 use batt_tests::finished::Finished;
+use batt_tests::host::Host;
+use batt_tests::server::mariadb::MariaDb;
 use serde_json::Value;
 
-use crate::content::{DATABASES, Shop};
+use crate::content::{DATABASES, Shop, configure};
 use crate::forgery::Forgery;
 
 /// Runs a drill and returns its exit code and what is told of it.
@@ -79,4 +81,30 @@ fn a_drill_leaves_nothing_behind() {
     assert_eq!(left, [""; 0]);
     let processes = Finished::run(Command::new("ps").args(["-eo", "args"])).success();
     assert!(!processes.contains(place.path().to_str().unwrap()), "{processes}");
+}
+
+/// What a fresh server has not by itself: time zones with names, pages of another size, rows that it would refuse.
+#[test]
+fn a_throw_away_server_is_made_like_the_one_that_was_backed_up() {
+    let server = MariaDb::start();
+    let zones = Command::new("mariadb-tzinfo-to-sql")
+        .arg("/usr/share/zoneinfo")
+        .output()
+        .unwrap()
+        .stdout;
+    server.sql(&format!("USE mysql; {}", String::from_utf8_lossy(&zones)));
+    let columns: Vec<String> = (0..40).map(|number| format!("c{number} VARCHAR(500)")).collect();
+    server.sql(&format!(
+        "INSTALL SONAME 'ha_archive'; INSTALL SONAME 'auth_ed25519';
+         CREATE USER e@localhost IDENTIFIED VIA ed25519 USING PASSWORD('x') REQUIRE SSL WITH MAX_USER_CONNECTIONS 3;
+         SET GLOBAL innodb_strict_mode = OFF; SET SESSION innodb_strict_mode = OFF;
+         CREATE DATABASE d; USE d; CREATE TABLE wide ({}) ROW_FORMAT=COMPACT CHARACTER SET latin1;
+         CREATE TABLE t (id INT) ENGINE=ARCHIVE; SET time_zone = 'Europe/Berlin';
+         CREATE EVENT e ON SCHEDULE EVERY 1 DAY STARTS '2024-01-01 03:00:00' DO DELETE FROM t",
+        columns.join(", ")
+    ));
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["mysql"]).code(0);
+    host.batt(&["drill", "mysql"]).code(0);
 }

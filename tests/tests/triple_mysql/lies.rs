@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::process::{Command, Stdio};
 
 use batt_tests::server::mariadb::MariaDb;
@@ -127,4 +128,31 @@ fn an_account_that_does_not_see_routines_fails_and_says_so() {
     let finished = shop.host.batt(&["--mysql-db", "shop"]).code(2);
     finished.says("lacks privileges (TRIGGER, EVENT, ROUTINES) on `shop`");
     assert!(shop.host.backups("mysql").is_empty());
+}
+
+/// Whoever can write a backup must not reach what runs on the host that drills it.
+#[test]
+fn a_dump_that_reaches_out_of_the_drill_reaches_nothing() {
+    let shop = Shop::backed_up();
+    let folder = tempfile::Builder::new()
+        .prefix("batt-lies-")
+        .tempdir_in("/tmp")
+        .unwrap();
+    let owner = fs::metadata(shop.server.socket().parent().unwrap()).unwrap();
+    chown(folder.path(), Some(owner.uid()), Some(owner.gid())).unwrap();
+    let path = folder.path().display();
+    let backup = shop.host.backup("mysql");
+    for statement in [
+        // In a comment that servers execute, so that nothing seems to be a table.
+        format!("/*!50001 CREATE TABLE evil (a INT) ENGINE=InnoDB DATA DIRECTORY='{path}' */;"),
+        format!("/*!50001 CREATE TABLE evil (a INT) ENGINE=MyISAM DATA DIRECTORY='{path}' */;"),
+        format!("SELECT 1 INTO OUTFILE '{path}/evil';"),
+        format!("\\! touch {path}/evil;"),
+        format!("system touch {path}/evil;"),
+    ] {
+        let forgery = Forgery::of(&backup).append("old.zst", &statement);
+        forgery.verify().code(0);
+        forgery.drill().code(2).says("ERROR ");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{statement}");
+    }
 }

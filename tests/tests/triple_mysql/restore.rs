@@ -129,3 +129,31 @@ fn databases_come_back_in_the_order_in_which_their_views_need_them() {
     host.batt(&[&["restore", "mysql"], &items[..]].concat()).code(0);
     assert_eq!(server.sql("SELECT COUNT(*) FROM a.v"), "0\n");
 }
+
+#[test]
+fn a_server_without_an_engine_or_a_way_to_log_in_is_not_the_place() {
+    let server = MariaDb::start();
+    server.sql(
+        "INSTALL SONAME 'ha_archive'; CREATE DATABASE d; CREATE TABLE d.t (id INT) ENGINE=ARCHIVE;
+         INSTALL SONAME 'auth_ed25519'; CREATE USER e@localhost IDENTIFIED VIA ed25519 USING PASSWORD('x')",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["mysql"]).code(0);
+    let other = MariaDb::start();
+    let options = other.option_file("root", "");
+    configure(
+        &host,
+        &server,
+        &[("MYSQL_RESTORE_CREDS", options.to_str().unwrap())],
+    );
+    for (item, said) in [
+        ("d", "no engine `ARCHIVE`"),
+        ("mysql", "lacks the plugin `ed25519`"),
+    ] {
+        let finished = host.batt(&["restore", "mysql", "--mysql-db", item]);
+        finished.code(8).says(said);
+    }
+    assert_eq!(other.sql("SHOW DATABASES LIKE 'd'"), "");
+    assert_eq!(other.sql("SELECT user FROM mysql.user WHERE user = 'e'"), "");
+}

@@ -6,7 +6,7 @@ use super::super::CheckFacts;
 use super::table_name::TableName;
 
 /// More tables than anybody has in one dump; those beyond are not counted.
-const LIMIT: usize = 50_000;
+const LIMIT: usize = 200_000;
 
 /// The tables that a dump has told of.
 #[derive(Debug, Default)]

@@ -2,6 +2,8 @@
 //! over all that precedes it. A server with `rdbchecksum no` writes a sum of zero: then only the end is known.
 
 mod keys;
+#[cfg(test)]
+mod properties;
 mod value;
 
 use super::crc64::Crc64;

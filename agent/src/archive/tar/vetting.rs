@@ -120,4 +120,6 @@ fn shown(name: &[u8]) -> String {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use crate::archive::tar::member::{Member, MemberKind};
 const BLOCK: usize = 512;
 
 /// A header block and the content behind it.
-fn entry(kind: u8, name: &[u8], link: &[u8], content: &[u8]) -> Vec<u8> {
+pub(super) fn entry(kind: u8, name: &[u8], link: &[u8], content: &[u8]) -> Vec<u8> {
     let mut block = vec![0; BLOCK];
     block[..name.len()].copy_from_slice(name);
     block[100..107].copy_from_slice(b"0000644");
@@ -32,7 +32,7 @@ fn symbolic(name: &str, to: &str) -> Vec<u8> {
     entry(b'2', name.as_bytes(), to.as_bytes(), b"")
 }
 
-fn pax(record: &[u8]) -> Vec<u8> {
+pub(super) fn pax(record: &[u8]) -> Vec<u8> {
     let mut length = record.len() + 3;
     while length != record.len() + 2 + length.to_string().len() {
         length += 1;
@@ -41,7 +41,7 @@ fn pax(record: &[u8]) -> Vec<u8> {
     entry(b'x', b"PaxHeaders/x", b"", &content)
 }
 
-fn archive(entries: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn archive(entries: &[Vec<u8>]) -> Vec<u8> {
     let mut archive = entries.concat();
     archive.resize(archive.len() + 2 * BLOCK, 0);
     archive
