@@ -222,10 +222,18 @@ fn a_drill_that_is_ended_leaves_nothing() {
     let (notes, _) = Notes::backed_up();
     let place = notes.place().display().to_string();
     let waits = notes.waiting("drill-notes");
-    let child = notes.start(&["drill"]);
+    notes.host.drop_in("other", "batt store a -- echo text");
+    notes.host.batt(&["other"]).success();
+    let child = notes.start(&["--format", "json", "drill"]);
     until("the script waits", || waits.exists());
     signal(&child, Signal::TERM);
-    Finished::of(child).code(143).says("cancelled");
+    let told = Finished::of(child).code(143);
+    let told: Value = serde_json::from_str(&told.stdout).unwrap();
+    // The one that had no turn is told, too.
+    for (position, service) in ["notes", "other"].into_iter().enumerate() {
+        assert_eq!(told["drills"][position]["service"], service);
+        assert_eq!(told["drills"][position]["outcome"], "cancelled");
+    }
     assert_none_lives(&place);
     notes.assert_nothing_left();
     fs::remove_file(&waits).unwrap();

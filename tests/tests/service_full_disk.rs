@@ -1,6 +1,10 @@
 //! The disk of the backups is full while a client of a service writes its copy there. Some clients end well all the same:
 //! then a copy that is cut must be found by what is in it.
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![allow(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails, and what is skipped is told loudly"
+)]
 
 use std::fs;
 use std::path::Path;

@@ -114,7 +114,7 @@ impl Attempt<'_> {
             failure_file: work.failure_file(),
             log: work.log(),
             log_limit: self.log_limit,
-            secrets,
+            secrets: secrets.clone(),
             nice: None,
             limits: self.limits,
             memory: self.memory,
@@ -128,7 +128,7 @@ impl Attempt<'_> {
         let seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
         shown.show(show);
         let hidden = process::end_descendants(&strangers);
-        let mut mask = Mask::new(conf.iter().flat_map(Conf::secrets).collect());
+        let mut mask = Mask::new(secrets);
         let ledger = Ledger::read(&work.path()).masked(|text| mask.whole(text));
         let mut warnings = called.warnings;
         if let (Err(CallFailure::Complained { .. }), Some(memory)) = (&called.result, called.memory_of_each) {

@@ -1,104 +1,25 @@
 //! `batt drill`: restores for rehearsal, in throw-away instances, and what they prove.
 
+mod told;
+
 use std::path::Path;
 
-use batt_protocol::text::{count, escaped};
 use batt_protocol::{Error, ExitCode, HumanBytes, Service};
 use chrono::Utc;
-use serde::Serialize;
 
 use super::live_log::LiveLog;
 use super::restore::usable;
 use crate::backup::{self, ArchiveRecord, Catalogue, Drill, GUIDE, Line};
 use crate::cancellation::{Cancellation, Wish};
-use crate::cli::{DrillRequest, Format, Output};
+use crate::cli::{DrillRequest, Output};
 use crate::console::Console;
 use crate::home::Home;
 use crate::process::Limits;
-use crate::report::table;
 use crate::restore::{Attempt, Attempted, Companion, From, Source, Undone, Verb, choose};
 use crate::settings::Settings;
 use crate::work_folder::WorkFolder;
 use crate::{host, trust};
-
-/// What a drill tells of a backup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Outcome {
-    /// Everything came back as it was recorded.
-    Proven,
-    /// The backup is bad.
-    Failed,
-    /// This host cannot rehearse it, which says nothing of the backup.
-    NotPossible,
-    /// It took too long, which says nothing of the backup.
-    TimedOut,
-    /// The backup was replaced or removed meanwhile.
-    Gone,
-    /// Somebody wished to stop.
-    Cancelled,
-    /// The service has no drill script.
-    NoScript,
-}
-
-impl Outcome {
-    fn exit(self) -> u8 {
-        match self {
-            Self::Proven | Self::NoScript => 0,
-            Self::Failed => ExitCode::FAILED.code(),
-            Self::NotPossible | Self::TimedOut | Self::Gone | Self::Cancelled => ExitCode::UNFINISHED.code(),
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::Proven => "proven",
-            Self::Failed => "failed",
-            Self::NotPossible => "not possible here",
-            Self::TimedOut => "timed out",
-            Self::Gone => "gone meanwhile",
-            Self::Cancelled => "cancelled",
-            Self::NoScript => "no drill script",
-        }
-    }
-}
-
-/// What is told of one drill.
-#[derive(Debug, Serialize)]
-struct Drilled {
-    id: Option<String>,
-    service: Service,
-    path: Option<String>,
-    outcome: Outcome,
-    seconds: f64,
-    compared: usize,
-    differences: Vec<String>,
-    reason: Option<String>,
-    warnings: Vec<String>,
-}
-
-impl Drilled {
-    /// Returns what is told of a service of which no backup was drilled.
-    fn without_backup(service: &Service, error: &Error) -> Self {
-        Self {
-            id: None,
-            service: service.clone(),
-            path: None,
-            outcome: Outcome::NotPossible,
-            seconds: 0.0,
-            compared: 0,
-            differences: Vec::new(),
-            reason: Some(error.to_string()),
-            warnings: Vec::new(),
-        }
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct Drills {
-    exit: ExitCode,
-    drills: Vec<Drilled>,
-}
+use told::{Drilled, Drills, Outcome, show};
 
 /// What every drill of a call shares.
 struct Rehearsal<'a> {
@@ -133,21 +54,24 @@ pub(crate) fn drill(
     let mut drills = Vec::new();
     let wanted = chosen(home, request)?;
     for service in &wanted {
-        if rehearsal.cancellation.is_requested() {
-            break;
+        if let (true, Some(service)) = (rehearsal.cancellation.is_requested(), service) {
+            let reason = "the call was ended before its turn".to_owned();
+            drills.push(Drilled::without_backup(service, Outcome::Cancelled, reason));
+            continue;
         }
         let drilled = rehearsal.drill(service.as_ref(), &request.from, console);
         drills.push(match (drilled, service) {
             (Ok(drilled), _) => drilled,
             // One that cannot be drilled keeps no other from it.
-            (Err(error), Some(service)) if wanted.len() > 1 => Drilled::without_backup(service, &error),
+            (Err(error), Some(service)) if wanted.len() > 1 => {
+                Drilled::without_backup(service, Outcome::NotPossible, error.to_string())
+            }
             (Err(error), _) => return Err(error),
         });
     }
     let bits = drills.iter().fold(0, |bits, drill| bits | drill.outcome.exit());
     let exit = match rehearsal.cancellation.requested() {
         Some(wish) if bits != 0 => Wish::exit(wish),
-        Some(wish) if drills.is_empty() => Wish::exit(wish),
         _ => ExitCode::from_code(bits),
     };
     let drills = Drills { exit, drills };
@@ -345,49 +269,4 @@ fn lack_of_room(place: &Path, archives: &[ArchiveRecord]) -> Option<String> {
             HumanBytes(needed)
         )
     })
-}
-
-fn show(drills: &Drills, output: Output, console: &mut Console) -> Result<(), Error> {
-    match output.format {
-        Format::Json => return console.json(drills),
-        Format::JsonLines => {
-            return drills
-                .drills
-                .iter()
-                .try_for_each(|drill| console.json_line(drill));
-        }
-        Format::Human => {}
-    }
-    let shown: Vec<&Drilled> = drills
-        .drills
-        .iter()
-        .filter(|drill| !output.quiet || drill.outcome.exit() != 0)
-        .collect();
-    let rows: Vec<Vec<String>> = shown.iter().map(|drill| row(drill)).collect();
-    for (line, drill) in table(&rows).into_iter().zip(shown) {
-        console.result(&line);
-        let reason = drill.reason.iter().flat_map(|reason| reason.lines());
-        for text in reason.chain(drill.differences.iter().map(String::as_str)) {
-            console.result(&format!("    {}", escaped(text)));
-        }
-        for warning in &drill.warnings {
-            console.result(&format!("    note: {}", escaped(warning)));
-        }
-    }
-    Ok(())
-}
-
-fn row(drill: &Drilled) -> Vec<String> {
-    let compared = match drill.outcome {
-        Outcome::Proven if drill.compared == 0 => "nothing was recorded to compare".to_owned(),
-        Outcome::Proven | Outcome::Failed => format!("{} compared", count(drill.compared, "fact")),
-        _ => String::new(),
-    };
-    vec![
-        drill.service.to_string(),
-        drill.outcome.words().to_owned(),
-        format!("{:.1} s", drill.seconds),
-        compared,
-        drill.id.clone().unwrap_or_default(),
-    ]
 }

@@ -1,65 +1,25 @@
 //! `batt restore`: from a backup back to what it is of.
 
+mod told;
+
 use std::path::Path;
 
 use batt_protocol::text::{count, escaped, quoted};
-use batt_protocol::{Error, ExitCode, HumanBytes, Service};
-use chrono::{DateTime, Local, Utc};
-use serde::Serialize;
+use batt_protocol::{Error, ExitCode, HumanBytes};
+use chrono::{Local, Utc};
 
 use super::live_log::LiveLog;
 use crate::backup::{ArchiveRecord, GUIDE};
 use crate::cancellation::Cancellation;
-use crate::cli::{Format, Output, RestoreRequest};
+use crate::cli::{Output, RestoreRequest};
 use crate::console::Console;
 use crate::home::Home;
 use crate::process::Limits;
-use crate::report::table;
-use crate::restore::{Attempt, Attempted, Companion, Compared, From, Source, Undone, Verb, choose};
+use crate::restore::{Attempt, Companion, From, Source, Verb, choose};
 use crate::settings::Settings;
 use crate::work_folder::WorkFolder;
 use crate::{lock, trust};
-
-/// What came of a restore.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Outcome {
-    /// Everything is there as it was recorded.
-    Restored,
-    /// The script and its loads succeeded, and what is there is not what was recorded.
-    Different,
-    /// The script failed.
-    Failed,
-    /// The backup is damaged; nothing was touched.
-    Damaged,
-    /// This host cannot do it.
-    NotPossible,
-    /// Somebody wished to stop.
-    Cancelled,
-    /// A restore would begin: `-n`.
-    Ready,
-}
-
-/// What is told of a restore.
-#[derive(Debug, Serialize)]
-struct Report {
-    exit: ExitCode,
-    outcome: Outcome,
-    id: String,
-    service: Service,
-    host: String,
-    path: String,
-    time: DateTime<Utc>,
-    into: Option<String>,
-    script: String,
-    seconds: f64,
-    archives: Vec<Compared>,
-    compared: usize,
-    differences: Vec<String>,
-    damages: Vec<String>,
-    reason: Option<String>,
-    warnings: Vec<String>,
-}
+use told::{Outcome, Report, show};
 
 /// Restores what was asked for, or tells what would be.
 pub(crate) fn restore(
@@ -144,42 +104,6 @@ pub(crate) fn restore(
     }
     show(&report, request.dry_run, output, console)?;
     Ok(report.exit)
-}
-
-impl Report {
-    /// Takes over what came of the script.
-    fn tell(&mut self, attempted: Attempted, cancellation: &Cancellation) {
-        self.seconds = attempted.seconds;
-        self.compared = attempted.comparison.compared();
-        self.warnings.extend(attempted.warnings);
-        let differences = attempted.comparison.differences();
-        self.archives = attempted.comparison.archives;
-        let (exit, outcome, reason) = match attempted.result {
-            Ok(()) if differences.is_empty() => (ExitCode::OK, Outcome::Restored, None),
-            Ok(()) => {
-                let reason = "what is there now is not what was recorded when the backup was made";
-                (ExitCode::FAILED, Outcome::Different, Some(reason.to_owned()))
-            }
-            Err(Undone::Cancelled) => (
-                cancellation
-                    .requested()
-                    .map_or(ExitCode::UNFINISHED, crate::cancellation::Wish::exit),
-                Outcome::Cancelled,
-                Some("cancelled: what is there now may be a part".to_owned()),
-            ),
-            Err(Undone::TimedOut(reason)) => (ExitCode::UNFINISHED, Outcome::Failed, Some(reason)),
-            Err(Undone::NotHere(reason)) => (ExitCode::UNFINISHED, Outcome::NotPossible, Some(reason)),
-            Err(Undone::Failed(reason)) => (ExitCode::FAILED, Outcome::Failed, Some(reason)),
-        };
-        if matches!(outcome, Outcome::Restored | Outcome::Different) {
-            self.differences = differences;
-        } else {
-            // What was told until then is no account of what was restored.
-            self.archives.clear();
-            self.compared = 0;
-        }
-        (self.exit, self.outcome, self.reason) = (exit, outcome, reason);
-    }
 }
 
 /// Returns the home where there is one. For a backup in a folder none is needed, so one that is closed to whoever calls is
@@ -269,70 +193,4 @@ fn require_room(into: Option<&str>, chosen: &[ArchiveRecord]) -> Result<(), Erro
             HumanBytes(needed)
         ),
     ))
-}
-
-fn show(report: &Report, dry_run: bool, output: Output, console: &mut Console) -> Result<(), Error> {
-    match output.format {
-        Format::Json => return console.json(report),
-        Format::JsonLines => return console.json_line(report),
-        Format::Human => {}
-    }
-    if output.quiet && report.exit.is_ok() {
-        return Ok(());
-    }
-    let service = &report.service;
-    console.result(&match report.outcome {
-        Outcome::Restored if report.compared == 0 => format!(
-            "restored `{service}` in {:.1} s; the backup records nothing that it could be compared with",
-            report.seconds
-        ),
-        Outcome::Restored => format!(
-            "restored `{service}` in {:.1} s: {} compared, no difference",
-            report.seconds,
-            count(report.compared, "fact")
-        ),
-        Outcome::Different => format!(
-            "restored `{service}` in {:.1} s, and {} found",
-            report.seconds,
-            count(report.differences.len(), "difference")
-        ),
-        Outcome::Failed => format!("`{service}` was not restored"),
-        Outcome::Damaged => {
-            format!("`{service}` was not restored: the backup is damaged; nothing was touched")
-        }
-        Outcome::NotPossible => format!("`{service}` cannot be restored on this host"),
-        Outcome::Cancelled => format!("the restore of `{service}` was cancelled"),
-        Outcome::Ready => format!("the backup is whole; `{service}` would be restored, nothing was done"),
-    });
-    debug_assert!(dry_run || report.outcome != Outcome::Ready);
-    let rows: Vec<Vec<String>> = report.archives.iter().map(row).collect();
-    table(&rows)
-        .iter()
-        .for_each(|line| console.result(&format!("  {line}")));
-    let told = matches!(report.outcome, Outcome::Damaged);
-    let reasons = report
-        .reason
-        .iter()
-        .filter(|_| !told)
-        .flat_map(|reason| reason.lines());
-    for line in reasons
-        .chain(report.differences.iter().map(String::as_str))
-        .chain(report.damages.iter().map(String::as_str))
-    {
-        console.result(&format!("  {}", escaped(line)));
-    }
-    Ok(())
-}
-
-fn row(archive: &Compared) -> Vec<String> {
-    let told = match (archive.compared, archive.differences.len()) {
-        (0, 0) => "nothing to compare".to_owned(),
-        (compared, 0) => format!("{} compared, no difference", count(compared, "fact")),
-        (compared, differences) => format!(
-            "{} compared, {}",
-            count(compared, "fact"),
-            count(differences, "difference")
-        ),
-    };
-    vec![escaped(&archive.name).into_owned(), told]
 }
