@@ -176,7 +176,7 @@ fn objects_that_are_gone_and_tables_that_are_empty_are_suspicious() {
     run(&host, &all).succeeded();
     run(&host, &with_content("table.x=InnoDB table.y=InnoDB rows.x=100 rows.y=5")).beside(
         "suspicious",
-        &["1 of 1 recorded as `procedure` are gone since the last good one, `a: procedure.p`: `max_lost` is 50%"],
+        &["1 of 1 recorded as `procedure` are gone since the last good one, and `max_lost` is 50%: `a: procedure.p`"],
     );
     let empty = with_content("table.x=InnoDB table.y=InnoDB procedure.p=yes rows.x=0 rows.y=0");
     run(&host, &empty).beside(
@@ -206,7 +206,7 @@ fn archives_that_vanish_are_lost_and_a_noon_run_is_compared_with_its_like() {
     one_less.succeeded();
     assert!(one_less.warnings.contains("does not hold `c`"), "{one_less:?}");
     run(&host, "a b c").succeeded();
-    run(&host, "a").beside("suspicious", &["gone are `b` and `c`: `max_lost` is 50%"]);
+    run(&host, "a").beside("suspicious", &["and `max_lost` is 50%: gone are `b` and `c`"]);
     // Asked for one, it is no loss that it is one.
     let noon = host.told("data", &["--data-db", "a"]);
     noon.succeeded();
@@ -303,7 +303,7 @@ fn a_database_that_lost_its_procedure_and_its_rows_is_suspicious() {
     lost.beside(
         "suspicious",
         &[
-            "1 of 1 recorded as `procedure` are gone since the last good one, `shop: procedure.tidy`",
+            "1 of 1 recorded as `procedure` are gone since the last good one, and `max_lost` is 50%: `shop: procedure.tidy`",
             "`rows.article` of `shop` is 0, and was 3000",
         ],
     );

@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use super::{Entry, FILE_NAME};
 
 /// Facts are refused when the ledger has grown to this many bytes. What stores say has room beyond it.
-pub(crate) const FACT_ROOM: u64 = 32 << 20;
+pub(crate) const FACT_ROOM: u64 = 64 << 20;
 
 /// Appends a line to the ledger in the staging folder, which is created when it is not there.
 ///

@@ -8,7 +8,7 @@ const REASON: usize = 26 << 10;
 const WARNINGS: usize = 24 << 10;
 /// The most shortcomings of one backup that are told, and the most characters of one.
 const MOST_SHORTCOMINGS: usize = 30;
-const LONGEST: usize = 300;
+const LONGEST: usize = 500;
 
 /// What keeps a backup from being good: each once, and not more than a person reads.
 #[derive(Debug, Default)]

@@ -115,7 +115,7 @@ fn archives(now: &Manifest, last: &Manifest, gates: &Gates, found: &mut Comparis
     let (lost, most) = (was.len().saturating_sub(is.len()), gates.max_lost());
     if most.is_exceeded_by(lost as u64, was.len() as u64) {
         found.suspicions.push(format!(
-            "it holds {} of `batt store`, and the last good one held {}; gone are {}: `max_lost` is {most}",
+            "it holds {} of `batt store`, and the last good one held {}, and `max_lost` is {most}: gone are {}",
             count(is.len(), "archive"),
             was.len(),
             named(&gone)
@@ -188,10 +188,10 @@ fn lost(now: &Manifest, last: &Manifest, gates: &Gates) -> Vec<String> {
             let names = if gone.is_empty() {
                 String::new()
             } else {
-                format!(", {}", named(&gone))
+                format!(": {}", named(&gone))
             };
             told.push(format!(
-                "{lost} of {number} recorded as `{kind}` are gone since the last good one{names}: `max_lost` is {most}"
+                "{lost} of {number} recorded as `{kind}` are gone since the last good one, and `max_lost` is {most}{names}"
             ));
         }
     }

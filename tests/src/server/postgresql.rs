@@ -164,6 +164,14 @@ impl Postgresql {
         ]
     }
 
+    /// Makes a folder that the server can write to, and that lives as long as it.
+    pub fn make_folder(&self, name: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::create_dir(&path).expect("the folder can be written");
+        Account::take(Account::of_package("postgres"), &path);
+        path
+    }
+
     /// Ends the server as a crash does.
     pub fn kill(&self) {
         self.running.kill();

@@ -84,7 +84,7 @@ fn objects_that_are_gone_are_counted_by_their_kind() {
     assert_eq!(
         suspicions(&without_procedure, &last, ""),
         [
-            "1 of 1 recorded as `procedure` are gone since the last good one, `a: procedure.p`: `max_lost` is 50%"
+            "1 of 1 recorded as `procedure` are gone since the last good one, and `max_lost` is 50%: `a: procedure.p`"
         ]
     );
     let mut one_table = without_procedure.clone();
@@ -95,7 +95,9 @@ fn objects_that_are_gone_are_counted_by_their_kind() {
     assert_eq!(suspicions(&one_table, &last, ""), [""; 0], "1 of 3 tables");
     assert_eq!(
         suspicions(&one_table, &last, "max_lost = \"33%\""),
-        ["1 of 3 recorded as `table` are gone since the last good one, `a: table.two`: `max_lost` is 33%"]
+        [
+            "1 of 3 recorded as `table` are gone since the last good one, and `max_lost` is 33%: `a: table.two`"
+        ]
     );
     assert_eq!(suspicions(&one_table, &last, "max_lost = \"34%\""), [""; 0]);
 }
@@ -114,8 +116,8 @@ fn archives_that_vanished_are_lost_unless_items_were_named() {
     assert_eq!(
         suspicions(&one, &last, ""),
         [
-            "it holds 1 archive of `batt store`, and the last good one held 4; gone are `b`, `c` and `d`: \
-             `max_lost` is 50%"
+            "it holds 1 archive of `batt store`, and the last good one held 4, and `max_lost` is 50%: \
+             gone are `b`, `c` and `d`"
         ]
     );
     let named = Manifest {
@@ -188,7 +190,7 @@ fn objects_that_are_too_many_to_name_are_counted() {
     assert_eq!(suspicions(&counted("2"), &named, ""), [""; 0]);
     assert_eq!(
         suspicions(&named, &counted("30000"), ""),
-        ["29997 of 30000 recorded as `index` are gone since the last good one: `max_lost` is 50%"]
+        ["29997 of 30000 recorded as `index` are gone since the last good one, and `max_lost` is 50%"]
     );
     assert_eq!(
         suspicions(&backup(&[("a", 9, &[])]), &counted("30000"), "").len(),
