@@ -70,6 +70,7 @@ pub(crate) fn preflight(
             stall_timeout: None,
         },
         memory: None,
+        alone: false,
     };
     let called = call.run(cancellation, || 0)?;
     let said = LogReader::new(&work.log()).last_lines(MOST_LINES);

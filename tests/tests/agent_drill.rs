@@ -1,6 +1,11 @@
 //! `batt drill`, with a service whose three scripts a test has written.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and what is skipped is told loudly"
+)]
 
 use std::fs;
 
@@ -137,6 +142,37 @@ fn memory_is_bounded() {
     notes.drill_settings("memory = \"2GiB\"");
     let (exit, told) = drilled(&notes);
     assert_eq!(exit, 0, "{told}");
+}
+
+#[test]
+fn no_network_is_within_the_reach_of_a_drill() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can make a network of its own");
+        return;
+    }
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    server.set_nonblocking(true).unwrap();
+    let reach = format!(
+        "exec 3<>/dev/tcp/127.0.0.1/{}",
+        server.local_addr().unwrap().port()
+    );
+    let (notes, _) = Notes::backed_up();
+    notes.host.companion(
+        "drill-notes",
+        &format!("if (bash -c '{reach}') 2>/dev/null; then echo reached; exit 3; fi\n{DRILL}"),
+    );
+    let (exit, told) = drilled(&notes);
+    assert_eq!((exit, &told["outcome"]), (0, &json!("proven")), "{told}");
+    let met = server.accept();
+    assert!(met.is_err(), "somebody called: {met:?}");
+    // A restore goes wherever its person wants.
+    notes
+        .host
+        .companion("restore-notes", &format!("bash -c '{reach}'\n{RESTORE}"));
+    notes
+        .batt(&["restore", "notes", "--into", notes.place().to_str().unwrap()])
+        .code(0);
+    server.accept().unwrap();
 }
 
 #[test]

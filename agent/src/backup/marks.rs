@@ -98,7 +98,6 @@ pub(crate) fn set(folder: &Path, mark: Mark, by: &AskedBy, at: DateTime<Utc>) ->
 ///
 /// # Errors
 /// A link on the way to the folder, and a disk that does not take it.
-#[allow(dead_code, reason = "`batt unpin` uses it")]
 pub(crate) fn remove(folder: &Path, mark: Mark) -> Result<(), Error> {
     let opened = open_folder(folder)?;
     remove_entry(&opened, mark.file_name())

@@ -345,6 +345,7 @@ fn inner_commands() -> Vec<Command> {
                     .long("memory")
                     .value_parser(clap::value_parser!(u64)),
             )
+            .arg(Arg::new("alone").long("alone").action(ArgAction::SetTrue))
             .arg(trailing_command()),
     ]
 }

@@ -382,6 +382,7 @@ fn launch(matches: &ArgMatches) -> Result<Action, Error> {
         cgroup: matches.get_one::<PathBuf>("cgroup").cloned(),
         nice: matches.get_one::<i32>("nice").copied(),
         memory: matches.get_one::<u64>("memory").copied(),
+        alone: matches.get_flag("alone"),
         script: Path::new(&script).to_owned(),
         items: command.collect(),
     }))

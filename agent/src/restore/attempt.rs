@@ -118,6 +118,8 @@ impl Attempt<'_> {
             nice: None,
             limits: self.limits,
             memory: self.memory,
+            // What a dump makes may want to reach out, as a foreign table does that a view is filled from.
+            alone: self.verb == Verb::Drill,
         };
         let mut shown = Shown {
             log: LogReader::new(&work.log()),

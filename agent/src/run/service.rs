@@ -255,6 +255,7 @@ impl Running<'_> {
                 stall_timeout: self.planned.settings.stall_timeout,
             },
             memory: None,
+            alone: false,
         };
         call.run(self.around.cancellation, || self.show(Stage::Running))
     }

@@ -46,6 +46,8 @@ pub(crate) struct ScriptCall {
     pub(crate) limits: Limits,
     /// Bytes of memory that it may take.
     pub(crate) memory: Option<u64>,
+    /// Whether no network is within its reach, where that can be.
+    pub(crate) alone: bool,
 }
 
 /// Why a script did not succeed. What is told of it ends with the last lines of its log.
@@ -101,6 +103,7 @@ impl ScriptCall {
                 cgroup: cgroup.as_ref().map(|cgroup| cgroup.path().to_owned()),
                 nice: self.nice,
                 memory,
+                alone: self.alone,
                 script: self.script.clone(),
                 items: self.arguments.clone(),
             },

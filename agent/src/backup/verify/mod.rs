@@ -59,7 +59,7 @@ fn verify(folder: &Path) -> Verification {
     })
 }
 
-/// Does what [`verify`] does while `goes_on` says so, and holds the backup to what is known of it. None when it was
+/// Reads the backup in `folder` again while `goes_on` says so, and holds the backup to what is known of it. None when it was
 /// stopped: nothing is known then.
 pub(crate) fn verify_while(
     folder: &Path,
