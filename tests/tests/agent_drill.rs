@@ -112,6 +112,11 @@ fn what_this_host_cannot_do_says_nothing_of_the_backup() {
             .unwrap()
             .contains("the reader is not installed")
     );
+    // As somebody from outside does, or the kernel when there is no memory.
+    notes.host.companion("drill-notes", "kill -KILL $$");
+    let (exit, told) = drilled(&notes);
+    assert_eq!((exit, &told["outcome"]), (8, &json!("not-possible")), "{told}");
+    assert!(told["reason"].as_str().unwrap().contains("killed by signal 9"));
     notes.drill_settings("max_duration = \"1s\"");
     notes.host.companion("drill-notes", "sleep 1000");
     let (exit, told) = drilled(&notes);

@@ -196,6 +196,16 @@ impl Attempt<'_> {
             }) => {
                 return Err(Undone::NotHere(format!("this host cannot do it{last_lines}")));
             }
+            // Nobody could start it, or somebody else ended it: the backup has no part in that.
+            Err(CallFailure::Lost(reason)) if self.verb == Verb::Drill => {
+                return Err(Undone::NotHere(lines(failures, &reason)));
+            }
+            Err(CallFailure::Complained {
+                code: None,
+                complaint,
+            }) if self.verb == Verb::Drill => {
+                return Err(Undone::NotHere(lines(failures, &(complaint + last_lines))));
+            }
             Err(CallFailure::Lost(reason)) => {
                 return Err(Undone::Failed(lines(failures, &reason)));
             }
