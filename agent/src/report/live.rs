@@ -8,6 +8,7 @@ use batt_protocol::text::{count, escaped, list_and};
 use batt_protocol::{Event, EventKind, HumanBytes, Outcome, Service, ServiceReport, Stage};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::summary::warned;
 use crate::run::Reader;
 
 /// Returns the line that tells how a service ended.
@@ -80,7 +81,7 @@ impl<W: Write + Send> Reader for Lines<W> {
                 return;
             }
             EventKind::ServiceEnded { report } => ended(report),
-            EventKind::Warned { text, .. } => format!("warning: {}", escaped(text)),
+            EventKind::Warned { text, .. } => warned(text),
             EventKind::CancelRequested => "cancelled: ending what runs".to_owned(),
             _ => return,
         };
@@ -157,7 +158,7 @@ impl Reader for Bars {
                 let _ = self.screen.println(purged(service, *kept, *removed, *bytes));
             }
             EventKind::Warned { text, .. } => {
-                let _ = self.screen.println(format!("warning: {}", escaped(text)));
+                let _ = self.screen.println(warned(text));
             }
             EventKind::CancelRequested => {
                 let _ = self.screen.println("cancelled: ending what runs");

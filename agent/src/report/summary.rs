@@ -39,13 +39,19 @@ pub(crate) fn summary(report: &RunReport, quiet: bool) -> Vec<String> {
             lines.push(format!("    {}", escaped(text)));
         }
         for warning in &service.warnings {
-            lines.push(format!("    warning: {}", escaped(warning)));
+            lines.extend(warned(warning).lines().map(|line| format!("    {line}")));
         }
     }
     if !quiet {
         lines.push(totals(report));
     }
     lines
+}
+
+/// Returns a warning as a person reads it: what there is to do on a line of its own.
+pub(super) fn warned(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(escaped).collect();
+    format!("warning: {}", lines.join("\n  "))
 }
 
 fn totals(report: &RunReport) -> String {
@@ -121,5 +127,14 @@ mod tests {
             ]
         );
         assert_eq!(summary(&report, true).len(), 3);
+    }
+
+    #[test]
+    fn a_warning_has_its_hint_on_a_line_of_its_own() {
+        assert_eq!(
+            warned("it jumped\nhint: set it"),
+            "warning: it jumped\n  hint: set it"
+        );
+        assert_eq!(warned("a\u{1b}[2J"), "warning: a\\x1b[2J");
     }
 }
