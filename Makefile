@@ -45,7 +45,7 @@ unit: ## run all tests: of the crates, and of the programs on real servers
 		$(CARGO) test --workspace --locked; \
 	fi
 
-faults: needs ## inject a fault at every call, and cut the power 50 times (the tests take samples); half an hour
+faults: needs ## inject a fault at every call, and cut the power 50 times (the tests take samples); some ten minutes
 	BATT_FAULTS=full $(CARGO) test --package batt-tests --locked --test faults
 
 dist: ## put release binaries into dist/: batt as one static file, batt-fleet beside it

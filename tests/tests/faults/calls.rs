@@ -79,6 +79,9 @@ fn killed_while_the_catalogue_is_written() {
     assert!(killed > 2, "{killed}");
 }
 
+/// A write that says it wrote one byte, and did not.
+const DROPS: &str = "retval=1";
+
 /// A disk that fails at the n-th call of a kind.
 #[track_caller]
 fn failing_at(watched: &mut Watched, calls: &str, fault: &str, when: &str, path: Option<PathBuf>) -> bool {
@@ -92,7 +95,10 @@ fn failing_at(watched: &mut Watched, calls: &str, fault: &str, when: &str, path:
     if hit {
         let what = format!("{fault} at {calls} {when} of {path:?}");
         assert!(finished.code.is_some(), "{what}: {}", finished.said());
-        watched.invariants(&what, Some(&finished));
+        // A write that drops what it claims to have written may be that of the report, on its way to us: nobody could tell
+        // then, and journal and disk are held to each other alone.
+        let is_cut = fault == DROPS && serde_json::from_str::<serde_json::Value>(&finished.stdout).is_err();
+        watched.invariants(&what, (!is_cut).then_some(&finished));
     }
     hit
 }
@@ -155,7 +161,7 @@ fn what_is_written_in_pieces_or_interrupted_is_whole() {
     let mut whole = 0;
     for (calls, fault) in [
         ("write", "error=EINTR"),
-        ("write", "retval=1"),
+        ("write", DROPS),
         ("fsync", "error=EINTR"),
     ] {
         for when in hits(&[4, 9]) {
