@@ -215,7 +215,7 @@ mod tests {
             "head -c 9 > /dev/null",
             "exec < /dev/null",
             "true",
-            "setsid sh -c 'exec 2>&1 >/dev/null; sleep 3' & exit 0",
+            "setsid sh -c 'exec >/dev/null 2>&1; sleep 3' & exit 0",
         ] {
             let mut taken = intake(command);
             let told = match taken.write_all(b"ten bytes.") {
