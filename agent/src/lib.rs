@@ -8,6 +8,7 @@ mod cli;
 mod command;
 mod conf_file;
 mod console;
+mod ending;
 mod fact;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]

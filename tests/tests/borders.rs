@@ -27,6 +27,7 @@ const AGENT: &[&str] = &[
     "conf_file",
     "fact",
     "archive",
+    "ending",
     "ledger",
     "record",
     "store",

@@ -5,13 +5,13 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::PipeFlags;
 
 use super::LoadError;
+use crate::ending::{ending, not_started};
 
 /// What a pipe holds at most, where the kernel allows it: fewer switches between us and the command.
 const PIPE: usize = 1 << 20;
@@ -50,7 +50,7 @@ impl Intake {
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::from(reader))
             .spawn()
-            .map_err(|error| failed(reason(&error)))?;
+            .map_err(|error| failed(not_started(&error)))?;
         Ok(Self {
             program: name,
             child,
@@ -174,24 +174,6 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let flags = rustix::fs::fcntl_getfl(&writer)?;
     rustix::fs::fcntl_setfl(&writer, flags | rustix::fs::OFlags::NONBLOCK)?;
     Ok((reader, writer))
-}
-
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => {
-            "no such command\nhint: is the package of the service's client installed?".to_owned()
-        }
-        io::ErrorKind::PermissionDenied => "it may not be executed".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
-fn ending(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("ended with exit code {code}"),
-        (None, Some(signal)) => format!("was killed by signal {signal}"),
-        (None, None) => "ended in an unknown way".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! The command whose output is stored: started without a shell and without input, and waited for.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use super::StoreError;
 use super::error::TRY_AGAIN;
+use crate::ending::{ending, not_started};
 
 /// What a pipe holds at most, where the kernel allows it: fewer switches between the command and us.
 const PIPE: usize = 1 << 20;
@@ -32,7 +31,7 @@ impl Dump {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| failed(reason(&error)))?;
+            .map_err(|error| failed(not_started(&error)))?;
         let Some(output) = child.stdout.take() else {
             return Err(failed("it has no output".to_owned()));
         };
@@ -63,23 +62,5 @@ impl Dump {
         // It may have ended by itself; then there is nothing to kill, and waiting takes its status.
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => {
-            "no such command\nhint: is the package of the service's client installed?".to_owned()
-        }
-        io::ErrorKind::PermissionDenied => "it may not be executed".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
-fn ending(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("ended with exit code {code}"),
-        (None, Some(signal)) => format!("was killed by signal {signal}"),
-        (None, None) => "ended in an unknown way".to_owned(),
     }
 }

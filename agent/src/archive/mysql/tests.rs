@@ -274,31 +274,3 @@ fn a_dump_that_ends_within_a_statement_is_not_complete() {
         assert_eq!(error, "it ends within a statement", "{cut}");
     }
 }
-
-/// As many bytes per second as the check takes, for a person: `cargo test --release -- --ignored --nocapture speed_of_rows`.
-#[test]
-#[ignore = "a measurement"]
-#[allow(clippy::print_stderr, reason = "a person asked for it")]
-fn speed_of_rows() {
-    let shapes: [(&str, &str); 3] = [
-        (
-            "short",
-            "(12345,'Jane Doe',NULL,1.25,'2024-03-01 12:00:00','jane@example.org',1),\n",
-        ),
-        ("numbers", "(1,22,333,4444,-5,6.75,NULL),\n"),
-        (
-            "blob",
-            "(1,0x41424344454647484950515253545556575859606162636465666768697071727374757677787980818283848586878889)\n,",
-        ),
-    ];
-    for (shape, row) in shapes {
-        let mut dump = b"INSERT INTO `t` VALUES ".to_vec();
-        dump.extend(row.as_bytes().iter().cycle().take(row.len() * 1_000_000));
-        dump.extend_from_slice(b"(1);\n");
-        let mut check = Kind::Mysql.stream_check();
-        let start = std::time::Instant::now();
-        dump.chunks(512 << 10).for_each(|piece| check.feed(piece));
-        let seconds = start.elapsed().as_secs_f64();
-        eprintln!("{shape}: {:.0} MB/s", dump.len() as f64 / 1e6 / seconds);
-    }
-}
