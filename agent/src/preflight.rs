@@ -73,7 +73,7 @@ pub(crate) fn preflight(
         alone: false,
     };
     let called = call.run(cancellation, || 0)?;
-    let said = LogReader::new(&work.log()).last_lines(MOST_LINES);
+    let said = with_hints(LogReader::new(&work.log()).last_lines(MOST_LINES));
     Ok(match called.result {
         Ok(()) => Preflight::Good(said),
         Err(CallFailure::Complained { complaint, .. }) if said.is_empty() => Preflight::Bad(vec![complaint]),
@@ -85,4 +85,30 @@ pub(crate) fn preflight(
         }
         Err(CallFailure::OutOfMemory(reason) | CallFailure::Lost(reason)) => Preflight::Bad(vec![reason]),
     })
+}
+
+/// Returns the lines of a script with each hint at the complaint that it belongs to.
+fn with_hints(lines: Vec<String>) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    for line in lines {
+        match said.last_mut() {
+            Some(complaint) if line.starts_with("hint: ") => {
+                complaint.push('\n');
+                complaint.push_str(&line);
+            }
+            _ => said.push(line),
+        }
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_stands_with_its_complaint() {
+        let lines = ["hint: first", "a", "hint: b", "c"].map(str::to_owned).to_vec();
+        assert_eq!(with_hints(lines), ["hint: first", "a\nhint: b", "c"]);
+    }
 }
