@@ -123,6 +123,27 @@ impl Host {
         Finished::run(&mut command)
     }
 
+    /// Runs a shell command in a mount namespace of its own, with `batt` as a function that calls it on this host. None, and
+    /// a loud word, where that is not allowed.
+    #[allow(clippy::print_stderr, reason = "what is skipped is told loudly")]
+    pub fn in_mounts(&self, script: &str) -> Option<Finished> {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("SKIPPED: only root can mount");
+            return None;
+        }
+        let command = self.batt_command(&[]);
+        let words: Vec<String> = std::iter::once(command.get_program())
+            .chain(command.get_args())
+            .map(|word| format!("'{}'", word.to_string_lossy()))
+            .collect();
+        let script = format!("set -e; batt() {{ {} \"$@\"; }}\n{script}", words.join(" "));
+        let mut unshare = Command::new("unshare");
+        unshare
+            .args(["-m", "sh", "-c", &script])
+            .env("HOME", self.user_home());
+        Some(Finished::run(&mut unshare))
+    }
+
     /// Returns the folder of the one backup of a service that is published.
     #[track_caller]
     pub fn backup(&self, service: &str) -> PathBuf {

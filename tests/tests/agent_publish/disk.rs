@@ -2,26 +2,6 @@
 
 use super::*;
 
-/// Runs a shell command in a mount namespace of its own, with `$BATT` as the words that call batt on the host. None, and
-/// a loud word, where that is not allowed.
-fn in_mounts(host: &Host, script: &str) -> Option<Finished> {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: only root can mount");
-        return None;
-    }
-    let command = host.batt_command(&[]);
-    let words: Vec<String> = std::iter::once(command.get_program())
-        .chain(command.get_args())
-        .map(|word| format!("'{}'", word.to_str().unwrap()))
-        .collect();
-    let script = format!("set -e; batt() {{ {} \"$@\"; }}\n{script}", words.join(" "));
-    let mut unshare = Command::new("unshare");
-    unshare
-        .args(["-m", "sh", "-c", &script])
-        .env("HOME", host.user_home());
-    Some(Finished::run(&mut unshare))
-}
-
 #[test]
 fn a_mount_that_is_missing_and_a_reserve_that_is_not_there_are_told_before_anything_runs() {
     let host = data();
@@ -59,7 +39,7 @@ fn without_a_journal_nothing_runs_and_without_its_end_nothing_is_called_good() {
         runs = runs.display(),
         ran = ran.display()
     );
-    let Some(finished) = in_mounts(&host, &script) else {
+    let Some(finished) = host.in_mounts(&script) else {
         return;
     };
     assert_eq!(finished.code, Some(0), "{}", finished.said());

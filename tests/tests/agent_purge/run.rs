@@ -64,25 +64,6 @@ fn a_purge_that_cannot_run_is_a_warning_and_the_exit_code_of_the_run() {
     assert!(days(&host, "data").len() <= 3);
 }
 
-/// Runs a shell command in a mount namespace of its own, with `batt` as a function that calls it on the host.
-fn in_mounts(host: &Host, script: &str) -> Option<Finished> {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: only root can mount");
-        return None;
-    }
-    let command = host.batt_command(&[]);
-    let words: Vec<String> = std::iter::once(command.get_program())
-        .chain(command.get_args())
-        .map(|word| format!("'{}'", word.to_str().unwrap()))
-        .collect();
-    let script = format!("set -e; batt() {{ {} \"$@\"; }}\n{script}", words.join(" "));
-    let mut unshare = Command::new("unshare");
-    unshare
-        .args(["-m", "sh", "-c", &script])
-        .env("HOME", host.user_home());
-    Some(Finished::run(&mut unshare))
-}
-
 #[test]
 fn on_a_full_disk_what_the_rules_allow_to_go_makes_room_and_nothing_else_does() {
     let host = Host::new();
@@ -117,7 +98,7 @@ fn on_a_full_disk_what_the_rules_allow_to_go_makes_room_and_nothing_else_does() 
         "code=0; batt data || code=$?; test $code = 2; test $(ls -d $ROOT/2026/01/*/data | wc -l) = 3",
     )
     .replace("$ROOT", host.backup_root().to_str().unwrap());
-    let Some(finished) = in_mounts(&host, &none) else {
+    let Some(finished) = host.in_mounts(&none) else {
         return;
     };
     assert_eq!(finished.code, Some(0), "{}", finished.said());
@@ -130,7 +111,7 @@ fn on_a_full_disk_what_the_rules_allow_to_go_makes_room_and_nothing_else_does() 
     .replace("$ROOT", host.backup_root().to_str().unwrap());
     // The new one is the last; the one of January is kept by nothing but that it was needed until then.
     let some = some.replace("test -e", "test ! -e");
-    let finished = in_mounts(&host, &some).unwrap();
+    let finished = host.in_mounts(&some).unwrap();
     assert_eq!(finished.code, Some(0), "{}", finished.said());
     finished.says("purged 2 earlier backups");
     finished.says("purged 1 earlier backup");
