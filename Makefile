@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo lab test needs format lint docs shell-lint unit faults dist bench clean
+.PHONY: help build demo lab test needs format lint docs shell-lint unit faults attacks dist bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ docs: ## build the documentation of the code
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --document-private-items
 
 shell-lint: ## check the scripts with shellcheck
-	shellcheck scripts-available/* tests/install-needs tests/lab/*.sh .ci/run benches/*.sh
+	shellcheck scripts-available/* tests/install-needs tests/attacks.sh tests/lab/*.sh .ci/run benches/*.sh
 
 unit: ## run all tests: of the crates, and of the programs on real servers
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
@@ -47,6 +47,9 @@ unit: ## run all tests: of the crates, and of the programs on real servers
 
 faults: needs ## inject a fault at every call, and cut the power 50 times (the tests take samples); some ten minutes
 	BATT_FAULTS=full $(CARGO) test --package batt-tests --locked --test faults
+
+attacks: needs ## run the attacks alone; AGAINST=COMMIT runs them against the programs of that commit, where they may succeed
+	tests/attacks.sh $(AGAINST)
 
 dist: ## put release binaries into dist/: batt as one static file, batt-fleet beside it
 	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --package batt --target $(HOST)

@@ -1,0 +1,1 @@
+//! Items of `file` whose folders another account controls.

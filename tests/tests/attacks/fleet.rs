@@ -1,0 +1,1 @@
+//! Hosts, and files of the fleet, that others control.

@@ -1,0 +1,1 @@
+//! Backups that are not of this host, and folders that are not root's.

@@ -1,0 +1,23 @@
+//! Attacks: what an account of the host, a database, a backup, a server or a host of a fleet may try, and must not get.
+//!
+//! `make attacks` runs them; `make attacks AGAINST=COMMIT` runs them against the programs of an earlier commit, where those
+//! that were mended since succeed: there these tests fail.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails, and what is skipped is reported loudly"
+)]
+
+mod drills;
+mod files;
+mod fleet;
+mod foreign;
+mod line;
+mod mysql;
+mod postgresql;
+mod redis;
+mod restores;
+mod secrets;
+mod sqlite;

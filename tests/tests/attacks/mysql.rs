@@ -1,0 +1,1 @@
+//! Accounts, dumps and servers of MySQL that want more than they have.

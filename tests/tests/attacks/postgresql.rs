@@ -1,0 +1,1 @@
+//! Roles and databases of PostgreSQL that want more than they have.

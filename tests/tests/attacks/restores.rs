@@ -1,0 +1,1 @@
+//! Restores into folders that another account controls.
