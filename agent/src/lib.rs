@@ -32,6 +32,8 @@ mod restore;
 mod retention;
 mod run;
 mod run_folder;
+#[allow(dead_code, reason = "whoever walks a path takes what it needs")]
+mod safe_path;
 mod script;
 mod script_call;
 mod serve;

@@ -23,6 +23,7 @@ const AGENT: &[&str] = &[
     "retention",
     "cancellation",
     "host",
+    "safe_path",
     "trust",
     "conf_file",
     "fact",
