@@ -7,6 +7,7 @@ use batt_protocol::{Error, Service};
 
 use crate::files;
 use crate::home::Home;
+use crate::secrets;
 
 /// The largest conf file that is read.
 const LIMIT: u64 = 1 << 20;
@@ -59,24 +60,10 @@ impl Conf {
         &self.odd_lines
     }
 
-    /// Returns the values that must never be shown: those of settings named `*PASS*`, `*SECRET*`,
-    /// `*TOKEN*` or, for `REDISCLI_AUTH`, `*AUTH*`.
+    /// Returns what must never be shown of the settings.
     pub(crate) fn secrets(&self) -> Vec<String> {
-        self.values
-            .iter()
-            .filter(|(key, value)| Self::is_secret(key) && !value.is_empty())
-            .map(|(_, value)| value.clone())
-            .collect()
-    }
-
-    /// Tells whether the value of a setting or variable must never be shown, by its name.
-    pub(crate) fn is_secret(key: &str) -> bool {
-        let key = key.to_ascii_uppercase();
-        // A `*PASSFILE` names a file; what it names is no secret and masking it would hide paths.
-        ["PASS", "SECRET", "TOKEN", "AUTH"]
-            .iter()
-            .any(|word| key.contains(word))
-            && !key.ends_with("FILE")
+        let values = self.values.iter();
+        secrets::secrets_of(values.map(|(key, value)| (key.as_str(), value.as_str())))
     }
 
     /// Adds what a file says.
@@ -227,12 +214,5 @@ mod tests {
     fn a_variable_of_batt_cannot_be_set() {
         let error = conf("A=1\nBATT_DEST=/etc\n").unwrap_err();
         assert_eq!(error.message(), "x.conf:2: `BATT_DEST` cannot be set here");
-    }
-
-    #[test]
-    fn secrets_are_told_by_their_names() {
-        let conf =
-            conf("REDIS_PASSWORD=a\nAPI_TOKEN=b\nPGPASSFILE=/etc/pgpass\nHOST=c\nMY_SECRET=\n").unwrap();
-        assert_eq!(conf.secrets(), ["b", "a"]);
     }
 }

@@ -36,6 +36,7 @@ mod run_folder;
 mod safe_path;
 mod script;
 mod script_call;
+mod secrets;
 mod serve;
 mod settings;
 mod store;

@@ -25,6 +25,7 @@ const AGENT: &[&str] = &[
     "host",
     "safe_path",
     "trust",
+    "secrets",
     "conf_file",
     "fact",
     "archive",

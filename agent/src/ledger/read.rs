@@ -167,13 +167,15 @@ impl Ledger {
         }
     }
 
-    /// Takes the secrets out of what a restore is held to, by `hide`: of values alone, for keys are names of objects, and
-    /// not of counts.
+    /// Takes the secrets out of what a restore is held to, by `hide`: of keys and values, and not of counts.
     pub(crate) fn mask_content(&mut self, mut hide: impl FnMut(&str) -> String) {
-        for value in self.contents.values_mut().flat_map(BTreeMap::values_mut) {
-            if !value.bytes().all(|byte| byte.is_ascii_digit()) {
-                *value = hide(value);
-            }
+        for content in self.contents.values_mut() {
+            let open = std::mem::take(content);
+            content.extend(open.into_iter().map(|(key, value)| {
+                let is_count = value.bytes().all(|byte| byte.is_ascii_digit());
+                let value = if is_count { value } else { hide(&value) };
+                (hide(&key), value)
+            }));
         }
     }
 

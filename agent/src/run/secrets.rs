@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::conf_file::Conf;
 use crate::ledger::Ledger;
+use crate::secrets;
 
 /// A secret that is shorter stands in words by chance: `yes`, `on`.
 const SHORTEST: usize = 4;
@@ -17,7 +18,7 @@ pub(super) fn of_content(conf: &Conf, items: &[String], ledger: &Ledger) -> Vec<
     let secrets = conf.secrets();
     let mut open: BTreeSet<&str> = ledger.names();
     open.extend(items.iter().map(String::as_str));
-    let settings = conf.values().iter().filter(|(key, _)| !Conf::is_secret(key));
+    let settings = conf.values().iter().filter(|(key, _)| !secrets::is_secret(key));
     open.extend(settings.flat_map(|(_, value)| value.split_whitespace()));
     let is_open = |secret: &String| open.contains(secret.as_str()) || secret.chars().count() < SHORTEST;
     secrets

@@ -55,10 +55,11 @@ struct Published {
 /// Backs one service up, and reports how it ended. Nothing that goes wrong here stops another service.
 pub(super) fn back_up(around: &Surroundings<'_>, planned: &PlannedService) -> ServiceReport {
     let begun = Instant::now();
-    let result = attempt(around, planned);
+    let mut mask = Mask::new(Vec::new());
+    let result = attempt(around, planned, &mut mask);
     let seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
     let service = planned.service.clone();
-    bounded(match result {
+    let report = match result {
         Ok(published) => ServiceReport {
             service,
             outcome: match published.state {
@@ -81,10 +82,20 @@ pub(super) fn back_up(around: &Surroundings<'_>, planned: &PlannedService) -> Se
             reason: Some(failure.reason),
             warnings: Vec::new(),
         },
+    };
+    bounded(ServiceReport {
+        reason: report.reason.map(|reason| mask.whole(&reason)),
+        warnings: (report.warnings.iter()).map(|text| mask.whole(text)).collect(),
+        ..report
     })
 }
 
-fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Published, Failure> {
+/// Attempts it. `mask` becomes the one for what is told of it, as soon as the secrets are known.
+fn attempt(
+    around: &Surroundings<'_>,
+    planned: &PlannedService,
+    mask: &mut Mask,
+) -> Result<Published, Failure> {
     let (home, plan, service) = (around.home, around.plan, &planned.service);
     if let Some(refusal) = &planned.refusal {
         return Err(refusal.clone().into());
@@ -135,9 +146,9 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
     let Called { result, warnings, .. } = running.run(&script, &conf)?;
     let complaint = running.complaint(result)?;
 
-    let mut mask = Mask::new(conf.secrets());
-    let mut ledger = Ledger::read(&staging.path()).masked(|text| mask.whole(text));
-    let mut mask = Mask::new(secrets::of_content(&conf, &planned.items, &ledger));
+    let mut everywhere = Mask::new(conf.secrets());
+    let mut ledger = Ledger::read(&staging.path()).masked(|text| everywhere.whole(text));
+    *mask = Mask::new(secrets::of_content(&conf, &planned.items, &ledger));
     ledger.mask_content(|text| mask.whole(text));
     running.show(Stage::Verifying);
     // Read now: hours may have passed since the script was started.
@@ -170,6 +181,9 @@ fn attempt(around: &Surroundings<'_>, planned: &PlannedService) -> Result<Publis
     } else {
         last.and_then(|last| gates::apply(&mut manifest, &last, &planned.settings.gates))
     };
+    for text in manifest.warnings.iter_mut().chain(&mut manifest.shortcomings) {
+        *text = mask.whole(text);
+    }
     let published = papers::write(&staging.archives(), &manifest, &header.restore)
         .and_then(|()| proven.judged.sync_folders())
         .and_then(|()| backup::publish(&destination, &staging, &manifest));

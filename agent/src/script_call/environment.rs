@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::conf_file::Conf;
 use crate::home::Home;
 use crate::host;
+use crate::secrets::secrets_of;
 use batt_protocol::Service;
 
 /// The variable that marks every process of a script.
@@ -74,13 +75,10 @@ impl Environment {
         }
     }
 
-    /// Returns the values that a log must not hold: of variables named as secrets are.
+    /// Returns what a log must not hold.
     pub(crate) fn secrets(&self) -> Vec<String> {
-        self.variables
-            .iter()
-            .filter(|(key, value)| !value.is_empty() && key.to_str().is_some_and(Conf::is_secret))
-            .filter_map(|(_, value)| value.to_str().map(str::to_owned))
-            .collect()
+        let variables = self.variables.iter();
+        secrets_of(variables.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?))))
     }
 
     /// Returns the variables.
