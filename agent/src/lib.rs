@@ -1,5 +1,6 @@
 //! `batt`: backs up all the things on one host.
 
+mod account;
 mod archive;
 mod backup;
 mod bundle;
@@ -8,6 +9,7 @@ mod cli;
 mod command;
 mod conf_file;
 mod console;
+mod descriptors;
 mod ending;
 mod fact;
 mod files;

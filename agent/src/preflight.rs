@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use batt_protocol::{Error, Service};
 
+use crate::account::Stranger;
 use crate::cancellation::Cancellation;
 use crate::conf_file::Conf;
 use crate::home::Home;
@@ -70,6 +71,7 @@ pub(crate) fn preflight(
             stall_timeout: None,
         },
         memory: None,
+        stranger: Stranger::allot(),
         alone: false,
     };
     let called = call.run(cancellation, || 0)?;

@@ -3,6 +3,7 @@
 /// Names that no service may have.
 pub(crate) const SUBCOMMANDS: &[&str] = &[
     "accept",
+    "as",
     "attach",
     "backups",
     "cancel",

@@ -4,13 +4,15 @@
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use batt_protocol::Error;
-use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, mkdirat, openat, readlinkat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, getxattr, mkdirat, openat, readlinkat};
 use rustix::io::Errno;
+
+use crate::host;
 
 /// As many links as the kernel follows (path_resolution(7)).
 const MOST_LINKS: u32 = 40;
@@ -159,11 +161,13 @@ impl SafeFolder {
     }
 
     /// Returns the first folder of the way, itself included, that an account other than root, the caller and `owner`
-    /// controls.
+    /// controls. A group that has the owner in it and nobody else is the owner.
     pub(crate) fn foreign_to(&self, owner: u32) -> Option<&Foreign> {
-        self.foreign
-            .iter()
-            .find(|foreign| foreign.account != Account::User(owner))
+        self.foreign.iter().find(|foreign| match foreign.account {
+            Account::User(user) => user != owner,
+            Account::Group(group) => !host::is_group_of_one(group, owner),
+            Account::Others => true,
+        })
     }
 
     /// Tells whether everybody can make entries in it and touch only their own, as in `/tmp`.
@@ -325,6 +329,11 @@ impl Walk {
         let found = fstat(&self.here.folder).map_err(|cause| obstacle(&self.here.path, cause))?;
         self.here.shared = found.st_mode & STICKY != 0 && found.st_uid == 0 && writable_by_others(&found);
         for account in controllers(&found) {
+            // The group's bits are those of everybody in the list then.
+            let account = match account {
+                Account::Group(_) if has_access_list(&self.here.folder) => Account::Others,
+                account => account,
+            };
             self.foreign.push(Foreign {
                 path: self.here.path.clone(),
                 account,
@@ -351,6 +360,14 @@ pub(crate) fn controllers(folder: &Stat) -> Vec<Account> {
         }
     }
     accounts
+}
+
+/// Tells whether an access control list says who may do what in a folder (acl(5)).
+fn has_access_list(folder: &OwnedFd) -> bool {
+    // One that is open for walking through cannot be asked by its descriptor (EBADF, open(2)).
+    let path = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    let mut none: [u8; 0] = [];
+    getxattr(path, "system.posix_acl_access", &mut none).is_ok()
 }
 
 fn writable_by_others(folder: &Stat) -> bool {

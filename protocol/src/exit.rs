@@ -28,6 +28,8 @@ impl ExitCode {
     pub const USAGE: Self = Self(64);
     /// The selection matches nothing, or no service is enabled or named.
     pub const NOTHING: Self = Self(65);
+    /// Not possible on this host: a tool, an engine, a right or room is missing.
+    pub const UNAVAILABLE: Self = Self(69);
     /// Another run holds the lock.
     pub const BUSY: Self = Self(75);
     /// Refused for safety.
@@ -43,7 +45,7 @@ impl ExitCode {
     }
 
     /// Returns the code that a number from a journal or from the wire stands for.
-    pub fn from_code(code: u8) -> Self {
+    pub const fn from_code(code: u8) -> Self {
         Self(code)
     }
 
@@ -76,6 +78,7 @@ Exit codes:
   16        stopped by a threshold; hosts were skipped
   64        usage, settings or inventory error: nothing was run
   65        the selection matches nothing, or no service is enabled or named
+  69        not possible here: a tool, an engine, a right or room is missing on this host
   75        busy: another run holds the lock
   77        refused for safety: ownership, permissions, signature, policy
   130, 143  interrupted

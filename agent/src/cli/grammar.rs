@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use batt_protocol::{EXIT_TABLE, Error, ServiceName};
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, ArgGroup, Command};
 
 use super::keeping;
 use super::restore;
@@ -283,6 +283,46 @@ fn script_commands() -> Vec<Command> {
             .about("For scripts that restore: print a fact that was recorded of the backup")
             .arg(of_argument("the archive that it is a fact of"))
             .arg(raw_argument("key", "KEY", "what the fact is about").required(true)),
+        Command::new("as")
+            .about("For scripts: run a command as another account, with nothing of this one's")
+            .arg(
+                raw_argument("account", "ACCOUNT", "the account, by name or number")
+                    .allow_hyphen_values(false),
+            )
+            .arg(
+                Arg::new("nobody")
+                    .long("nobody")
+                    .action(ArgAction::SetTrue)
+                    .help("the account of this script that nobody else has"),
+            )
+            .arg(
+                Arg::new("owner-of")
+                    .long("owner-of")
+                    .value_name("PATH")
+                    .value_parser(clap::value_parser!(std::path::PathBuf))
+                    .help("the owner of this file, in the folder that it is in"),
+            )
+            .group(
+                ArgGroup::new("whom")
+                    .args(["account", "nobody", "owner-of"])
+                    .required(true),
+            )
+            .arg(
+                Arg::new("keep")
+                    .long("keep")
+                    .value_name("GLOB")
+                    .action(ArgAction::Append)
+                    .value_parser(clap::value_parser!(std::ffi::OsString))
+                    .help("variables that the command gets too, as `PG*`"),
+            )
+            .arg(
+                Arg::new("in")
+                    .long("in")
+                    .value_name("FOLDER")
+                    .value_parser(clap::value_parser!(std::path::PathBuf))
+                    .help("the folder to run it in [default: /]"),
+            )
+            .arg(trailing_command()),
     ]
 }
 

@@ -10,6 +10,7 @@ use clap::ArgMatches;
 use super::grammar::{self, ItemOptions};
 use super::keeping::{self, PurgeRequest, Shown};
 use super::restore::{self, DrillRequest, RestoreRequest};
+use crate::account::{AsRequest, Whom};
 use crate::home::Home;
 use crate::pattern::Pattern;
 use crate::process::LaunchRequest;
@@ -104,6 +105,7 @@ pub(crate) enum Action {
         name: OsString,
         command: Vec<OsString>,
     },
+    As(AsRequest),
     Restore(RestoreRequest),
     Drill(DrillRequest),
     Completions(clap_complete::Shell),
@@ -286,6 +288,7 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
             name: raw(inner, "name"),
             command: trailing(inner),
         },
+        "as" => Action::As(as_request(inner)),
         "restore" => Action::Restore(restore::restore(inner, items)?),
         "drill" => Action::Drill(restore::drill(inner)?),
         "record" => Action::Record {
@@ -386,6 +389,22 @@ fn launch(matches: &ArgMatches) -> Result<Action, Error> {
         script: Path::new(&script).to_owned(),
         items: command.collect(),
     }))
+}
+
+fn as_request(matches: &ArgMatches) -> AsRequest {
+    let path = |id: &str| matches.get_one::<PathBuf>(id).cloned();
+    let whom = match path("owner-of") {
+        Some(path) => Whom::OwnerOf(path),
+        None if matches.get_flag("nobody") => Whom::Nobody,
+        None => Whom::Named(raw(matches, "account")),
+    };
+    let keep = matches.get_many::<OsString>("keep").unwrap_or_default();
+    AsRequest {
+        whom,
+        keep: keep.cloned().collect(),
+        folder: path("in"),
+        command: trailing(matches),
+    }
 }
 
 pub(super) fn services(matches: &ArgMatches) -> Result<Vec<Service>, Error> {

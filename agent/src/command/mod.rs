@@ -26,6 +26,7 @@ pub(crate) use script::remember_refusal;
 
 use batt_protocol::{Error, ExitCode};
 
+use crate::account;
 use crate::cli::{Action, Invocation};
 use crate::console::Console;
 use crate::process;
@@ -81,6 +82,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
             command,
         } => script::store(check.as_deref(), retries, name, command),
         Action::Load { check, name, command } => script::load(check.as_deref(), name, command),
+        Action::As(request) => match account::run_as(&request)? {},
         Action::Restore(request) => restore::restore(&home, output, request, console),
         Action::Drill(request) => drill::drill(&home, output, &request, console),
         Action::Record { of, fact } => script::record(of, fact),

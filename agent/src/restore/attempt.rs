@@ -7,6 +7,7 @@ use batt_protocol::text::list_and;
 use batt_protocol::{Error, HumanBytes};
 
 use super::{Companion, Comparison, Source, Verb};
+use crate::account::Stranger;
 use crate::backup::{ArchiveRecord, MANIFEST};
 use crate::cancellation::Cancellation;
 use crate::conf_file::Conf;
@@ -118,6 +119,7 @@ impl Attempt<'_> {
             nice: None,
             limits: self.limits,
             memory: self.memory,
+            stranger: Stranger::allot(),
             // What a dump makes may want to reach out, as a foreign table does that a view is filled from.
             alone: self.verb == Verb::Drill,
         };

@@ -16,6 +16,7 @@ use super::plan::PlannedService;
 use super::process_names::ProcessNames;
 use super::proven::prove;
 use super::{Events, Plan, gates, papers, retention, secrets};
+use crate::account::Stranger;
 use crate::backup::{self, Catalogue, Destination, Entry, Line, Manifest, Place, ScriptRecord, Staging};
 use crate::cancellation::Cancellation;
 use crate::conf_file::Conf;
@@ -269,6 +270,7 @@ impl Running<'_> {
                 stall_timeout: self.planned.settings.stall_timeout,
             },
             memory: None,
+            stranger: Stranger::allot(),
             alone: false,
         };
         call.run(self.around.cancellation, || self.show(Stage::Running))

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use batt_protocol::text::count;
 use batt_protocol::{Error, HumanBytes};
 
+use crate::account::{self, STRANGER, Stranger};
 use crate::cancellation::Cancellation;
 use crate::log::{LogReader, LogWriter, Mask};
 use crate::process::{self, Cgroup, Ended, LaunchRequest, Limits, ScriptProcess, Start, Verdict};
@@ -46,6 +47,8 @@ pub(crate) struct ScriptCall {
     pub(crate) limits: Limits,
     /// Bytes of memory that it may take.
     pub(crate) memory: Option<u64>,
+    /// The account that nobody has, for what it opens that others control.
+    pub(crate) stranger: Option<Stranger>,
     /// Whether no network is within its reach, where that can be.
     pub(crate) alone: bool,
 }
@@ -96,6 +99,9 @@ impl ScriptCall {
         let in_group = |memory: u64| cgroup.as_ref().is_some_and(|group| group.limit_memory(memory));
         let memory = self.memory.filter(|memory| !in_group(*memory));
         self.environment.set(MARK, &self.mark);
+        if let Some(stranger) = &self.stranger {
+            self.environment.set(STRANGER, stranger.uid().to_string());
+        }
         let start = Start {
             launcher: self.agent.clone(),
             launch: LaunchRequest {
@@ -113,11 +119,25 @@ impl ScriptCall {
             log: LogWriter::create(&self.log, self.log_limit)?,
             mask: Mask::new(self.secrets.clone()),
         };
-        let ended = ScriptProcess::start(start)?.wait(self.limits, cancellation, watch)?;
+        let mut ended = ScriptProcess::start(start)?.wait(self.limits, cancellation, watch)?;
+        let mut warnings = warnings_of(&ended);
+        // The number is another call's next.
+        match self
+            .stranger
+            .as_ref()
+            .map(|stranger| stranger.end_processes(&self.agent))
+        {
+            None | Some(account::Ended::Nobody) => {}
+            Some(account::Ended::Killed) => {
+                warnings
+                    .push("processes of an account that nobody has were left behind, now killed".to_owned());
+            }
+            Some(account::Ended::CannotBeKilled) => ended.all_gone = false,
+        }
         Ok(Called {
             result: self.judge(&ended),
             memory_of_each: memory,
-            warnings: warnings_of(&ended),
+            warnings,
         })
     }
 

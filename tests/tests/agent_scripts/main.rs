@@ -7,6 +7,7 @@
     reason = "a panic is how a test fails, and what is skipped is told loudly"
 )]
 
+mod accounts;
 mod end;
 mod made;
 mod start;
