@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use batt_protocol::{Error, text};
+use batt_protocol::{Error, ExitCode, text};
 
 use crate::bundle::sha256;
+use crate::trust;
 
 /// Far above any agent: ours is under 5 MB.
 const MAX_SIZE: u64 = 64 << 20;
@@ -50,11 +51,14 @@ impl AgentBinary {
     /// Reads a binary.
     ///
     /// # Errors
-    /// A usage error: a file that cannot be read, is larger than 64 MiB or is no program for Linux.
+    /// A refusal (77) of a file that somebody else could have written: hosts run it as root. A usage error: a file that cannot be read, is larger than 64 MiB or is no program for Linux.
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let shown = text::quoted(&path.to_string_lossy());
         let hint = "Name the binary of `batt` for these hosts with `--agent-file`.";
         let unreadable = |cause| Error::usage(format!("cannot read the agent {shown}: {cause}")).hint(hint);
+        trust::require_trusted(path).map_err(|error| {
+            if error.exit() == ExitCode::USAGE { error.hint(hint) } else { error }
+        })?;
         let file = File::open(path).map_err(unreadable)?;
         if !file.metadata().map_err(unreadable)?.is_file() {
             return Err(Error::usage(format!("the agent {shown} is no regular file")).hint(hint));

@@ -2,9 +2,9 @@
 //! before any connection; hosts share contents.
 
 mod layer;
-mod ownership;
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use batt_protocol::{BundleFile, BundleFolder, Error, FileName, bundle_text, text};
 
 use self::layer::{Layer, Reading};
-use self::ownership::require_ours;
+use crate::trust::{self, Distrust};
 
 /// The content of one file.
 #[derive(Debug)]
@@ -70,8 +70,7 @@ impl FleetFolder {
         is_group: impl Fn(&str) -> bool,
         is_host: impl Fn(&str) -> bool,
     ) -> Result<Self, Error> {
-        let metadata = folder.metadata().map_err(|cause| unreadable(folder, &cause))?;
-        require_ours(folder, &metadata)?;
+        trust::require_trusted(folder)?;
         let mut reading = Reading::default();
         let conf = folder.join(BundleFolder::Conf.name());
         let mut base = Layer::default();
@@ -208,6 +207,22 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
             let _ = write!(text, "{byte:02x}");
             text
         })
+}
+
+/// Refuses a file or a folder that somebody else could have changed: what is pushed runs as root on the hosts.
+///
+/// # Errors
+/// A refusal (77) that names what it is and why.
+fn require_ours(path: &Path, metadata: &Metadata) -> Result<(), Error> {
+    match Distrust::of_metadata(metadata) {
+        None => Ok(()),
+        Some(why) => Err(Error::refused(format!(
+            "{} is not pushed: {}, and hosts would run it as root",
+            text::quoted(&path.to_string_lossy()),
+            why.of("it")
+        ))
+        .hint(why.hint(path))),
+    }
 }
 
 fn unreadable(path: &Path, cause: &io::Error) -> Error {

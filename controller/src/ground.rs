@@ -1,5 +1,6 @@
 //! What a command line means: which inventory, which hosts, how each is reached, what lies beside the inventory.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,10 +16,13 @@ use crate::host::Host;
 use crate::login;
 use crate::shell::AgentPlace;
 use crate::transport::Target;
+use crate::trust;
 use crate::world::World;
 
 /// Where an inventory is looked for in a folder.
 const FILE: &str = "inventory.toml";
+/// Where the controller's own settings will stand, beside it.
+const SETTINGS: &str = "fleet.toml";
 
 /// An inventory, and what lies beside it.
 pub(crate) struct Ground {
@@ -112,19 +116,45 @@ pub(crate) fn fleet_folder<'a>(files: impl IntoIterator<Item = &'a Path>) -> Res
     Ok(found)
 }
 
+/// Returns the files beside these inventories that a later version takes settings from.
+///
+/// # Errors
+/// A refusal (77) of one that somebody else could have written: it would decide what this program does.
+fn unread_settings<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<BTreeSet<PathBuf>, Error> {
+    let mut found = BTreeSet::new();
+    for file in files {
+        let settings = file.with_file_name(SETTINGS);
+        // Beside what a pipe brings nothing lies.
+        if file.is_file() && trust::is_there_and_trusted(&settings)? {
+            found.insert(settings);
+        }
+    }
+    Ok(found)
+}
+
 impl Ground {
     /// Reads the inventory.
     ///
     /// # Errors
-    /// No inventory, or one that is wrong.
-    pub(crate) fn read(arguments: &InventoryArguments, world: &World<'_>) -> Result<Self, Error> {
+    /// No inventory, or one that is wrong. A refusal (77) of one that somebody else could have written.
+    pub(crate) fn read(arguments: &InventoryArguments, world: &mut World<'_>) -> Result<Self, Error> {
         let files = inventories(&arguments.inventory, world.variable);
         if files.is_empty() {
             return Err(Error::usage("there is no inventory")
                 .hint(format!("Write one as `./{FILE}`, or name it with `-i FILE`.")));
         }
+        for path in &files {
+            let file = Inventory::file_of(path).map_err(|error| inventory_error(&error))?;
+            trust::require_trusted(&file)?;
+        }
         let inventory = Inventory::load(&files).map_err(|error| inventory_error(&error))?;
         let folder = fleet_folder(inventory.files())?;
+        for settings in unread_settings(inventory.files())? {
+            world.tell(&format!(
+                "warning: {} is not read: this version takes its settings from flags and variables alone",
+                text::quoted(&settings.to_string_lossy())
+            ));
+        }
         Ok(Self { inventory, folder })
     }
 

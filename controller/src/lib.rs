@@ -37,18 +37,20 @@ mod state_folder;
 mod stop;
 mod transport;
 mod trouble;
+mod trust;
 mod world;
 
 use std::ffi::OsString;
 use std::io;
-use std::process::ExitCode;
+
+use batt_protocol::{Error, ExitCode};
 
 use crate::cli::Unparsed;
 use crate::cli::items::ItemOptions;
 use crate::world::World;
 
 /// Runs `batt-fleet` with the arguments, the environment and the outputs of this process.
-pub fn run_main() -> ExitCode {
+pub fn run_main() -> std::process::ExitCode {
     let mut world = World {
         variable: &|name| std::env::var_os(name),
         out: &mut io::stdout(),
@@ -57,14 +59,16 @@ pub fn run_main() -> ExitCode {
     main(std::env::args_os().collect(), &mut world).into()
 }
 
-fn main(arguments: Vec<OsString>, world: &mut World<'_>) -> batt_protocol::ExitCode {
-    let options = item_options(&arguments, world);
+fn main(arguments: Vec<OsString>, world: &mut World<'_>) -> ExitCode {
+    let (options, refusal) = item_options(&arguments, world);
     match cli::parse(arguments, &options) {
         Ok(parsed) => command::carry_out(parsed, &options, world).unwrap_or_else(|error| world.fail(&error)),
         Err(Unparsed::Told(text)) => match world.print(&text) {
-            Ok(()) => batt_protocol::ExitCode::OK,
+            Ok(()) => ExitCode::OK,
             Err(error) => world.fail(&error),
         },
+        // The options of scripts that are not trusted are not known; that is why, and no mistake of the person.
+        Err(Unparsed::Wrong { .. }) if let Some(refusal) = refusal => world.fail(&refusal),
         Err(Unparsed::Wrong { message, exit }) => {
             world.tell(message.trim_end());
             exit
@@ -72,17 +76,23 @@ fn main(arguments: Vec<OsString>, world: &mut World<'_>) -> batt_protocol::ExitC
     }
 }
 
-/// Returns the options that the scripts of the fleet folder bring. A folder that cannot be read brings none here; the
-/// command itself tells why it cannot.
-fn item_options(arguments: &[OsString], world: &World<'_>) -> ItemOptions {
+/// Returns the options that the scripts of the fleet folder bring, and why there are none where it is refused. A folder
+/// that cannot be read brings none here; the command itself tells why it cannot.
+fn item_options(arguments: &[OsString], world: &World<'_>) -> (ItemOptions, Option<Error>) {
     let named = cli::items::inventories(arguments, world.variable);
     let files = ground::inventories(&named, world.variable);
     let folder = ground::fleet_folder(files.iter().map(std::path::PathBuf::as_path))
         .ok()
         .flatten();
-    let fleet = folder.and_then(|folder| bundle::FleetFolder::read(&folder, |_| true, |_| true).ok());
+    let read = folder.map(|folder| bundle::FleetFolder::read(&folder, |_| true, |_| true));
+    let (fleet, refusal) = match read {
+        Some(Ok(fleet)) => (Some(fleet), None),
+        Some(Err(error)) => (None, Some(error).filter(|error| error.exit() == ExitCode::REFUSED)),
+        None => (None, None),
+    };
     let scripts = fleet.iter().flat_map(bundle::FleetFolder::scripts);
-    ItemOptions::of(scripts.map(|(name, content)| (name.as_str(), &content.bytes[..])))
+    let options = ItemOptions::of(scripts.map(|(name, content)| (name.as_str(), &content.bytes[..])));
+    (options, refusal)
 }
 
 #[cfg(test)]

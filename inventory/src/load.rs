@@ -37,7 +37,7 @@ impl Inventory {
         }
         let mut texts = Vec::new();
         for path in paths {
-            let path = file_of(path)?;
+            let path = Self::file_of(path)?;
             let script = refuse_unread(&path)?;
             let text = read(&path)?;
             if script || text.starts_with("#!") {
@@ -47,6 +47,26 @@ impl Inventory {
             texts.push((path, text, format));
         }
         Self::assemble(texts)
+    }
+
+    /// Returns the file that [`Inventory::load`] reads for this path: itself, or the inventory in that folder.
+    ///
+    /// # Errors
+    /// A path that is not there, or a folder without an inventory.
+    pub fn file_of(path: &Path) -> Result<PathBuf, InventoryError> {
+        let metadata = fs::metadata(path).map_err(|problem| unreadable(path, &problem))?;
+        if !metadata.is_dir() {
+            return Ok(path.to_owned());
+        }
+        let inside = path.join(IN_FOLDER);
+        if inside.is_file() {
+            return Ok(inside);
+        }
+        Err(error(
+            path,
+            format!("the folder holds no `{IN_FOLDER}`"),
+            "make one there, or name the file itself",
+        ))
     }
 }
 
@@ -85,23 +105,6 @@ fn unreadable(path: &Path, problem: &std::io::Error) -> InventoryError {
         format!("cannot be read: {problem}"),
         "name a file that exists and that you may read",
     )
-}
-
-/// Returns the file to read: the path itself, or the inventory in that folder.
-fn file_of(path: &Path) -> Result<PathBuf, InventoryError> {
-    let metadata = fs::metadata(path).map_err(|problem| unreadable(path, &problem))?;
-    if !metadata.is_dir() {
-        return Ok(path.to_owned());
-    }
-    let inside = path.join(IN_FOLDER);
-    if inside.is_file() {
-        return Ok(inside);
-    }
-    Err(error(
-        path,
-        format!("the folder holds no `{IN_FOLDER}`"),
-        "make one there, or name the file itself",
-    ))
 }
 
 /// Refuses forms that come later by their name. Returns whether the file can be executed.

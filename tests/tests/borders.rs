@@ -90,6 +90,7 @@ const CONTROLLER: &[&str] = &[
     "world",
     "clock",
     "trouble",
+    "trust",
     "descriptors",
     "shell",
     "host",

@@ -11,8 +11,7 @@ use rustix::fs::OFlags;
 
 use batt_protocol::{BundleFile, BundleFolder, Error, FileName, text};
 
-use super::ownership::require_ours;
-use super::{Content, sha256, unreadable};
+use super::{Content, require_ours, sha256, unreadable};
 
 /// The most bytes of a whole fleet folder: it is held in memory.
 const MAX_TOTAL: u64 = 256 << 20;

@@ -25,7 +25,8 @@ use crate::reader::Reader;
 use crate::report::{self, Amount, JsonLines, Screen};
 use crate::signals;
 use crate::state_folder::StateFolder;
-use crate::transport::{SshSettings, SshTransport};
+use crate::transport::{SshSettings, SshTransport, usual_identities};
+use crate::trust;
 use crate::world::World;
 
 /// How long work of the runtime that nobody waits for may take to end: a name that is still looked up.
@@ -60,7 +61,7 @@ pub(super) fn new_run() -> Result<RunId, Error> {
 /// # Errors
 /// What stands in the way of starting: the journal, files of host keys, signals.
 pub(super) fn carry_out(errands: Errands<'_>, world: &mut World<'_>) -> Result<FleetEnd, Error> {
-    let transport = Arc::new(transport(errands.connection, world)?);
+    let transport = Arc::new(transport(&errands, world)?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -148,9 +149,15 @@ async fn ask_passphrases(transport: &SshTransport, errands: &Errands<'_>) -> Res
     }
 }
 
-fn transport(connection: &ConnectionArguments, world: &mut World<'_>) -> Result<SshTransport, Error> {
+/// Returns the way to the hosts.
+///
+/// # Errors
+/// Files of host keys or with keys to log in with that cannot be read, or that somebody else could have written (77).
+fn transport(errands: &Errands<'_>, world: &mut World<'_>) -> Result<SshTransport, Error> {
+    let connection = errands.connection;
     let home = world.home();
-    let known_hosts = if connection.known_hosts.is_empty() {
+    require_trusted_keys(errands, home.as_deref())?;
+    let candidates: Vec<PathBuf> = if connection.known_hosts.is_empty() {
         let of_person = home
             .iter()
             .flat_map(|home| ["known_hosts", "known_hosts2"].map(|name| home.join(".ssh").join(name)));
@@ -168,6 +175,13 @@ fn transport(connection: &ConnectionArguments, world: &mut World<'_>) -> Result<
         }
         connection.known_hosts.clone()
     };
+    let mut known_hosts = Vec::with_capacity(candidates.len());
+    for file in candidates {
+        // What is not there is empty, and may not come into being meanwhile.
+        if trust::is_there_and_trusted(&file)? {
+            known_hosts.push(file);
+        }
+    }
     let settings = SshSettings {
         known_hosts,
         home,
@@ -179,6 +193,29 @@ fn transport(connection: &ConnectionArguments, world: &mut World<'_>) -> Result<
         world.tell(&format!("warning: {}", batt_protocol::text::escaped(warning)));
     }
     Ok(transport)
+}
+
+/// Refuses keys to log in with that somebody else could have put there.
+fn require_trusted_keys(errands: &Errands<'_>, home: Option<&Path>) -> Result<(), Error> {
+    let explicit: BTreeSet<Option<&Path>> = errands
+        .tasks
+        .iter()
+        .map(|(task, _)| task.target.identity.as_deref())
+        .collect();
+    for identity in explicit {
+        match identity {
+            // A file that is not there is told by each host that needs it.
+            Some(file) => {
+                trust::is_there_and_trusted(file)?;
+            }
+            None => {
+                for file in home.into_iter().flat_map(usual_identities) {
+                    trust::is_there_and_trusted(&file)?;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Makes the journal and the log files, before anything is started.

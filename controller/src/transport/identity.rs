@@ -14,6 +14,11 @@ use super::key_file::{Content, KeyFile, PassphraseSource, Unusable};
 /// ssh's usual files, in its order of preference.
 const USUAL_FILES: [&str; 3] = [".ssh/id_ed25519", ".ssh/id_ecdsa", ".ssh/id_rsa"];
 
+/// Returns ssh's usual files in the folder of a person.
+pub(crate) fn usual_identities(home: &Path) -> impl Iterator<Item = PathBuf> {
+    USUAL_FILES.map(|file| home.join(file)).into_iter()
+}
+
 /// A key to log in with, and who signs.
 #[derive(Clone)]
 pub(crate) enum Identity {
@@ -127,11 +132,7 @@ impl Identities {
             Err(why) => found.notes.push(why.clone()),
         }
         let agent_is_used = !found.identities.is_empty();
-        for path in self
-            .home
-            .iter()
-            .flat_map(|home| USUAL_FILES.map(|file| home.join(file)))
-        {
+        for path in self.home.as_deref().into_iter().flat_map(usual_identities) {
             match self.usual_file(&path, agent_is_used).await {
                 Ok(Some(key)) if found.has(&key) => {}
                 Ok(Some(key)) => found.identities.push(Identity::File { path, key }),

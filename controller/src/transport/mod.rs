@@ -40,6 +40,7 @@ use std::time::Duration;
 
 pub(crate) use self::channel::{Channel, Ending};
 pub(crate) use self::failure::{ConnectFailure, FailureClass, Lost};
+pub(crate) use self::identity::usual_identities;
 pub(crate) use self::key_file::{Passphrase, PassphraseSource};
 pub(crate) use self::known_hosts::{KnownHosts, KnownHostsError};
 pub(crate) use self::ssh::{OfferedKey, SshSettings, SshTransport};
