@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use batt_protocol::{Error, ExitCode, text};
+use batt_protocol::{Error, text};
 
 use crate::bundle::sha256;
 use crate::trust;
@@ -56,9 +56,7 @@ impl AgentBinary {
         let shown = text::quoted(&path.to_string_lossy());
         let hint = "Name the binary of `batt` for these hosts with `--agent-file`.";
         let unreadable = |cause| Error::usage(format!("cannot read the agent {shown}: {cause}")).hint(hint);
-        trust::require_trusted(path).map_err(|error| {
-            if error.exit() == ExitCode::USAGE { error.hint(hint) } else { error }
-        })?;
+        trust::is_there_and_trusted(path)?;
         let file = File::open(path).map_err(unreadable)?;
         if !file.metadata().map_err(unreadable)?.is_file() {
             return Err(Error::usage(format!("the agent {shown} is no regular file")).hint(hint));

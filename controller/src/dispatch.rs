@@ -41,6 +41,8 @@ pub(crate) struct Fleet {
     pub(crate) tasks: Vec<HostTask>,
     /// The ways to the hosts.
     pub(crate) ways: Ways,
+    /// Who answered with which id, now and in earlier runs.
+    pub(crate) ids: HostIds,
     /// How long the whole may take.
     pub(crate) deadline: Option<Duration>,
     /// How many hosts have their turn at once.
@@ -76,6 +78,7 @@ impl Fleet {
             plan,
             tasks,
             ways,
+            ids,
             deadline,
             forks,
             journal,
@@ -86,7 +89,7 @@ impl Fleet {
         let (cancel, cancelled) = watch::channel(None);
         let around = Surroundings {
             ways,
-            ids: HostIds::default(),
+            ids,
             stop: Stop::new(cancelled),
             clock,
         };

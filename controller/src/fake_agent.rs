@@ -60,6 +60,10 @@ pub(crate) enum Fault {
     NoProof,
     /// Replies and events of a later version, and `alive`, in between.
     Grease,
+    /// It says that it is alive, for ever, and heeds nothing.
+    Alive,
+    /// Numbers and texts that no host can mean.
+    Absurd,
     /// The log comes before the event that says what is run.
     LogFirst,
 }

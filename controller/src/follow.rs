@@ -37,6 +37,9 @@ const MOST_BREAKS: u32 = 100;
 /// The most services whose logs one host may send.
 const MOST_LOGS: usize = 1_000;
 
+/// The most events of one host: a thousand services, each with its beginning, its end and many warnings.
+const MOST_EVENTS: u64 = 100_000;
+
 /// An order to run.
 #[derive(Debug, Clone)]
 pub(crate) struct RunOrder {
@@ -73,6 +76,7 @@ pub(crate) async fn run(
         stop,
         stopped: None,
         logs: BTreeMap::new(),
+        events: 0,
     };
     let unconfirmed = async {
         let reason = stop.wait().await;
@@ -94,6 +98,8 @@ struct Following<'a> {
     stopped: Option<StopReason>,
     /// How much of each service's log is known.
     logs: BTreeMap<Service, u64>,
+    /// How many events it told, on all lines.
+    events: u64,
 }
 
 impl Following<'_> {
@@ -144,7 +150,10 @@ impl Following<'_> {
     }
 
     fn heard(&self) -> u64 {
-        let logs: u64 = self.logs.values().sum();
+        let logs = self
+            .logs
+            .values()
+            .fold(0_u64, |sum, known| sum.saturating_add(*known));
         self.state()
             .map_or(0, |running| running.sequence)
             .saturating_add(logs)
@@ -213,6 +222,12 @@ impl Following<'_> {
         match reply {
             Reply::Event { run, event } => {
                 check_run(ours, &run)?;
+                self.events = self.events.saturating_add(1);
+                if self.events > MOST_EVENTS {
+                    return Err(Trouble::protocol(
+                        "the host tells more events than a run can have",
+                    ));
+                }
                 self.reporter.emit(Kind::Agent { event }).await?;
             }
             Reply::Progress {

@@ -39,28 +39,34 @@ pub(crate) fn read(state_folder: &StateFolder, run: &RunId) -> Result<PastRun, E
         Error::program(format!("{shown} cannot be read: line {line}: {why}"))
             .hint("The file was changed, or the disk is damaged; the logs beside it can still be read.")
     };
-    let mut reader = BufReader::new(file);
+    let state = replay(BufReader::new(file)).map_err(|(line, why)| broken(line, &why))?;
+    Ok(PastRun { state, folder })
+}
+
+/// Returns the state at the end of a journal.
+///
+/// # Errors
+/// The line that cannot be, and why.
+pub(crate) fn replay(mut reader: impl io::BufRead) -> Result<FleetState, (usize, String)> {
     let mut state: Option<FleetState> = None;
     let mut line = Vec::new();
     for number in 1.. {
+        let broken = |cause: &dyn std::fmt::Display| (number, cause.to_string());
         line.clear();
         let size = (&mut reader)
             .take(MAX_LINE)
             .read_until(b'\n', &mut line)
-            .map_err(|cause| broken(number, &cause))?;
+            .map_err(|cause| broken(&cause))?;
         if size == 0 || line.last() != Some(&b'\n') {
             break;
         }
-        let event: FleetEvent = serde_json::from_slice(&line).map_err(|cause| broken(number, &cause))?;
+        let event: FleetEvent = serde_json::from_slice(&line).map_err(|cause| broken(&cause))?;
         match &mut state {
-            None => state = Some(FleetState::planned(&event).map_err(|cause| broken(number, &cause))?),
-            Some(state) => state.apply(&event).map_err(|cause| broken(number, &cause))?,
+            None => state = Some(FleetState::planned(&event).map_err(|cause| broken(&cause))?),
+            Some(state) => state.apply(&event).map_err(|cause| broken(&cause))?,
         }
     }
-    match state {
-        Some(state) => Ok(PastRun { state, folder }),
-        None => Err(broken(1, &"it does not tell what was planned")),
-    }
+    state.ok_or_else(|| (1, "it does not tell what was planned".to_owned()))
 }
 
 /// Returns what `runs` shows of a run. One that ended says all in its last line; another one is read whole.

@@ -15,10 +15,14 @@ mod event;
 #[cfg(test)]
 mod fake_agent;
 mod follow;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ground;
 mod history;
 mod host;
 mod host_ids;
+mod host_memory;
 mod host_task;
 mod install;
 mod journal;
@@ -87,7 +91,10 @@ fn item_options(arguments: &[OsString], world: &World<'_>) -> (ItemOptions, Opti
     let read = folder.map(|folder| bundle::FleetFolder::read(&folder, |_| true, |_| true));
     let (fleet, refusal) = match read {
         Some(Ok(fleet)) => (Some(fleet), None),
-        Some(Err(error)) => (None, Some(error).filter(|error| error.exit() == ExitCode::REFUSED)),
+        Some(Err(error)) => (
+            None,
+            Some(error).filter(|error| error.exit() == ExitCode::REFUSED),
+        ),
         None => (None, None),
     };
     let scripts = fleet.iter().flat_map(bundle::FleetFolder::scripts);

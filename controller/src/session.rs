@@ -4,6 +4,7 @@
 //! A trouble ends the conversation; a refusal is an answer, after which it goes on.
 
 mod absence;
+mod bounds;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use batt_protocol::wire::{
 };
 use batt_protocol::{HostClass, RunId, text};
 
+pub(crate) use self::bounds::bounded;
 use crate::shell::AgentPlace;
 use crate::transport::{Channel, Connection, Ending};
 use crate::trouble::{Trouble, foreign, last_line};
@@ -29,6 +31,8 @@ const SPOKEN: ProtocolRange = ProtocolRange {
 const MAX_MESSAGES: u64 = 1_000_000;
 /// The most bytes of one conversation: sixty services that each fill their log.
 const MAX_BYTES: u64 = 1 << 30;
+/// What a message of the line counts at least: many small ones are work too.
+const SMALLEST: u64 = 64;
 /// The longest text that an agent may say of itself.
 const MAX_WORD: usize = 256;
 
@@ -191,12 +195,12 @@ impl Session {
                     }
                     // `alive` has done what it is for: the line is not silent.
                     if !matches!(reply, Reply::Alive | Reply::Unknown) {
-                        return Ok(reply);
+                        return bounded(reply);
                     }
                 }
                 Ok(None) => match timeout_at(self.heard + self.silence, self.channel.stdout.recv()).await {
                     Ok(Some(bytes)) => {
-                        self.bytes += bytes.len() as u64;
+                        self.bytes = self.bytes.saturating_add(SMALLEST.max(bytes.len() as u64));
                         self.lines.feed(&bytes);
                     }
                     Ok(None) => {
@@ -296,6 +300,12 @@ fn hello(line: &[u8]) -> Result<Hello, Trouble> {
     } else {
         Trouble::protocol(why).hint("Use a `batt-fleet` that is as new as the agent.")
     })
+}
+
+/// Returns what a line says that may be a greeting.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn greeted(line: &[u8]) -> Result<Hello, Trouble> {
+    hello(line)
 }
 
 fn told(noise: &[u8]) -> Option<String> {

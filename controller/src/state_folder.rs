@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use batt_protocol::{Error, RunId, text};
 
+use crate::trust;
+
 /// The folder of all runs. Folders in it are 0700, files 0600.
 #[derive(Debug, Clone)]
 pub(crate) struct StateFolder(PathBuf);
@@ -17,7 +19,8 @@ impl StateFolder {
     /// Directory Specification 0.8; a relative value there counts as none).
     ///
     /// # Errors
-    /// When none of them is known.
+    /// When none of them is known. A refusal (77) of one that is there and that somebody else could write to: what it tells
+    /// of runs and hosts would be theirs, and what is kept of them too.
     pub(crate) fn resolve(
         chosen: Option<PathBuf>,
         variable: impl Fn(&str) -> Option<OsString>,
@@ -30,10 +33,23 @@ impl StateFolder {
         let folder = chosen
             .or_else(|| absolute("XDG_STATE_HOME").map(|path| path.join("batt-fleet")))
             .or_else(|| absolute("HOME").map(|path| path.join(".local/state/batt-fleet")));
-        folder.map(Self).ok_or_else(|| {
+        let folder = folder.ok_or_else(|| {
             Error::usage("there is no place for the journals of runs: `HOME` is not set")
                 .hint("Name a folder with `--state DIR`.")
-        })
+        })?;
+        trust::is_there_and_trusted(&folder.join("runs"))?;
+        Ok(Self(folder))
+    }
+
+    /// Returns this folder.
+    #[cfg(test)]
+    pub(crate) fn at(folder: &Path) -> Self {
+        Self(folder.to_owned())
+    }
+
+    /// Returns where it lies.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     /// Returns the folder of a run, whether it is there or not.
@@ -44,7 +60,7 @@ impl StateFolder {
     /// Makes the folder of a new run.
     ///
     /// # Errors
-    /// When it cannot be made, or is there already.
+    /// When it cannot be made, or is there already, or lies where somebody else can write (77).
     pub(crate) fn create_run(&self, run: &RunId) -> Result<PathBuf, Error> {
         let folder = self.run(run);
         let runs = self.0.join("runs");
@@ -66,6 +82,8 @@ impl StateFolder {
                 )
                 .hint("A run whose journal cannot be kept is not started. `--state DIR` names another place.")
             })?;
+        // Where others can make entries, as in `/tmp`, one of them may have made the folder above meanwhile.
+        trust::require_trusted(&folder)?;
         Ok(folder)
     }
 

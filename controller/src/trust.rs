@@ -54,8 +54,10 @@ pub(crate) fn is_there_and_trusted(path: &Path) -> Result<bool, Error> {
             } else {
                 format!("{}, on the way to it", shown(&at))
             };
-            Err(Error::refused(format!("{} is not trusted: {}", shown(path), why.of(&what)))
-                .hint(why.hint(&at)))
+            Err(
+                Error::refused(format!("{} is not trusted: {}", shown(path), why.of(&what)))
+                    .hint(why.hint(&at)),
+            )
         }
     }
 }
@@ -127,6 +129,9 @@ fn walk(path: &Path, links_left: u32) -> Result<(), Objection> {
         reached.push(part);
         let metadata = look(&reached, |path| fs::symlink_metadata(path))?;
         let last = index + 1 == parts.len();
+        if !last && !metadata.is_dir() && !metadata.is_symlink() {
+            return Err(Objection::Missing);
+        }
         match Distrust::of_metadata(&metadata) {
             // As `/tmp`: who can make entries there cannot change those of others.
             Some(Distrust::Group(_) | Distrust::Others)
@@ -171,7 +176,8 @@ fn is_descriptor(link: &Path) -> bool {
 fn is_open_only(link: &Path) -> Result<bool, Objection> {
     let metadata = look(link, |path| fs::metadata(path))?;
     let kind = metadata.file_type();
-    let nameless = !look(link, |path| fs::read_link(path))?.is_absolute() && (kind.is_fifo() || kind.is_socket());
+    let nameless =
+        !look(link, |path| fs::read_link(path))?.is_absolute() && (kind.is_fifo() || kind.is_socket());
     if nameless || kind.is_char_device() {
         return Ok(true);
     }

@@ -7,6 +7,9 @@ mod ansible;
 mod draft;
 mod error;
 mod explain;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod group_source;
 mod host;
 mod inventory;

@@ -83,6 +83,7 @@ const INVENTORY: &[&str] = &[
     "selection_error",
     "pattern",
     "select",
+    "fuzzing",
 ];
 
 /// The modules of the controller, likewise.
@@ -109,6 +110,7 @@ const CONTROLLER: &[&str] = &[
     "bundle",
     "agent_binary",
     "host_ids",
+    "host_memory",
     "session",
     "push",
     "install",
@@ -120,6 +122,7 @@ const CONTROLLER: &[&str] = &[
     "host_task",
     "dispatch",
     "command",
+    "fuzzing",
 ];
 
 /// What would be possible in that order, and must not be: what is shown knows nothing of how hosts are reached.

@@ -121,7 +121,8 @@ pub(crate) struct ConnectionArguments {
         hide_env = true
     )]
     pub(crate) connect_timeout: Option<Duration>,
-    /// Time for the whole; what runs then is cancelled
+    /// Time for the whole; what runs then is cancelled [default: the time that each host may take and an hour, for every
+    /// round of --forks hosts]
     #[arg(
         long,
         value_name = "DURATION",
@@ -170,10 +171,11 @@ pub(crate) struct RunArguments {
         long,
         value_name = "DURATION",
         value_parser = parse_duration,
+        default_value = "24h",
         env = "BATT_FLEET_COMMAND_TIMEOUT",
         hide_env = true
     )]
-    pub(crate) command_timeout: Option<Duration>,
+    pub(crate) command_timeout: Duration,
     /// Where backups go on the hosts, as in /opt/backup/%Y/%m/%d
     #[arg(long, value_name = "PATTERN", env = "BATT_FLEET_PATH", hide_env = true)]
     pub(crate) path: Option<String>,
@@ -255,6 +257,9 @@ pub(crate) struct PushArguments {
     /// Also install the agent, from this file
     #[arg(long, value_name = "FILE", env = "BATT_FLEET_AGENT_FILE", hide_env = true)]
     pub(crate) agent_file: Option<PathBuf>,
+    /// Where runs are kept, and with them the ids of hosts.
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
     /// Output.
     #[command(flatten)]
     pub(crate) output: OutputArguments,
@@ -278,6 +283,9 @@ pub(crate) struct PingArguments {
         hide_env = true
     )]
     pub(crate) show_keys: bool,
+    /// Where runs are kept, and with them the ids of hosts.
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
     /// Output.
     #[command(flatten)]
     pub(crate) output: OutputArguments,

@@ -23,6 +23,17 @@ fn the_definition_holds() {
 }
 
 #[test]
+fn no_host_has_time_without_end() {
+    let Ok(Parsed { command, .. }) = parse_words(&["run"]) else {
+        panic!("`run` is a command line");
+    };
+    let Command::Run(run) = command else {
+        panic!("{command:?}");
+    };
+    assert_eq!(run.command_timeout.as_secs(), 24 * 3_600);
+}
+
+#[test]
 fn a_run_with_everything() {
     let parsed = parse_words(&[
         "run",
@@ -72,7 +83,7 @@ fn a_run_with_everything() {
     assert_eq!(run.selection.groups, ["db", "web", "x"]);
     assert_eq!(run.selection.inventory.inventory.len(), 2);
     assert_eq!(run.connection.forks, 8);
-    assert_eq!(run.command_timeout.unwrap().as_secs(), 7200);
+    assert_eq!(run.command_timeout.as_secs(), 7200);
     assert!(run.dry_run && run.connection.quiet);
     assert_eq!(run.push, PushChoice::Verify);
     assert_eq!(run.output.format, Format::Jsonl);

@@ -1,7 +1,7 @@
 //! What every command does that connects to hosts: it makes the runtime, the transport and the readers, and lets the
 //! dispatcher run the fleet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +16,9 @@ use crate::clock::Clock;
 use crate::descriptors;
 use crate::dispatch::{Fleet, FleetEnd};
 use crate::event::{FleetEvent, FleetEventKind as Kind, PlannedHost, Verb};
+use crate::ground::Ground;
+use crate::host_ids::HostIds;
+use crate::host_memory;
 use crate::host_task::{HostTask, Limits, Ways};
 use crate::journal::Journal;
 use crate::log_files::LogFiles;
@@ -32,6 +35,11 @@ use crate::world::World;
 /// How long work of the runtime that nobody waits for may take to end: a name that is still looked up.
 const FAREWELL: Duration = Duration::from_millis(300);
 
+/// More than all phases of a host beside its run: connecting, pushing, being refused, being asked again.
+const PHASES: Duration = Duration::from_secs(3_600);
+/// Sums with the clock never overflow: a hundred years.
+const LONGEST: Duration = Duration::from_secs(36_525 * 86_400);
+
 /// What a command asks of the fleet.
 pub(super) struct Errands<'a> {
     pub(super) run: RunId,
@@ -39,11 +47,48 @@ pub(super) struct Errands<'a> {
     /// Each host, and what is backed up there.
     pub(super) tasks: Vec<(HostTask, Vec<ServiceRequest>)>,
     pub(super) connection: &'a ConnectionArguments,
-    /// How long the run on a host may take.
+    /// How long the run on a host may take; none for what is no backup, where each phase has its time.
     pub(super) limit: Option<Duration>,
     /// Where the journal and the logs are kept; none for what is no backup.
     pub(super) journal: Option<StateFolder>,
     pub(super) format: Format,
+    /// What is remembered of hosts.
+    pub(super) memory: Memory,
+}
+
+/// What is remembered of hosts between runs, and where.
+pub(super) struct Memory {
+    folder: Option<StateFolder>,
+    ids: HostIds,
+    warning: Option<Error>,
+}
+
+impl Memory {
+    /// Recalls the ids of the names in the inventory: another one that had an id before has left it, and its id may have gone
+    /// to a new name. A memory that cannot be read is told, and stops nothing.
+    ///
+    /// # Errors
+    /// A refusal (77) of a state folder that somebody else can write to. Without any there is no memory.
+    pub(super) fn of(resolved: &Result<StateFolder, Error>, ground: &Ground) -> Result<Self, Error> {
+        let folder = match resolved {
+            Err(error) if error.exit() == ExitCode::REFUSED => return Err(error.clone()),
+            folder => folder.as_ref().ok().cloned(),
+        };
+        let recalled = folder.as_ref().map(host_memory::recall).transpose();
+        let (known, warning) = match recalled {
+            Ok(known) => (known.unwrap_or_default(), None),
+            Err(error) => (BTreeMap::new(), Some(error)),
+        };
+        let known = known
+            .into_iter()
+            .filter(|(host, _)| ground.inventory.host(host.as_str()).is_some())
+            .collect();
+        Ok(Self {
+            folder,
+            ids: HostIds::remembering(known),
+            warning,
+        })
+    }
 }
 
 /// Makes the id of a run that starts now.
@@ -79,6 +124,16 @@ pub(super) fn carry_out(errands: Errands<'_>, world: &mut World<'_>) -> Result<F
             "warning: {forks} hosts at once instead of {asked}: no more files may be open (`ulimit -n`)"
         ));
     }
+    if let Some(error) = &errands.memory.warning {
+        world.tell(&format!("warning: {error}"));
+    }
+    let ids = errands.memory.ids.clone();
+    // Only a backup is remembered: it alone has a journal that tells why.
+    let remembered_in = errands
+        .memory
+        .folder
+        .clone()
+        .filter(|_| errands.journal.is_some());
     let variable = world.variable;
     let format = errands.format;
     let end = runtime.block_on(async {
@@ -91,6 +146,11 @@ pub(super) fn carry_out(errands: Errands<'_>, world: &mut World<'_>) -> Result<F
         readers.push(shown(&errands, clock, variable).map_err(cannot)?);
         let interruptions = signals::interruptions().map_err(cannot)?;
         let plan = plan(&errands, clock, variable);
+        let (hosts, limit) = (errands.tasks.len(), errands.limit);
+        let deadline = errands
+            .connection
+            .deadline
+            .unwrap_or_else(|| default_deadline(hosts, forks, limit));
         let Errands {
             tasks,
             connection,
@@ -105,7 +165,8 @@ pub(super) fn carry_out(errands: Errands<'_>, world: &mut World<'_>) -> Result<F
                 keys: transport,
                 limits: limits(connection, limit),
             },
-            deadline: connection.deadline,
+            ids: ids.clone(),
+            deadline: Some(deadline),
             forks,
             journal,
             readers,
@@ -119,6 +180,11 @@ pub(super) fn carry_out(errands: Errands<'_>, world: &mut World<'_>) -> Result<F
     });
     runtime.shutdown_timeout(FAREWELL);
     let end = end?;
+    if let Some(folder) = remembered_in
+        && let Err(error) = host_memory::remember(&folder, &ids.learned())
+    {
+        world.tell(&format!("warning: {error}"));
+    }
     // The summary for people tells them itself.
     if format != Format::Human {
         for problem in &end.problems {
@@ -270,6 +336,15 @@ fn plan(
     }
 }
 
+/// Returns how long the whole may take. By default what all hosts may take at most, each after the other in its place: so
+/// much that only a fault of ours or of many hosts at once comes near it, and never without end.
+fn default_deadline(hosts: usize, forks: usize, limit: Option<Duration>) -> Duration {
+    let rounds = hosts.div_ceil(forks.max(1)).max(1);
+    let each = PHASES.saturating_add(limit.unwrap_or_default());
+    each.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX))
+        .min(LONGEST)
+}
+
 fn limits(connection: &ConnectionArguments, limit: Option<Duration>) -> Limits {
     let mut limits = Limits {
         run: limit,
@@ -290,5 +365,22 @@ pub(super) fn exit(end: &FleetEnd, written: Result<(), Error>, world: &mut World
             let failed = world.fail(&error);
             if end.exit.is_ok() { failed } else { end.exit }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fleet_has_an_end_by_default_and_it_is_beyond_that_of_its_hosts() {
+        let hours = |hosts, forks, limit: Option<u64>| {
+            let limit = limit.map(|hours| Duration::from_secs(hours * 3_600));
+            default_deadline(hosts, forks, limit).as_secs() / 3_600
+        };
+        assert_eq!(hours(3, 64, Some(24)), 25);
+        assert_eq!(hours(65, 64, Some(24)), 50);
+        assert_eq!(hours(0, 64, None), 1);
+        assert_eq!(default_deadline(usize::MAX, 0, Some(LONGEST)), LONGEST);
     }
 }

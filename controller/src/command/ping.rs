@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use batt_protocol::{Error, ExitCode, text};
 
 use super::errand;
-use super::fleet::{self, Errands};
+use super::fleet::{self, Errands, Memory};
 use crate::cli::PingArguments;
 use crate::dispatch::FleetEnd;
 use crate::event::Verb;
 use crate::ground::Ground;
 use crate::host_task::{Errand, HostTask, Order};
+use crate::state_folder::StateFolder;
 use crate::world::World;
 
 /// Connects to each host and tells each phase.
@@ -35,6 +36,7 @@ pub(super) fn ping(arguments: &PingArguments, world: &mut World<'_>) -> Result<E
             (task, Vec::new())
         })
         .collect();
+    let state_folder = StateFolder::resolve(arguments.state.state.clone(), world.variable);
     let errands = Errands {
         run: fleet::new_run()?,
         verb: Verb::Ping,
@@ -43,6 +45,7 @@ pub(super) fn ping(arguments: &PingArguments, world: &mut World<'_>) -> Result<E
         limit: None,
         journal: None,
         format: arguments.output.format,
+        memory: Memory::of(&state_folder, &ground)?,
     };
     let end = fleet::carry_out(errands, world)?;
     let told = if arguments.connection.quiet {

@@ -7,7 +7,7 @@ use batt_protocol::{Error, ExitCode, text};
 
 use super::changes;
 use super::errand;
-use super::fleet::{self, Errands};
+use super::fleet::{self, Errands, Memory};
 use crate::agent_binary::AgentBinary;
 use crate::bundle::Bundle;
 use crate::cli::PushArguments;
@@ -15,6 +15,7 @@ use crate::event::Verb;
 use crate::ground::Ground;
 use crate::host_task::{Errand, HostTask, Order};
 use crate::push::PushMode;
+use crate::state_folder::StateFolder;
 use crate::world::World;
 
 /// Brings the fleet folder to the hosts, or tells what differs.
@@ -63,6 +64,7 @@ pub(super) fn push(arguments: &PushArguments, world: &mut World<'_>) -> Result<E
         };
         tasks.push((task, Vec::new()));
     }
+    let state_folder = StateFolder::resolve(arguments.state.state.clone(), world.variable);
     let errands = Errands {
         run: fleet::new_run()?,
         verb: if arguments.check {
@@ -75,6 +77,7 @@ pub(super) fn push(arguments: &PushArguments, world: &mut World<'_>) -> Result<E
         limit: None,
         journal: None,
         format: arguments.output.format,
+        memory: Memory::of(&state_folder, &ground)?,
     };
     let end = fleet::carry_out(errands, world)?;
     let told = if arguments.check || arguments.diff {

@@ -3,7 +3,7 @@
 use batt_protocol::{Error, ExitCode, Service, text};
 
 use super::errand;
-use super::fleet::{self, Errands};
+use super::fleet::{self, Errands, Memory};
 use crate::cli::items::Items;
 use crate::cli::{Format, PushChoice, RunArguments};
 use crate::event::Verb;
@@ -77,13 +77,12 @@ pub(super) fn run(arguments: &RunArguments, items: &Items, world: &mut World<'_>
         };
         tasks.push((task, requests));
     }
+    let state_folder = StateFolder::resolve(arguments.state.state.clone(), world.variable);
+    let memory = Memory::of(&state_folder, &ground)?;
     let journal = if arguments.dry_run {
         None
     } else {
-        Some(StateFolder::resolve(
-            arguments.state.state.clone(),
-            world.variable,
-        )?)
+        Some(state_folder?)
     };
     let verb = if arguments.dry_run { Verb::Plan } else { Verb::Run };
     let errands = Errands {
@@ -91,9 +90,10 @@ pub(super) fn run(arguments: &RunArguments, items: &Items, world: &mut World<'_>
         verb,
         tasks,
         connection: &arguments.connection,
-        limit: arguments.command_timeout,
+        limit: Some(arguments.command_timeout),
         journal,
         format: arguments.output.format,
+        memory,
     };
     let end = fleet::carry_out(errands, world)?;
     let written = match (arguments.output.format, verb) {

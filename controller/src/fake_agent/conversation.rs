@@ -268,6 +268,10 @@ impl Conversation {
                 Fault::CutAfter(count) if told == count => {
                     return Some(Ending::Lost("connection reset".into()));
                 }
+                Fault::Alive if told == 2 => loop {
+                    self.say(&Reply::Alive).await;
+                    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+                },
                 Fault::Silence if told == 2 => return std::future::pending().await,
                 Fault::NoProof if matches!(event.event, EventKind::ServiceEnded { .. }) => continue,
                 Fault::Grease => {
@@ -287,6 +291,13 @@ impl Conversation {
                 _ => {}
             }
             told += 1;
+            let mut event = event;
+            if let (Fault::Absurd, EventKind::ServiceEnded { report }) = (fault, &mut event.event) {
+                report.bytes = u64::MAX;
+                report.seconds = 1e308;
+                report.reason = Some("x".repeat(20_000));
+                report.warnings = vec!["y".repeat(5); 3_000];
+            }
             let run = match fault {
                 Fault::OtherRun => RunId::new(run.time(), [0, 0, 0]),
                 _ => run.clone(),

@@ -168,7 +168,9 @@ impl Line<'_> {
         if let Some(text) = skew(hello.time, self.around.clock.now()).filter(|_| is_first) {
             reporter.emit(Kind::HostWarned { text }).await?;
         }
-        self.around.ids.claim(&hello.host_id, &task.host)?;
+        if let Some(text) = self.around.ids.claim(&hello.host_id, &task.host)? {
+            reporter.emit(Kind::HostWarned { text }).await?;
+        }
         Ok(Unverified::new(session, hello))
     }
 

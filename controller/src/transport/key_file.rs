@@ -92,6 +92,17 @@ fn read(path: &Path) -> Result<Content, Unusable> {
     file.take(LONGEST_FILE)
         .read_to_string(&mut text)
         .map_err(unreadable)?;
+    parse(text, path, bad)
+}
+
+/// Tells whether this is the content of a file with a private key, encrypted or not.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn is_private_key(bytes: &[u8]) -> bool {
+    let path = Path::new("key");
+    std::str::from_utf8(bytes).is_ok_and(|text| parse(text.to_owned(), path, Unusable::Bad).is_ok())
+}
+
+fn parse(text: String, path: &Path, bad: impl Fn(String) -> Unusable) -> Result<Content, Unusable> {
     // OpenSSH's own format tells the public key of an encrypted one; the older PEM formats do not.
     if let Ok(key) = PrivateKey::from_openssh(&text) {
         let public = key.public_key().clone();

@@ -100,6 +100,14 @@ impl KnownHosts {
         Ok(known)
     }
 
+    /// Returns what one file says whose content this is.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn of(file: &Path, bytes: &[u8]) -> KnownHosts {
+        let mut known = KnownHosts::default();
+        known.add(file, bytes);
+        known
+    }
+
     /// The files that were asked for, whether they exist or not.
     pub(crate) fn files(&self) -> &[PathBuf] {
         &self.files

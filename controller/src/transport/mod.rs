@@ -31,7 +31,7 @@ mod known_hosts;
 pub(crate) mod memory;
 mod ssh;
 #[cfg(test)]
-mod sshd;
+pub(crate) mod sshd;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -41,6 +41,8 @@ use std::time::Duration;
 pub(crate) use self::channel::{Channel, Ending};
 pub(crate) use self::failure::{ConnectFailure, FailureClass, Lost};
 pub(crate) use self::identity::usual_identities;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::key_file::is_private_key;
 pub(crate) use self::key_file::{Passphrase, PassphraseSource};
 pub(crate) use self::known_hosts::{KnownHosts, KnownHostsError};
 pub(crate) use self::ssh::{OfferedKey, SshSettings, SshTransport};

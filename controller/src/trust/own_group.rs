@@ -62,8 +62,14 @@ mod tests {
     #[test]
     fn a_group_of_several_or_of_who_knows_does() {
         assert!(!is_private(100, 1001, ACCOUNTS, GROUPS), "the group of all users");
-        assert!(!is_private(1000, 1000, ACCOUNTS, "ann:x:1000:ann,bob\n"), "a member");
-        assert!(!is_private(1000, 1000, ACCOUNTS, "ann:x:1000:\nb:x:1000:bob\n"), "two names");
+        assert!(
+            !is_private(1000, 1000, ACCOUNTS, "ann:x:1000:ann,bob\n"),
+            "a member"
+        );
+        assert!(
+            !is_private(1000, 1000, ACCOUNTS, "ann:x:1000:\nb:x:1000:bob\n"),
+            "two names"
+        );
         assert!(!is_private(1000, 1000, "", GROUPS), "an account of LDAP");
         assert!(!is_private(1000, 1000, ACCOUNTS, ""), "a group of LDAP");
     }

@@ -33,8 +33,17 @@ fn what_others_can_write_is_refused_by_name_with_a_way_out() {
     require_trusted(&file).unwrap();
     chmod(&file, 0o646);
     let told = refusal(&file);
-    assert!(told.contains("inner/file` is not trusted: others can write to it"), "{told}");
-    assert!(told.contains(&format!("hint: Look at what it holds, then `chmod go-w {}`", file.display())), "{told}");
+    assert!(
+        told.contains("inner/file` is not trusted: others can write to it"),
+        "{told}"
+    );
+    assert!(
+        told.contains(&format!(
+            "hint: Look at what it holds, then `chmod go-w {}`",
+            file.display()
+        )),
+        "{told}"
+    );
     chmod(&file, 0o644);
     let inner = file.parent().unwrap();
     chmod(inner, 0o757);
@@ -85,6 +94,7 @@ fn what_is_not_there_is_told_apart() {
     let (folder, _) = place();
     let absent = folder.path().join("absent");
     assert!(!is_there_and_trusted(&absent).unwrap());
+    assert!(!is_there_and_trusted(Path::new("/dev/null/below")).unwrap());
     assert_eq!(require_trusted(&absent).unwrap_err().exit(), ExitCode::USAGE);
 }
 

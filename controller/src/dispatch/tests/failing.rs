@@ -302,3 +302,72 @@ async fn work_that_fails_in_ours_is_told_and_no_host_goes_missing() {
         told.end.problems
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_says_alive_for_ever_holds_neither_the_others_nor_the_fleet() {
+    let hour = Duration::from_secs(3_600);
+    let soon = Duration::from_secs(600);
+    for (limit, deadline, longest) in [(Some(hour), None, hour), (Some(hour), Some(soon), soon)] {
+        let stuck = faulty("1", &[Fault::Alive]);
+        let mut lab = Lab::new().host("stuck", &stuck).host("good", &agent("2"));
+        lab.limits.run = limit;
+        lab.deadline = deadline;
+        let begun = Instant::now();
+        let told = lab.run().await;
+        told.is_complete();
+        let took = begun.elapsed();
+        assert!(
+            took >= longest && took <= longest + Duration::from_secs(60),
+            "{took:?}"
+        );
+        assert_eq!(told.class("good"), HostClass::Ok);
+        assert_eq!(told.host("good").seconds, 0.0, "it was reported at once");
+        assert_eq!(told.class("stuck"), HostClass::Lost, "{}", told.reason("stuck"));
+        assert!(
+            told.reason("stuck").contains("did not confirm"),
+            "{}",
+            told.reason("stuck")
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_and_texts_of_a_host_are_bounded_before_anybody_counts_with_them() {
+    let absurd = |id| {
+        agent_with(id, |script| {
+            script.faults = [Fault::Absurd].into();
+            script.services = vec![("a", Outcome::Failed), ("b", Outcome::Succeeded)];
+        })
+    };
+    let told = Lab::new()
+        .host("one", &absurd("1"))
+        .host("two", &absurd("2"))
+        .run()
+        .await;
+    told.is_complete();
+    for host in ["one", "two"] {
+        assert_eq!(told.class(host), HostClass::Failed, "{}", told.reason(host));
+        assert!(told.reason(host).chars().count() < 1_100);
+        for service in told.host(host).services {
+            assert!(service.bytes < 1 << 53);
+            assert!(service.seconds < 4e8);
+            assert!(service.reason.unwrap().chars().count() < 1_100);
+            assert!(service.warnings.len() < 102);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_impostor_that_answers_first_is_refused_and_the_host_is_backed_up() {
+    let mut lab = Lab::new().host("impostor", &agent("x")).host("db1", &agent("x"));
+    lab.forks = 1;
+    lab.ids = HostIds::remembering([("db1".parse().unwrap(), "x".to_owned())].into());
+    let told = lab.run().await;
+    assert_eq!(
+        told.class("impostor"),
+        HostClass::Policy,
+        "{}",
+        told.reason("impostor")
+    );
+    assert_eq!(told.class("db1"), HostClass::Ok, "{}", told.reason("db1"));
+}

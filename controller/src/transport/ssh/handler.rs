@@ -1,14 +1,20 @@
-//! What russh asks us while a connection lives: is this the host's key, and here is why the line went down.
+//! What russh asks us while a connection lives: is this the host's key, may the host open a channel (never), and here is why
+//! the line went down.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use russh::client::{DisconnectReason, Handler};
+use russh::client::{ChannelOpenHandle, DisconnectReason, Handler, Msg, Session};
 use russh::keys::PublicKeyOrCertificate;
+use russh::{Channel, ChannelId, ChannelOpenFailure};
 
 use super::super::foreign::escaped;
 use super::super::host_key::Expected;
 use super::super::{ConnectFailure, FailureClass, Target};
+use super::noise::Noise;
 use super::refusal;
+
+/// How many channels a host may ask for before its line is cut. We forward nothing, so it has no reason for one.
+const MOST_CHANNELS: u32 = 16;
 
 /// The end of a connection as russh's task saw it. It tells nobody else.
 #[derive(Clone, Default)]
@@ -49,18 +55,49 @@ impl Farewell {
 pub(super) struct HostHandler {
     expected: Expected,
     farewell: Farewell,
+    noise: Noise,
+    channels_refused: u32,
 }
 
 impl HostHandler {
-    pub(super) fn new(expected: Expected, farewell: Farewell) -> HostHandler {
-        HostHandler { expected, farewell }
+    pub(super) fn new(expected: Expected, farewell: Farewell, noise: Noise) -> HostHandler {
+        HostHandler {
+            expected,
+            farewell,
+            noise,
+            channels_refused: 0,
+        }
+    }
+
+    /// Refuses a channel that the host wants to open: of whatever kind, it would lead into our network, to our ssh-agent or
+    /// to nothing.
+    ///
+    /// # Errors
+    /// A host that asks again and again.
+    async fn refuse(&mut self, reply: ChannelOpenHandle) -> Result<(), Fault> {
+        self.count_refusal()?;
+        reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
+        Ok(())
+    }
+
+    fn count_refusal(&mut self) -> Result<(), Fault> {
+        self.channels_refused = self.channels_refused.saturating_add(1);
+        match self.channels_refused > MOST_CHANNELS {
+            true => Err(Fault::Channels),
+            false => Ok(()),
+        }
     }
 }
+
+/// What is said of a host that opens channels.
+const OPENS_CHANNELS: &str = "the host keeps opening channels that nobody asked for";
 
 /// Why a connection ended, as it passes through russh.
 #[derive(Debug)]
 pub(super) enum Fault {
     HostKey(ConnectFailure),
+    /// The host opens channels, again and again.
+    Channels,
     Ssh(russh::Error),
 }
 
@@ -75,6 +112,7 @@ impl Fault {
     pub(super) fn into_failure(self, target: &Target, farewell: &Farewell) -> ConnectFailure {
         match (self, farewell.told()) {
             (Fault::HostKey(failure), _) => failure,
+            (Fault::Channels, _) => ConnectFailure::new(FailureClass::Protocol, OPENS_CHANNELS),
             (Fault::Ssh(_), Ok(Some(words))) => {
                 let reason = format!("`{}` refused the connection and said: {words}", target.address);
                 ConnectFailure::new(FailureClass::Lost, reason)
@@ -98,6 +136,95 @@ impl Handler for HostHandler {
         }
     }
 
+    async fn data(&mut self, _: ChannelId, data: &[u8], _: &mut Session) -> Result<(), Fault> {
+        self.noise.carried(data.len());
+        Ok(())
+    }
+
+    async fn server_channel_open_session(
+        &mut self,
+        _: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Fault> {
+        self.refuse(reply).await
+    }
+
+    async fn server_channel_open_direct_tcpip(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Fault> {
+        self.refuse(reply).await
+    }
+
+    async fn server_channel_open_direct_streamlocal(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Fault> {
+        self.refuse(reply).await
+    }
+
+    async fn server_channel_open_forwarded_tcpip(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Fault> {
+        self.refuse(reply).await
+    }
+
+    async fn server_channel_open_forwarded_streamlocal(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Fault> {
+        self.refuse(reply).await
+    }
+
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        _: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Fault> {
+        self.refuse(reply).await
+    }
+
+    async fn server_channel_open_x11(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Fault> {
+        self.refuse(reply).await
+    }
+
+    async fn server_channel_open_unknown(
+        &mut self,
+        _: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Fault> {
+        self.refuse(reply).await
+    }
+
     async fn disconnected(&mut self, reason: DisconnectReason<Fault>) -> Result<(), Fault> {
         match reason {
             DisconnectReason::ReceivedDisconnect(info) => {
@@ -105,8 +232,10 @@ impl Handler for HostHandler {
                 Ok(())
             }
             DisconnectReason::Error(fault) => {
-                if let Fault::Ssh(error) = &fault {
-                    self.farewell.set(Goodbye::Broke(refusal::broken(error)));
+                match &fault {
+                    Fault::Ssh(error) => self.farewell.set(Goodbye::Broke(refusal::broken(error))),
+                    Fault::Channels => self.farewell.set(Goodbye::Broke(OPENS_CHANNELS.to_string())),
+                    Fault::HostKey(_) => {}
                 }
                 Err(fault)
             }

@@ -7,6 +7,7 @@ mod algorithms;
 mod connection;
 mod dial;
 mod handler;
+mod noise;
 mod refusal;
 mod show_keys;
 mod socket;
@@ -21,6 +22,7 @@ use russh::client::connect_stream;
 
 use self::connection::SshConnection;
 use self::handler::{Farewell, HostHandler};
+use self::noise::Noise;
 use self::socket::Socket;
 use super::authentication::authenticate;
 use super::host_key::Expected;
@@ -108,10 +110,11 @@ impl SshTransport {
 
         // From here on, leaving by any way drops the lifeline, and that ends russh's task and closes the socket. A
         // deadline alone would leave both behind: russh does not notice that nobody waits for its handshake any more.
-        let (socket, lifeline) = Socket::new(stream);
+        let noise = Noise::default();
+        let (socket, lifeline) = Socket::new(stream, noise.clone());
         let farewell = Farewell::default();
         let configuration = algorithms::configuration(expected.order(&algorithms::HOST_KEYS));
-        let handler = HostHandler::new(expected, farewell.clone());
+        let handler = HostHandler::new(expected, farewell.clone(), noise);
         let handshake = async {
             let greeted = connect_stream(Arc::new(configuration), socket, handler).await;
             greeted.map_err(|fault| fault.into_failure(target, &farewell))

@@ -7,6 +7,7 @@ use russh::keys::{Algorithm, HashAlg, PublicKey, PublicKeyOrCertificate};
 use russh::{AlgorithmKind, Error};
 
 use super::super::{ConnectFailure, Deadlines, FailureClass, Observer, Phase, Target};
+use super::noise::Noise;
 use super::socket::Socket;
 use super::{Clock, SshTransport, algorithms, dial, refusal};
 
@@ -44,7 +45,7 @@ impl SshTransport {
             let stream = clock
                 .within(Phase::Connect, dial::connect(target, addresses.clone()))
                 .await?;
-            let (socket, lifeline) = Socket::new(stream);
+            let (socket, lifeline) = Socket::new(stream, Noise::default());
             let collector = Collector::default();
             let configuration = Arc::new(algorithms::configuration(kind));
             let handshake = async {

@@ -11,6 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
+use super::noise::Noise;
+
 /// Keeps a [`Socket`] usable. Nothing is ever sent: dropping it is the message.
 pub(super) struct Lifeline {
     _held: oneshot::Sender<Infallible>,
@@ -19,16 +21,18 @@ pub(super) struct Lifeline {
 /// A TCP stream that fails all reading and writing once its lifeline is gone.
 pub(super) struct Socket {
     stream: TcpStream,
+    noise: Noise,
     lifeline: oneshot::Receiver<Infallible>,
     is_cut: bool,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream) -> (Socket, Lifeline) {
+    pub(super) fn new(stream: TcpStream, noise: Noise) -> (Socket, Lifeline) {
         let (held, lifeline) = oneshot::channel();
         (
             Socket {
                 stream,
+                noise,
                 lifeline,
                 is_cut: false,
             },
@@ -56,7 +60,12 @@ impl AsyncRead for Socket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check(context)?;
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if let Poll::Ready(Ok(())) = read {
+            self.noise.arrived(buffer.filled().len().saturating_sub(before))?;
+        }
+        read
     }
 }
 
