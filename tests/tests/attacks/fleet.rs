@@ -210,6 +210,7 @@ fn an_inventory_may_come_by_a_pipe_of_ones_own() {
     let fleet = Fleet::of(&["db1"]);
     fleet.file("hosts.txt", "db7\n");
     let hosts = fleet.fleet_folder().join("hosts.txt");
+    chmod(&hosts, 0o644);
     let mut command = fleet.command();
     let listed = Finished::run_with(command.args(["inventory", "list", "-i", "/dev/stdin"]), b"db7\n");
     assert_eq!(listed.code(0).stdout, "db7\n");
