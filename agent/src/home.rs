@@ -82,6 +82,21 @@ impl Home {
         self.var().join("replaced")
     }
 
+    /// Returns the log of what was refused by wire.
+    pub(crate) fn refusals(&self) -> PathBuf {
+        self.var().join("refused.log")
+    }
+
+    /// Returns what that log was before it was begun again.
+    pub(crate) fn earlier_refusals(&self) -> PathBuf {
+        self.var().join("refused.log.1")
+    }
+
+    /// Returns the file that says what a controller may ask for.
+    pub(crate) fn policy(&self) -> PathBuf {
+        self.conf().join("policy.toml")
+    }
+
     pub(crate) fn host_id(&self) -> PathBuf {
         self.var().join("host-id")
     }

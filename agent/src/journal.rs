@@ -10,8 +10,9 @@ use chrono::Utc;
 
 use crate::files;
 
-/// The most that a journal grows between two looks at it, in bytes: 64 services with warnings beyond reason.
-const LIMIT: u64 = 256 << 20;
+/// The most that a journal grows between two looks at it, in bytes: 64 services with as much of reasons and warnings as
+/// one may have are a quarter of it.
+const LIMIT: u64 = 16 << 20;
 
 /// The journal of a run that is going on. One process writes it.
 #[derive(Debug)]
@@ -130,24 +131,34 @@ impl Follower {
             Err(error) => return Err(fail(error)),
         };
         let length = file.metadata().map_err(fail)?.len();
-        if length.saturating_sub(self.position) > LIMIT {
-            return Err(fail(std::io::Error::other(format!(
-                "it is longer than {LIMIT} bytes"
-            ))));
+        let too_long = || fail(std::io::Error::other(format!("it is longer than {LIMIT} bytes")));
+        let Some(new) = length.checked_sub(self.position) else {
+            return Err(fail(std::io::Error::other("it was cut while it was read")));
+        };
+        if new > LIMIT {
+            return Err(too_long());
         }
         file.seek(SeekFrom::Start(self.position)).map_err(fail)?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(fail)?;
+        // It may grow meanwhile.
+        file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(fail)?;
+        if bytes.len() as u64 > LIMIT {
+            return Err(too_long());
+        }
         let whole = bytes
             .iter()
             .rposition(|byte| *byte == b'\n')
             .map_or(0, |newline| newline + 1);
         self.position += whole as u64;
-        Ok(bytes[..whole]
-            .split(|byte| *byte == b'\n')
-            .filter_map(|line| serde_json::from_slice(line).ok())
-            .collect())
+        Ok(events_of(&bytes[..whole]).collect())
     }
+}
+
+/// Returns the events that whole lines hold. What cannot be understood was written by a newer version, and is passed over.
+pub(crate) fn events_of(lines: &[u8]) -> impl Iterator<Item = Event> {
+    lines
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice(line).ok())
 }
 
 #[cfg(test)]
@@ -170,6 +181,22 @@ mod tests {
         let mut journal = Journal::resume(&path).unwrap();
         assert_eq!(journal.append(EventKind::CancelRequested).unwrap().sequence, 2);
         assert_eq!(Follower::new(&path).read_new().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_journal_that_was_cut_or_is_beyond_all_measure_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        let mut journal = Journal::create(&path).unwrap();
+        journal.append(EventKind::CancelRequested).unwrap();
+        let mut follower = Follower::new(&path);
+        assert_eq!(follower.read_new().unwrap().len(), 1);
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(3).unwrap();
+        assert!(follower.read_new().unwrap_err().message().contains("was cut"));
+        file.set_len(LIMIT + 4).unwrap();
+        let error = Follower::new(&path).read_new().unwrap_err();
+        assert!(error.message().contains("longer than"), "{error}");
     }
 
     #[test]

@@ -79,6 +79,18 @@ pub(crate) fn catalogue(home: &Home) -> Result<Lock, Error> {
     )
 }
 
+/// Takes the lock of those who admit runs that came by the wire, as long as one takes to start.
+pub(crate) fn orders(home: &Home) -> Result<Lock, Error> {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    take(
+        home.locks().join("orders.lock"),
+        Kind::Exclusive,
+        PATIENCE,
+        &Cancellation::never(),
+        "another run is being started",
+    )
+}
+
 fn take(
     path: PathBuf,
     kind: Kind,

@@ -24,6 +24,22 @@ pub(crate) struct Rules {
     pub(crate) keep_within: Option<Duration>,
 }
 
+/// What stays of each service and set of items whatever rules say, of batt.toml or of a command line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Floor {
+    /// As many of the newest that count.
+    pub(crate) keep_last: u32,
+    /// All that count and are at most so much older than the newest of them.
+    pub(crate) keep_within: Duration,
+}
+
+impl Floor {
+    /// Tells whether it holds less than another one.
+    pub(crate) fn is_below(&self, other: &Self) -> bool {
+        self.keep_last < other.keep_last || self.keep_within < other.keep_within
+    }
+}
+
 /// A stretch of local time that a rule keeps the newest backup of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Period {

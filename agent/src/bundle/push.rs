@@ -7,17 +7,23 @@ use std::path::{Path, PathBuf};
 
 use batt_protocol::{BundleFile, BundleFolder, Change, Error, ExitCode, FileChange, FileName};
 
+use super::acceptance::Acceptance;
 use super::install::{install, make_layout, put_back};
 use super::record::{BundleRecord, Origin, Placed, digest_of, digest_on_disk, place};
 use crate::files;
 use crate::home::Home;
 use crate::{lock, trust};
 
+/// The most bytes of one bundle: it is held in memory when it is put in place.
+const MOST_BYTES: u64 = 64 << 20;
+
 /// What a controller has offered and sent so far, in one session.
 #[derive(Debug)]
 pub(crate) struct Push<'a> {
     home: &'a Home,
     offered: Vec<BundleFile>,
+    /// A part of the bundle was refused.
+    is_refused: bool,
     /// Where contents wait, on the same file system as their place; it goes with the session.
     incoming: PathBuf,
     received: Vec<(BundleFolder, FileName, u64)>,
@@ -30,28 +36,70 @@ impl<'a> Push<'a> {
         Self {
             home,
             offered: Vec::new(),
+            is_refused: false,
             incoming,
             received: Vec::new(),
         }
     }
 
     /// Takes files of the offered bundle.
+    ///
+    /// # Errors
+    /// A file that this host does not take, more than a bundle may have: then nothing of the bundle is put in place, for what a
+    /// part of it leaves out would go.
     pub(crate) fn offer(&mut self, files: Vec<BundleFile>) -> Result<(), Error> {
-        self.offered.extend(files);
-        if self.offered.len() > BundleFile::MAX_FILES {
+        let taken = self.take(files);
+        if taken.is_err() {
+            self.is_refused = true;
+            self.offered = Vec::new();
+        }
+        taken
+    }
+
+    fn take(&mut self, files: Vec<BundleFile>) -> Result<(), Error> {
+        self.require_whole()?;
+        let acceptance = Acceptance::read(self.home)?;
+        // Before they are held.
+        if self.offered.len() + files.len() > BundleFile::MAX_FILES {
             return Err(Error::refused(format!(
                 "the bundle has more than {} files",
                 BundleFile::MAX_FILES
             )));
         }
-        match self.offered.iter().find(|file| file.size > BundleFile::MAX_SIZE) {
-            Some(file) => Err(Error::refused(format!("`{file}` is larger than 4 MiB"))),
-            None => Ok(()),
+        let mut bytes: u64 = self.offered.iter().map(|file| file.size).sum();
+        for file in files {
+            if file.size > BundleFile::MAX_SIZE {
+                return Err(Error::refused(format!("`{file}` is larger than 4 MiB")));
+            }
+            bytes += file.size;
+            if bytes > MOST_BYTES {
+                let most = MOST_BYTES >> 20;
+                return Err(Error::refused(format!("the bundle is larger than {most} MiB")));
+            }
+            acceptance.require(&file)?;
+            if !is_digest(&file.sha256) {
+                return Err(Error::refused(format!("`{file}` is offered without its SHA-256")));
+            }
+            if self.offers(file.folder, &file.name) {
+                return Err(Error::refused(format!("`{file}` is offered twice")));
+            }
+            self.offered.push(file);
         }
+        Ok(())
+    }
+
+    fn require_whole(&self) -> Result<(), Error> {
+        if self.is_refused {
+            return Err(Error::refused(
+                "a part of the bundle was refused, so nothing of it is put in place",
+            ));
+        }
+        Ok(())
     }
 
     /// Returns what putting the offered bundle in place would change.
     pub(crate) fn compare(&self) -> Result<Vec<FileChange>, Error> {
+        self.require_whole()?;
         let record = BundleRecord::read(self.home)?;
         let mut changes = Vec::new();
         for file in &self.offered {
@@ -185,6 +233,7 @@ impl<'a> Push<'a> {
     pub(crate) fn commit(&mut self, force: bool) -> Result<String, Error> {
         self.require_home()?;
         let _home = lock::home_for_push(self.home)?;
+        let acceptance = Acceptance::read(self.home)?;
         let changes = self.compare()?;
         if !force {
             refuse_conflicts(&changes)?;
@@ -196,8 +245,16 @@ impl<'a> Push<'a> {
                 .iter()
                 .find(|file| file.folder == change.folder && file.name == change.name)
             {
-                contents.push((file.clone(), self.content(file)?));
+                let content = self.content(file)?;
+                acceptance.require_settings(file, &content)?;
+                contents.push((file.clone(), content));
             }
+        }
+        for change in changes
+            .iter()
+            .filter(|change| !self.offers(change.folder, &change.name))
+        {
+            acceptance.require_removable(change.folder, &change.name)?;
         }
         let mut record = BundleRecord::read(self.home)?;
         for change in changes.iter().filter(|change| change.change == Change::Conflict) {
@@ -222,6 +279,12 @@ impl<'a> Push<'a> {
             .iter()
             .filter(|change| !self.offers(change.folder, &change.name))
         {
+            // What became the host's own since it was pushed stays.
+            if !acceptance.allows(change.folder, &change.name) {
+                record.forget(change.folder, &change.name);
+                record.write(self.home)?;
+                continue;
+            }
             let path = place(self.home, change.folder, &change.name);
             match fs::remove_file(&path) {
                 Ok(()) => {}
@@ -297,6 +360,11 @@ fn refuse_conflicts(changes: &[FileChange]) -> Result<(), Error> {
         ),
     )
     .hint("`push --force` replaces them, and keeps the old ones in `var/replaced`."))
+}
+
+/// Tells whether a text is a SHA-256 in lower-case hexadecimal.
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@ use crate::archive::Digest;
 use crate::files;
 use crate::home::Home;
 
+/// The longest record that is read, in bytes: what comes with batt and the most of a bundle are a tenth of it.
+const LIMIT: u64 = 4 << 20;
+
 /// Where a file came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -40,14 +43,19 @@ impl BundleRecord {
     /// Reads the record; a home without one has nothing installed.
     pub(crate) fn read(home: &Home) -> Result<Self, Error> {
         let path = home.bundle_record();
-        match files::read_text(&path, 16 << 20)? {
+        match files::read_text(&path, LIMIT)? {
             None => Ok(Self::default()),
-            Some(text) => serde_json::from_str(&text).map_err(|cause| {
+            Some(text) => Self::of(&text).map_err(|cause| {
                 Error::program(format!("`{}` cannot be understood: {cause}", path.display())).hint(
                     "Remove it, then `batt init`: files that differ from the shipped ones count as changed.",
                 )
             }),
         }
+    }
+
+    /// Reads a record from its text.
+    pub(crate) fn of(text: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(text)
     }
 
     /// Writes the record.

@@ -20,7 +20,7 @@ use crate::home::Home;
 use crate::host;
 use crate::pattern::Pattern;
 use crate::script::{Script, Shelf, enabled_services, require_startable};
-use crate::settings::Settings;
+use crate::settings::{Policy, Settings};
 use crate::trust;
 
 /// What was found so far.
@@ -71,6 +71,9 @@ pub(crate) fn check(home: &Home, path: Option<Pattern>, console: &mut Console) -
         findings.problem(&error);
         Settings::default()
     });
+    if let Err(error) = Policy::read(home) {
+        findings.problem(&error);
+    }
     let enabled = enabled_services(home).unwrap_or_else(|error| {
         findings.problem(&error);
         Vec::new()

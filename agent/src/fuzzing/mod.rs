@@ -10,8 +10,11 @@
 )]
 #![allow(unreachable_pub, reason = "the targets in `fuzz/` are another crate")]
 
+mod state;
 #[cfg(test)]
 mod tests;
+
+pub use state::{bundle_record, journal, order, session};
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,5 +1,7 @@
 //! The properties over random bytes, over text of the words that each parser knows, and over real files with random damage.
 
+mod state;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

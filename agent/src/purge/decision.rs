@@ -5,6 +5,7 @@
 //!   rehearsed restore that failed since.
 //! - What does not count goes only when a newer one that counts covers it and no rule of age holds it. A suspicious one
 //!   that a person could still accept stays for thirty days where no rule of age says otherwise.
+//! - What the floor of retention holds stays, whatever the rules say.
 //! - Never removed, whatever the numbers: the last verified and the last proven one of each group, what is pinned, what
 //!   belongs to a run that goes on, to another host, or to the future.
 
@@ -15,7 +16,7 @@ use batt_protocol::{BackupState, Service};
 use chrono::{DateTime, Datelike, FixedOffset, Timelike, Utc};
 
 use crate::backup::Entry;
-use crate::retention::{Period, Rules};
+use crate::retention::{Floor, Period, Rules};
 
 /// How far a backup may be dated ahead of the clock before that is taken for a wrong clock.
 pub(crate) const AHEAD: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
@@ -58,6 +59,8 @@ pub(crate) enum Keep {
     LastVerified,
     /// It is the newest of its group whose rehearsed restore was proven.
     LastDrilled,
+    /// The floor of retention, which no rule goes below.
+    Floor,
     /// `keep_last`.
     Last,
     /// It is the newest of a period; its name, as `2026-01-31`.
@@ -93,6 +96,7 @@ impl Keep {
             Self::Ahead => "ahead",
             Self::LastVerified => "last-verified",
             Self::LastDrilled => "last-drilled",
+            Self::Floor => "floor",
             Self::Last => "keep_last",
             Self::Newest(period, _) => period.rule(),
             Self::Within => "keep_within",
@@ -114,6 +118,7 @@ impl fmt::Display for Keep {
             Self::LastDrilled => f.write_str("the last proven one"),
             Self::Newest(period, name) => write!(f, "{} ({name})", period.rule()),
             Self::Young => f.write_str("younger than `max_days`"),
+            Self::Floor => f.write_str("the floor of retention"),
             Self::NotOutlived => f.write_str("no newer good one covers it"),
             Self::Undecided => f.write_str("suspicious, and may still be accepted"),
             Self::Last | Self::Within => f.write_str(self.word()),
@@ -133,10 +138,11 @@ impl fmt::Display for Removal {
 
 /// Decides on every candidate; the decisions stand in the order of the candidates.
 ///
-/// `zone` tells the offset of local time, in which periods begin and end, where a backup has not recorded its own.
+/// `floor` holds whatever the rules say. `zone` tells the offset of local time, in which periods begin and end, where a backup has not recorded its own.
 pub(crate) fn decide(
     candidates: &[Candidate<'_>],
     rules: &Rules,
+    floor: &Floor,
     now: DateTime<Utc>,
     zone: &dyn Fn(DateTime<Utc>) -> FixedOffset,
 ) -> Vec<Decision> {
@@ -178,6 +184,7 @@ pub(crate) fn decide(
         protect(&entries, &mut keeps);
         let group = Group {
             rules,
+            floor,
             now,
             newest: newest.get(key).map(|entry| entry.time),
         };
@@ -253,6 +260,7 @@ fn protect(entries: &[(usize, &Entry)], keeps: &mut [Vec<Keep>]) {
 /// The rules, as they hold for one group.
 struct Group<'a> {
     rules: &'a Rules,
+    floor: &'a Floor,
     now: DateTime<Utc>,
     /// The time of its newest backup that counts.
     newest: Option<DateTime<Utc>>,
@@ -270,6 +278,11 @@ impl Group<'_> {
         let mut seen: BTreeMap<Period, BTreeSet<String>> = BTreeMap::new();
         let counting = entries.iter().filter(|(_, entry)| entry.counts());
         for (place, (index, entry)) in counting.enumerate() {
+            let of_floor = (place as u64) < u64::from(self.floor.keep_last)
+                || (self.newest).is_some_and(|newest| is_within(self.floor.keep_within, entry, newest));
+            if of_floor {
+                keeps[*index].push(Keep::Floor);
+            }
             let mut kept = Vec::new();
             if (place as u64) < u64::from(self.rules.keep_last.unwrap_or(0)) {
                 kept.push(Keep::Last);
@@ -306,9 +319,7 @@ impl Group<'_> {
     /// Tells whether `keep_within` holds an entry. It is counted from the newest one that counts, and not from now: a
     /// month in which nothing succeeded takes nothing away.
     fn is_within(&self, entry: &Entry, newest: DateTime<Utc>) -> bool {
-        let within = self.rules.keep_within.unwrap_or_default();
-        !within.is_zero()
-            && chrono::TimeDelta::from_std(within).is_ok_and(|within| newest - entry.time <= within)
+        is_within(self.rules.keep_within.unwrap_or_default(), entry, newest)
     }
 
     /// Returns what holds an entry that does not count, though one of the time `by` outlived it.
@@ -326,6 +337,12 @@ impl Group<'_> {
             && self.now - entry.time < UNDECIDED;
         undecided.then_some(Keep::Undecided)
     }
+}
+
+fn is_within(within: std::time::Duration, entry: &Entry, newest: DateTime<Utc>) -> bool {
+    // What no clock can count to holds everything.
+    !within.is_zero()
+        && chrono::TimeDelta::from_std(within).map_or(true, |within| newest - entry.time <= within)
 }
 
 fn local_time(entry: &Entry, zone: &dyn Fn(DateTime<Utc>) -> FixedOffset) -> DateTime<FixedOffset> {

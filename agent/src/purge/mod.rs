@@ -17,8 +17,9 @@ use crate::home::Home;
 use crate::host;
 use crate::lock::{self, Lock};
 use crate::pattern::Pattern;
-use crate::retention::Rules;
+use crate::retention::{Floor, Rules};
 use crate::run_folder::RunFolder;
+use crate::settings::Settings;
 pub(crate) use clock::{Clock, remember_clock, require_steady};
 pub(crate) use decision::{AHEAD, Candidate, Decision, decide};
 use remove::Removing;
@@ -28,6 +29,8 @@ use remove::Removing;
 pub(crate) struct Purge<'a> {
     home: &'a Home,
     clock: Clock,
+    /// What stays whatever rules say, also those of a command line.
+    floor: Floor,
     host_id: String,
     places: Vec<Pattern>,
     /// The runs that go on.
@@ -81,7 +84,7 @@ impl<'a> Purge<'a> {
     /// Prepares a purge. `set` is the pattern of batt.toml.
     ///
     /// # Errors
-    /// A home whose id cannot be read: none of its backups could be told from others'.
+    /// A home whose id cannot be read: none of its backups could be told from others'. Settings that cannot be meant.
     pub(crate) fn prepare(home: &'a Home, set: Option<&Pattern>, clock: Clock) -> Result<Self, Error> {
         // Without one there is nothing that could be ours.
         let host_id = host::known_host_id(home)?.unwrap_or_default();
@@ -103,6 +106,7 @@ impl<'a> Purge<'a> {
         Ok(Self {
             home,
             clock,
+            floor: Settings::read(home)?.floor,
             host_id,
             places,
             running,
@@ -160,7 +164,7 @@ impl<'a> Purge<'a> {
                     && (found.entry.seen.as_ref()).is_some_and(|seen| seen.host_id == self.host_id),
             })
             .collect();
-        let decisions = decide(&candidates, rules, self.clock.now, &local_offset);
+        let decisions = decide(&candidates, rules, &self.floor, self.clock.now, &local_offset);
         found
             .iter()
             .zip(decisions)

@@ -2,6 +2,7 @@
 
 use batt_protocol::{RunId, Service};
 
+use crate::archive::Digest;
 use crate::process::{Cgroup, Family};
 use crate::script_call::MARK;
 
@@ -29,9 +30,14 @@ impl ProcessNames<'_> {
         format!("{MARK}={}", self.mark())
     }
 
-    /// Returns the name of the control group.
+    /// Returns the name of the control group, which every account of the machine can read: it tells nothing of the service.
     pub(super) fn cgroup(self) -> String {
-        format!("{}.{}", supervisor_cgroup(self.host_id, self.run), self.service)
+        let mut digest = Digest::default();
+        // No other account knows the whole id of the host, so that none can try the names of services.
+        digest.update(self.mark().as_bytes());
+        let digest = digest.hex();
+        let short = digest.get(..16).unwrap_or(&digest);
+        format!("{}.{short}", supervisor_cgroup(self.host_id, self.run))
     }
 
     /// Returns what can still be found of the processes when their supervisor has died.

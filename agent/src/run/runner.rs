@@ -1,5 +1,7 @@
 //! Executing a plan: as many services at a time as it says, and the exit code of the whole.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -191,7 +193,10 @@ pub(crate) fn start_supervisor(home: &Home, folder: &RunFolder) -> Result<(), Er
     const PATIENCE: Duration = Duration::from_secs(20);
     let fail = |cause: std::io::Error| Error::system("cannot start the supervisor of the run", cause);
     let agent = std::env::current_exe().map_err(fail)?;
-    let log = std::fs::File::create(folder.supervisor_log()).map_err(fail)?;
+    let mut options = OpenOptions::new();
+    // Of this account alone, whatever the umask is.
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let log = files::open_own(&folder.supervisor_log(), &mut options).map_err(fail)?;
     let mut supervisor = Command::new(agent)
         .args([
             Path::new("--home"),

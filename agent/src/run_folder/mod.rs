@@ -3,6 +3,7 @@
 
 mod memory;
 mod order;
+mod orders;
 mod supervision;
 
 use std::fs;
@@ -19,6 +20,7 @@ use crate::journal::Follower;
 use memory::refuse_forgotten;
 pub(crate) use memory::{forget_old_runs, forget_unadmitted};
 pub(crate) use order::Order;
+pub(crate) use orders::place_for_order;
 pub(crate) use supervision::Supervision;
 
 /// The folder of one run.
@@ -171,7 +173,7 @@ impl RunFolder {
         let unknown = || {
             Error::usage(format!("unknown run `{}`", self.run)).hint("`batt runs` lists those that are kept.")
         };
-        let text = files::read_text(&path, 16 << 20)?.ok_or_else(unknown)?;
+        let text = files::read_text(&path, Order::LIMIT)?.ok_or_else(unknown)?;
         serde_json::from_str(&text)
             .map_err(|cause| Error::system(format!("cannot read `{}`", path.display()), cause))
     }
@@ -227,11 +229,8 @@ impl RunFolder {
         let path = self.progress_file();
         let fail = |cause: String| Error::system(format!("cannot write `{}`", path.display()), cause);
         let text = serde_json::to_vec(progress).map_err(|cause| fail(cause.to_string()))?;
-        // Not synced: after a crash nobody asks how far it had been.
-        let partial = self.path.join(".progress.partial");
-        fs::write(&partial, text)
-            .and_then(|()| fs::rename(&partial, &path))
-            .map_err(|cause| fail(cause.to_string()))
+        // After a crash nobody asks how far it had been.
+        files::replace_unsynced(&path, &text, 0o600)
     }
 
     /// Returns how far the services are; nothing where that is not known.

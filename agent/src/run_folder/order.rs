@@ -17,3 +17,13 @@ pub(crate) struct Order {
     /// Who asked.
     pub(crate) asked_by: AskedBy,
 }
+
+impl Order {
+    /// The longest that is read, in bytes: the items are at most what fits a command line (execve(2)).
+    pub(super) const LIMIT: u64 = 4 << 20;
+
+    /// Tells whether a controller asked for it.
+    pub(super) fn came_by_the_line(&self) -> bool {
+        self.asked_by.controller.is_some()
+    }
+}

@@ -2,8 +2,10 @@
 //!
 //! The end of stdin ends the session and never a run: runs belong to their supervisors, and this only follows them.
 
+mod bounds;
 mod channel;
 mod following;
+mod refusals;
 mod session;
 
 use std::collections::BTreeMap;
@@ -30,6 +32,12 @@ pub(crate) fn serve(home: &Home, path: Option<Pattern>) -> Result<ExitCode, Erro
     let mut session = Session::new(home, path);
     session.run(&mut channel)?;
     Ok(ExitCode::OK)
+}
+
+/// Speaks with whoever is at the other end of two files, without a greeting.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn session(home: &Home, input: std::fs::File, output: std::fs::File) -> Result<(), Error> {
+    Session::new(home, None).run(&mut Channel::new(input, output))
 }
 
 fn greeting(home: &Home) -> Result<Greeting, Error> {

@@ -1,20 +1,22 @@
 //! One session: a request is answered, one run is followed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use batt_protocol::wire::{LineError, MAX_CHUNK, Refusal, Reply, Request, RunStatus};
 use batt_protocol::{Error, ExitCode, FileChange, RunId, Service, ServiceRequest};
 use chrono::Local;
 
+use super::bounds::Bounds;
 use super::channel::{Channel, Incoming};
 use super::following::{Following, Sent};
+use super::refusals::Refusals;
 use crate::bundle::Push;
 use crate::home::Home;
 use crate::host;
 use crate::log::LogReader;
 use crate::pattern::Pattern;
 use crate::run::{self, Plan};
-use crate::run_folder::{Admission, Order, RunFolder};
+use crate::run_folder::{Admission, Order, RunFolder, place_for_order};
 
 /// How often a followed run is looked at when nothing wakes us: that a supervisor died writes nothing.
 const TICK: Duration = Duration::from_secs(1);
@@ -31,6 +33,8 @@ pub(super) struct Session<'a> {
     path: Option<Pattern>,
     push: Push<'a>,
     following: Option<Following>,
+    bounds: Bounds,
+    refusals: Refusals<'a>,
 }
 
 /// Whether the session goes on.
@@ -46,6 +50,8 @@ impl<'a> Session<'a> {
             path,
             push: Push::new(home),
             following: None,
+            bounds: Bounds::new(Instant::now()),
+            refusals: Refusals::new(home),
         }
     }
 
@@ -53,7 +59,13 @@ impl<'a> Session<'a> {
     pub(super) fn run(&mut self, channel: &mut Channel) -> Result<(), Error> {
         loop {
             let incoming = match &self.following {
-                None => channel.wait(None, None),
+                None => match self.bounds.patience(Instant::now()) {
+                    Ok(patience) => channel.wait(None, Some(patience)),
+                    Err(silence) => {
+                        let _ = self.refuse(channel, &silence);
+                        return Ok(());
+                    }
+                },
                 Some(following) => {
                     let tick = if following.changes().is_some() {
                         TICK
@@ -65,7 +77,11 @@ impl<'a> Session<'a> {
             };
             match incoming.map_err(|cause| Error::system("cannot read from the controller", cause))? {
                 Incoming::End => return Ok(()),
-                Incoming::Bytes => {
+                Incoming::Bytes(bytes) => {
+                    if let Err(flood) = self.bounds.take_bytes(bytes) {
+                        let _ = self.refuse(channel, &flood);
+                        return Ok(());
+                    }
                     if let Next::Ends = self.answer_lines(channel)? {
                         return Ok(());
                     }
@@ -73,7 +89,9 @@ impl<'a> Session<'a> {
                 Incoming::Nothing => {}
             }
             if let Some(following) = &mut self.following {
-                match following.send_new(channel)? {
+                let sent = following.send_new(channel)?;
+                self.bounds.hear(Instant::now());
+                match sent {
                     Sent::SoFar => {}
                     Sent::AllOfIt => self.following = None,
                     Sent::HungUp => return Ok(()),
@@ -89,24 +107,45 @@ impl<'a> Session<'a> {
                 Ok(Some(line)) => line,
                 // After a line without end nothing that follows can be trusted.
                 Err(error) => {
-                    let _ = channel.send(&refused(&Error::refused(error.to_string())));
+                    let _ = self.refuse(channel, &Error::refused(error.to_string()));
                     return Ok(Next::Ends);
                 }
             };
             let answers = match serde_json::from_slice::<Request>(&line) {
-                Ok(request) => self
-                    .answer(request, channel)
-                    .unwrap_or_else(|error| vec![refused(&error)]),
-                Err(cause) => vec![refused(&Error::refused(
-                    LineError::Malformed(cause.to_string()).to_string(),
-                ))],
-            };
-            for answer in answers {
-                if channel.send(&answer).is_err() {
-                    return Ok(Next::Ends);
+                Ok(request) => {
+                    std::thread::sleep(self.bounds.pause(&request, Instant::now()));
+                    self.bounds.hear(Instant::now());
+                    self.answer(request, channel)
                 }
+                Err(cause) => Err(Error::refused(
+                    LineError::Malformed(cause.to_string()).to_string(),
+                )),
+            };
+            let next = match answers {
+                Ok(answers) => answers
+                    .iter()
+                    .try_for_each(|answer| channel.send(answer))
+                    .map(|()| Next::Goes),
+                Err(error) => self.refuse(channel, &error),
+            };
+            match next {
+                Ok(Next::Goes) => {}
+                Ok(Next::Ends) | Err(_) => return Ok(Next::Ends),
             }
         }
+    }
+
+    /// Refuses a request, and writes that down. After too many the session ends.
+    fn refuse(&mut self, channel: &mut Channel, error: &Error) -> std::io::Result<Next> {
+        let mut refusal = refusal_of(error);
+        self.refusals.note(&refusal);
+        let is_last = self.bounds.is_last_refusal();
+        if is_last {
+            let hint = "Too much was refused: the session ends.";
+            refusal.hints.push(hint.to_owned());
+        }
+        channel.send(&Reply::Refused(refusal))?;
+        Ok(if is_last { Next::Ends } else { Next::Goes })
     }
 
     fn answer(&mut self, request: Request, channel: &mut Channel) -> Result<Vec<Reply>, Error> {
@@ -172,6 +211,7 @@ impl<'a> Session<'a> {
         Plan::make(self.home, &order, Local::now().fixed_offset())?;
         // What an interrupted run left is healed by whoever runs next; a failure to heal must not stop this one.
         let _ = run::recover(self.home);
+        let _place = place_for_order(self.home)?;
         let (folder, attached) = match RunFolder::admit(self.home, &order)? {
             Admission::New(folder) => (folder, false),
             Admission::Known(folder) => (folder, true),
@@ -251,7 +291,7 @@ fn compared(changes: &[FileChange]) -> Vec<Reply> {
         .collect()
 }
 
-fn refused(error: &Error) -> Reply {
+fn refusal_of(error: &Error) -> Refusal {
     // A message may quote what came in; a line has its limit.
     let cut = |text: &str| text.chars().take(4_000).collect::<String>();
     let exit = if error.exit().is_ok() {
@@ -259,9 +299,9 @@ fn refused(error: &Error) -> Reply {
     } else {
         error.exit()
     };
-    Reply::Refused(Refusal {
+    Refusal {
         exit,
         message: cut(error.message()),
         hints: error.hints().iter().take(5).map(|hint| cut(hint)).collect(),
-    })
+    }
 }

@@ -2,6 +2,7 @@
 
 mod drill;
 mod gates;
+mod policy;
 mod retention;
 mod written;
 
@@ -14,10 +15,11 @@ use batt_protocol::{Error, Service, parse_duration, parse_size};
 use crate::files;
 use crate::home::Home;
 use crate::pattern::Pattern;
-use crate::retention::Rules;
+use crate::retention::{Floor, Rules};
 use crate::trust;
 pub(crate) use drill::DrillSettings;
 pub(crate) use gates::Gates;
+pub(crate) use policy::Policy;
 use written::{Problem, Written, WrittenService};
 
 const LIMIT: u64 = 1 << 20;
@@ -35,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) jobs: usize,
     /// Bytes of a log that are kept.
     pub(crate) log_limit: u64,
+    /// What no rule removes.
+    pub(crate) floor: Floor,
     defaults: ServiceSettings,
     services: BTreeMap<Service, ServiceSettings>,
 }
@@ -70,6 +74,7 @@ impl Default for Settings {
             reserve: 0,
             jobs: 1,
             log_limit: 16 << 20,
+            floor: Floor::default(),
             defaults: ServiceSettings::default(),
             services: BTreeMap::new(),
         }
@@ -142,7 +147,9 @@ impl Settings {
                     ))
                 });
             }
-            settings.defaults.retention = Some(retention::mean(of_all.into_inner())?);
+            let mut of_all = of_all.into_inner();
+            settings.floor = retention::floor(&mut of_all)?;
+            settings.defaults.retention = Some(retention::mean(of_all)?);
         }
         let drill = DrillSettings::mean(written.drill)?;
         settings.defaults.drill = settings.defaults.drill.over(&drill);
@@ -209,6 +216,29 @@ mod tests {
 
     fn parse(text: &str) -> Result<Settings, Error> {
         Settings::parse(Path::new("batt.toml"), text)
+    }
+
+    #[test]
+    fn the_floor_of_retention_stands_in_one_place() {
+        let settings = parse("[retention]\nfloor = { keep_last = 3, keep_within = \"14d\" }\n").unwrap();
+        assert_eq!(
+            (settings.floor.keep_last, settings.floor.keep_within.as_secs()),
+            (3, 14 * 86_400)
+        );
+        // It is no rule: without one nothing goes.
+        assert!(settings.has_no_retention());
+        for text in [
+            "[service.mysql.retention]\nfloor = { keep_last = 3 }\n",
+            "[defaults.retention]\nfloor = { keep_last = 3 }\n",
+            "[retention]\nfloor = { keep_daily = 3 }\n",
+            "[retention]\nfloor = { keep_last = -1 }\n",
+            "[retention.floor]\nkeep_within = \"x\"\n",
+        ] {
+            assert!(
+                parse(text).unwrap_err().message().starts_with("batt.toml:2:"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::written::Problem;
-use crate::retention::Rules;
+use crate::retention::{Floor, Rules};
 
 /// The section, before it is interpreted.
 #[derive(Debug, Default, Deserialize)]
@@ -19,9 +19,37 @@ pub(super) struct WrittenRetention {
     keep_monthly: Option<Spanned<i64>>,
     keep_yearly: Option<Spanned<i64>>,
     keep_within: Option<Spanned<String>>,
+    floor: Option<Spanned<WrittenFloor>>,
+}
+
+/// `floor` of `[retention]`, before it is interpreted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenFloor {
+    keep_last: Option<Spanned<i64>>,
+    keep_within: Option<Spanned<String>>,
+}
+
+/// Takes the floor out of the section for all services.
+pub(super) fn floor(written: &mut WrittenRetention) -> Result<Floor, Problem> {
+    let floor = written.floor.take().map(Spanned::into_inner).unwrap_or_default();
+    Ok(Floor {
+        keep_last: number("keep_last", floor.keep_last, Rules::MOST)?.unwrap_or_default(),
+        keep_within: floor
+            .keep_within
+            .map(|value| Problem::at(&value, |text| parse_duration(text)))
+            .transpose()?
+            .unwrap_or_default(),
+    })
 }
 
 pub(super) fn mean(written: WrittenRetention) -> Result<Rules, Problem> {
+    if let Some(floor) = &written.floor {
+        return Problem::at(floor, |_| {
+            Err(Error::usage("`floor` holds for every service")
+                .hint("It stands in `[retention]`, and nowhere else."))
+        });
+    }
     let most = Rules::MOST;
     Ok(Rules {
         max_days: number("max_days", written.max_days, Rules::MOST_DAYS)?,

@@ -1,8 +1,14 @@
 //! What other accounts of the host can read, and what stands in logs, manifests and reports that are handed on.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use batt_tests::finished::Finished;
 use batt_tests::host::Host;
+use batt_tests::process::until;
+use serde_json::json;
 
 /// A script that prints its secrets, as they are and as programs encode them, and records them, in keys too.
 const TALKS: &str = r#"
@@ -110,4 +116,159 @@ fn a_short_secret_destroys_no_log() {
     );
     host.batt(&["short"]).code(0);
     assert_eq!(host.logs("short"), "login ********, a1b, 1, 21 rows, yes\n");
+}
+
+/// Returns everything below a folder that another account could read or list, or that belongs to one.
+fn open_to_others(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("the folder can be listed").flatten() {
+        let path = entry.path();
+        let metadata = path.symlink_metadata().expect("it is there");
+        let is_open = !metadata.is_symlink() && metadata.permissions().mode() & 0o077 != 0;
+        if is_open || metadata.uid() != 0 {
+            found.push(path.clone());
+        }
+        if metadata.is_dir() {
+            open_to_others(&path, found);
+        }
+    }
+}
+
+/// Calls `batt` with no umask at all, and these lines as its stdin.
+fn without_umask(host: &Host, arguments: &[&str], input: &str) -> Finished {
+    let batt = host.batt_command(arguments);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "umask 0; exec \"$@\"", "sh"])
+        .arg(batt.get_program())
+        .args(batt.get_args());
+    shell.env("HOME", host.user_home()).env("TMPDIR", host.scratch());
+    Finished::run_with(&mut shell, input.as_bytes())
+}
+
+#[test]
+fn nothing_in_var_is_for_other_accounts_whatever_the_umask_is() {
+    let host = Host::new();
+    fs::remove_dir_all(host.home()).expect("the home is there");
+    without_umask(&host, &["init"], "").code(0);
+    let gate = host.scratch().join("gate");
+    host.drop_in(
+        "foo",
+        &format!("echo x > $BATT_DEST/foo/a; touch {0}; while [ -e {0} ]; do head -c 200 /dev/zero | tr '\\0' y; sleep 0.02; done", gate.display()),
+    );
+    host.settings("log_limit = \"1KiB\"\n[retention]\nkeep_last = 1\n");
+    let sum = batt_tests::published::sha256(b"A=1\n");
+    let push = json!({"verb": "offer", "files": [{"folder": "conf", "name": "backup-foo.conf", "sha256": sum, "size": 4}]});
+    let file = json!({"verb": "file", "folder": "conf", "name": "backup-foo.conf", "bytes": "QT0xCg=="});
+    fs::write(host.home().join("conf/backup-foo.conf"), "B=1\n").expect("it can be written");
+    let commit = json!({"verb": "commit", "force": true});
+    without_umask(&host, &["serve"], &format!("{push}\n{file}\n{commit}\nx\n")).code(0);
+    assert!(host.home().join("var/replaced").exists());
+    let now = Finished::run(Command::new("date").args(["-u", "+%Y%m%dT%H%M%SZ"])).success();
+    let run = format!("{}-00000a", now.trim());
+    let order = json!({"verb": "run", "run": run, "services": [{"service": "foo"}], "controller": "c"});
+    without_umask(&host, &["serve"], &format!("{order}\n")).code(0);
+    let folder = host.home().join("var/runs").join(&run);
+    until("the log is in pieces", || {
+        gate.exists()
+            && folder.join("progress.json").exists()
+            && fs::read_dir(&folder).is_ok_and(|all| all.count() > 7)
+    });
+    let mut found = Vec::new();
+    open_to_others(&host.home().join("var"), &mut found);
+    fs::remove_file(&gate).expect("it is there");
+    until("the run has ended", || !folder.join("active").exists());
+    for arguments in [
+        &["verify"][..],
+        &["backups"],
+        &["purge"],
+        &["logs", "--last"],
+        &["check"],
+    ] {
+        without_umask(&host, arguments, "");
+    }
+    let id = host.listed()[0]["id"].as_str().expect("an id").to_owned();
+    without_umask(&host, &["pin", &id], "").code(0);
+    open_to_others(&host.home().join("var"), &mut found);
+    open_to_others(&host.root().join("backup"), &mut found);
+    // The folders of dates hold nothing but folders of services, which are closed.
+    found.retain(|path| path.starts_with(host.home()) || path.ends_with("foo") || path.is_file());
+    assert!(found.is_empty(), "{found:#?}");
+    let mode = |path: &Path| path.metadata().expect("it is there").permissions().mode() & 0o7777;
+    assert_eq!(mode(&host.home().join("var")), 0o700);
+    assert_eq!(mode(&host.home().join("conf")), 0o700);
+    assert_eq!(mode(&host.backup("foo")), 0o700);
+}
+
+/// Runs a shell command as an account that nobody has.
+fn stranger(script: &str) -> String {
+    let mut command = Command::new("setpriv");
+    command.args([
+        "--reuid=60001",
+        "--regid=60001",
+        "--clear-groups",
+        "sh",
+        "-c",
+        script,
+    ]);
+    Finished::run(&mut command).stdout
+}
+
+/// The arguments of a script are its items, as they always were, and whoever lists processes sees those. Nothing else that
+/// batt starts or makes tells them, or the service.
+#[test]
+fn a_stranger_sees_of_services_and_items_the_command_line_of_the_script_alone() {
+    let host = Host::new();
+    let gate = host.scratch().join("gate");
+    host.drop_in(
+        "quietly",
+        &format!(
+            "echo x > $BATT_DEST/quietly/a; touch {0}; while [ -e {0} ]; do sleep 0.02; done",
+            gate.display()
+        ),
+    );
+    let now = Finished::run(Command::new("date").args(["-u", "+%Y%m%dT%H%M%SZ"])).success();
+    let run = format!("{}-00000b", now.trim());
+    let services = json!([{"service": "quietly", "items": ["merger-of-2027"]}]);
+    let order = json!({"verb": "run", "run": run, "services": services, "controller": "c"});
+    let mut serve = host.batt_command(&["serve"]);
+    Finished::run_with(&mut serve, format!("{order}\n").as_bytes()).code(0);
+    until("the script runs", || gate.exists());
+    let processes =
+        stranger("for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline; echo; cat $p/comm; done 2>/dev/null");
+    let groups = stranger("cat /proc/[0-9]*/cgroup; find /sys/fs/cgroup 2>/dev/null");
+    let files = stranger(&format!(
+        "ls -lR {} {}/backup /tmp /var/tmp 2>/dev/null",
+        host.home().display(),
+        host.root().display()
+    ));
+    fs::remove_file(&gate).expect("it is there");
+    let folder = host.home().join("var/runs").join(&run);
+    until("the run has ended", || !folder.join("active").exists());
+    let telling = |text: &str| {
+        let lines = text
+            .lines()
+            .filter(|line| line.contains("merger") || line.contains("quietly"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let script = host
+        .home()
+        .join("scripts-available/backup-quietly")
+        .display()
+        .to_string();
+    let told = telling(&processes);
+    assert!(
+        !told.is_empty()
+            && told
+                .iter()
+                .all(|line| line.contains(&format!("{script} merger-of-2027")) || line == "backup-quietly"),
+        "{told:?}"
+    );
+    assert_eq!(telling(&groups), [""; 0]);
+    assert_eq!(
+        telling(&files)
+            .iter()
+            .filter(|line| line.contains("merger"))
+            .count(),
+        0
+    );
 }

@@ -157,7 +157,7 @@ impl Case {
     }
 
     fn decide(&self, rules: &Rules) -> Vec<Decision> {
-        decide(&self.candidates(), rules, now(), &berlin)
+        decide(&self.candidates(), rules, &Floor::default(), now(), &berlin)
     }
 
     /// Decides on a part of the history, as if the rest had never been; others have no decision.
@@ -166,7 +166,10 @@ impl Case {
         let chosen: Vec<usize> = (0..candidates.len()).filter(|index| part(*index)).collect();
         let some: Vec<_> = chosen.iter().map(|index| candidates[*index].clone()).collect();
         let mut all = vec![None; candidates.len()];
-        for (index, decision) in chosen.iter().zip(decide(&some, rules, now(), &berlin)) {
+        for (index, decision) in chosen
+            .iter()
+            .zip(decide(&some, rules, &Floor::default(), now(), &berlin))
+        {
             all[*index] = Some(decision);
         }
         all
@@ -210,6 +213,40 @@ proptest! {
                 prop_assert!(is_kept(&decisions[index]), "{:?}", case.made[index]);
             }
         }
+    }
+
+    #[test]
+    fn what_the_floor_holds_stays_whatever_the_rules_say(
+        made in history(),
+        rules in rules(),
+        keep_last in 0u32..5,
+        days in prop::option::of(0u64..60),
+    ) {
+        let case = Case::of(made);
+        let keep_within = std::time::Duration::from_secs(days.unwrap_or_default() * 86_400);
+        let floor = Floor { keep_last, keep_within };
+        let without = case.decide(&rules);
+        let with = decide(&case.candidates(), &rules, &floor, now(), &berlin);
+        for (index, (before, after)) in without.iter().zip(&with).enumerate() {
+            // It never takes, and takes nothing from what a rule keeps.
+            prop_assert!(!is_kept(before) || is_kept(after), "{:?}", case.made[index]);
+        }
+        let mut held = 0;
+        for group in case.groups() {
+            let counting: Vec<&Entry> =
+                group.iter().map(|index| &case.entries[*index]).filter(|entry| counts(entry)).collect();
+            for (place, entry) in counting.iter().enumerate() {
+                let is_young = !keep_within.is_zero()
+                    && counting[0].time - entry.time <= chrono::TimeDelta::from_std(keep_within).unwrap();
+                if place < keep_last as usize || is_young {
+                    let index = case.entries.iter().position(|other| other.run == entry.run).unwrap();
+                    prop_assert!(is_kept(&with[index]), "{:?}", case.made[index]);
+                    held += 1;
+                }
+            }
+        }
+        let told = with.iter().filter(|decision| matches!(decision, Decision::Kept(keeps) if keeps.contains(&Keep::Floor)));
+        prop_assert_eq!(told.count(), held);
     }
 
     #[test]
@@ -358,9 +395,9 @@ proptest! {
     fn the_order_of_what_is_there_means_nothing(made in history(), rules in rules()) {
         let case = Case::of(made);
         let candidates = case.candidates();
-        let straight = decide(&candidates, &rules, now(), &berlin);
+        let straight = decide(&candidates, &rules, &Floor::default(), now(), &berlin);
         let reversed: Vec<_> = candidates.into_iter().rev().collect();
-        let mut back = decide(&reversed, &rules, now(), &berlin);
+        let mut back = decide(&reversed, &rules, &Floor::default(), now(), &berlin);
         back.reverse();
         prop_assert_eq!(straight, back);
     }

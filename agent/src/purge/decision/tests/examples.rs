@@ -31,7 +31,7 @@ fn kept(entries: &[Entry], rules: &Rules, zone: &dyn Fn(DateTime<Utc>) -> FixedO
             ours: true,
         })
         .collect();
-    let decisions = decide(&candidates, rules, now(), zone);
+    let decisions = decide(&candidates, rules, &Floor::default(), now(), zone);
     let both = entries
         .iter()
         .zip(&decisions)
