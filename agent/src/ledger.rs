@@ -10,7 +10,7 @@ mod read;
 pub(crate) use append::{append, append_all};
 pub(crate) use entry::{Entry, LoadEnded, StoreEnded};
 pub(crate) use environment::ScriptEnvironment;
-pub(crate) use read::{Failure, Ledger};
+pub(crate) use read::{Failure, Ledger, masked_facts};
 
 /// The name of the file in the private folder.
 pub(crate) const FILE_NAME: &str = "record.jsonl";

@@ -169,13 +169,9 @@ impl Ledger {
 
     /// Takes the secrets out of what a restore is held to, by `hide`: of keys and values, and not of counts.
     pub(crate) fn mask_content(&mut self, mut hide: impl FnMut(&str) -> String) {
-        for content in self.contents.values_mut() {
-            let open = std::mem::take(content);
-            content.extend(open.into_iter().map(|(key, value)| {
-                let is_count = value.bytes().all(|byte| byte.is_ascii_digit());
-                let value = if is_count { value } else { hide(&value) };
-                (hide(&key), value)
-            }));
+        let of_stores = self.stores.iter_mut().map(|store| &mut store.facts);
+        for facts in of_stores.chain(self.contents.values_mut()) {
+            *facts = masked_facts(facts, &mut hide);
         }
     }
 
@@ -205,6 +201,19 @@ impl Ledger {
     pub(crate) fn failures(&self) -> &[Failure] {
         &self.failures
     }
+}
+
+/// Returns facts with the secrets taken out, by `hide`: of keys and values, and not of counts.
+pub(crate) fn masked_facts(
+    facts: &BTreeMap<String, String>,
+    mut hide: impl FnMut(&str) -> String,
+) -> BTreeMap<String, String> {
+    let masked = facts.iter().map(|(key, value)| {
+        let is_count = value.bytes().all(|byte| byte.is_ascii_digit());
+        let value = if is_count { value.clone() } else { hide(value) };
+        (hide(key), value)
+    });
+    masked.collect()
 }
 
 #[derive(Default)]

@@ -111,6 +111,13 @@ impl Mask {
         let mut shown = Vec::with_capacity(bytes.len());
         let mut place = 0;
         while place < bytes.len() {
+            let plain = self.plain(&bytes[place..]);
+            if plain > 0 {
+                shown.extend_from_slice(&bytes[place..place + plain]);
+                place += plain;
+                self.before = bytes[place - 1];
+                continue;
+            }
             let length = match self.look(&bytes[place..], last) {
                 Found::Maybe => break,
                 Found::Plain => {
@@ -135,6 +142,17 @@ impl Mask {
             self.before = bytes[place - 1];
         }
         (shown, place)
+    }
+
+    /// Returns how many bytes pass without a look: nothing to hide begins with one of them.
+    fn plain(&self, rest: &[u8]) -> usize {
+        let next = if self.secrets.is_empty() {
+            memchr::memchr(b':', rest)
+        } else {
+            rest.iter()
+                .position(|byte| *byte == b':' || self.begins[usize::from(*byte)])
+        };
+        next.unwrap_or(rest.len())
     }
 
     fn look(&self, rest: &[u8], last: bool) -> Found {

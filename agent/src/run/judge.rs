@@ -12,7 +12,7 @@ use batt_protocol::text::quoted;
 use crate::archive;
 use crate::backup::{ArchiveRecord, GUIDE, MANIFEST, MOST_DEPTH, Mark, SUMS, open_file};
 use crate::cancellation::Cancellation;
-use crate::ledger::{Ledger, StoreEnded};
+use crate::ledger::{Ledger, StoreEnded, masked_facts};
 
 /// The most files that one backup may have.
 const MOST_FILES: usize = 100_000;
@@ -38,7 +38,7 @@ impl Judged {
 }
 
 /// What archives are held against, and how.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Judging<'a> {
     /// What the script asked batt to store and record.
     pub(super) ledger: &'a Ledger,
@@ -46,6 +46,8 @@ pub(super) struct Judging<'a> {
     pub(super) reread: bool,
     /// Ends the reading, also in the middle of a file.
     pub(super) cancellation: &'a Cancellation,
+    /// Takes the secrets out of what is found, as they were taken out of the ledger.
+    pub(super) hide: &'a dyn Fn(&str) -> String,
 }
 
 /// Reads everything that lies in the service's folder, and holds it against the ledger of `batt store`.
@@ -234,8 +236,9 @@ impl Judging<'_> {
         {
             return Err(otherwise(&shown));
         }
+        let found = masked_facts(examined.facts.content(), self.hide);
         Ok(ArchiveRecord {
-            content: content_of(name, recorded, examined.facts.content())?,
+            content: content_of(name, recorded, &found)?,
             file: name.to_owned(),
             name: store.map(|store| store.name.clone()),
             check: examined.kind,
@@ -245,7 +248,7 @@ impl Judging<'_> {
             facts: examined
                 .facts
                 .iter()
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .map(|(key, value)| (key.to_owned(), (self.hide)(value)))
                 .collect::<BTreeMap<_, _>>(),
         })
     }

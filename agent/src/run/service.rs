@@ -1,5 +1,6 @@
 //! One service of a run, from its lock to its published backup.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -149,8 +150,10 @@ fn attempt(
 
     let mut everywhere = Mask::new(conf.secrets());
     let mut ledger = Ledger::read(&staging.path()).masked(|text| everywhere.whole(text));
-    *mask = Mask::new(secrets::of_content(&conf, &planned.items, &ledger));
+    let secrets = secrets::of_content(&conf, &planned.items, &ledger);
+    *mask = Mask::new(secrets.clone());
     ledger.mask_content(|text| mask.whole(text));
+    let hiding = RefCell::new(Mask::new(secrets));
     running.show(Stage::Verifying);
     // Read now: hours may have passed since the script was started.
     let (catalogue, unreadable) = Catalogue::read_or_tell(home);
@@ -158,6 +161,7 @@ fn attempt(
         ledger: &ledger,
         reread: planned.is_read_again(&catalogue, Utc::now()),
         cancellation: around.cancellation,
+        hide: &|text| hiding.borrow_mut().whole(text),
     };
     let proven = prove(&staging, complaint.as_deref(), judging);
     if around.cancellation.is_requested() {

@@ -82,6 +82,26 @@ fn no_secret_is_told_whatever_its_name_and_wherever_it_stands() {
     }
 }
 
+/// What a check finds on reading is a key as well: the name of a table.
+#[test]
+fn no_secret_is_told_in_the_name_of_what_is_found_in_a_dump() {
+    let dump = "-- MariaDB dump 10.19  Distrib 10.11.6-MariaDB\n--\nCREATE TABLE `a_key-hunter2` (`id` int);\nINSERT INTO `a_key-hunter2` VALUES (1),(2);\n-- Dump completed on 2026-11-29  1:00:00\n";
+    for (own, store) in [
+        (false, "batt store --check mysql d.sql -- cat"),
+        (true, "gzip > $BATT_DEST/app/d.sql.gz <"),
+    ] {
+        let host = Host::new();
+        host.configure("app", &[("API_KEY", "key-hunter2")]);
+        let file = host.scratch().join("dump");
+        fs::write(&file, dump).expect("the file can be written");
+        host.drop_in("app", &format!("{store} {}", file.display()));
+        host.batt(&["app"]).code(0);
+        let content = host.manifest("app")["archives"][0]["content"].to_string();
+        assert!(content.contains("rows.a_********") || own, "{content}");
+        host.assert_nowhere("key-hunter2");
+    }
+}
+
 /// A restore is held to what was recorded, though it stands there without its secrets.
 #[test]
 fn a_restore_is_compared_with_what_is_recorded_without_its_secrets() {

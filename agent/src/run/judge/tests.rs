@@ -7,6 +7,7 @@ fn judged(staging: &Path, reread: bool) -> Result<Judged, Error> {
             ledger: &Ledger::read(staging),
             reread,
             cancellation: &Cancellation::never(),
+            hide: &str::to_owned,
         },
     )
 }

@@ -39,6 +39,7 @@ fn proven(complaint: Option<&str>, script: impl FnOnce(&Staging<'_>)) -> Result<
         ledger: &Ledger::read(&staging.path()),
         reread: true,
         cancellation: &Cancellation::never(),
+        hide: &str::to_owned,
     };
     let proven = prove(&staging, complaint, judging).map_err(|error| error.message().to_owned())?;
     let left = fs::read_dir(staging.archives()).unwrap();
