@@ -10,6 +10,7 @@ mod command;
 mod conf_file;
 mod console;
 mod descriptors;
+mod enclosure;
 mod ending;
 mod fact;
 mod files;

@@ -26,6 +26,7 @@ pub(crate) const SUBCOMMANDS: &[&str] = &[
     "restore",
     "runs",
     "serve",
+    "show",
     "store",
     "supervise",
     "unpin",

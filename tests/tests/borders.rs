@@ -27,6 +27,7 @@ const AGENT: &[&str] = &[
     "safe_path",
     "trust",
     "secrets",
+    "enclosure",
     "account",
     "conf_file",
     "fact",

@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use batt_protocol::{Error, ExitCode};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::Mode;
 use rustix::process::{Gid, Resource, Rlimit, Uid, setrlimit};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities, set_no_new_privs,
@@ -15,12 +15,15 @@ use rustix::thread::{
 };
 
 use super::identity::{Identity, Whom};
+use super::surroundings;
 use crate::descriptors;
 
 /// What a command gets of the environment whatever it is. An account can read the environment of its processes
 /// (proc_pid_environ(5)), so the settings of the run are not in it. The mark of the run is: by it a process that was left
 /// behind is found.
 const PASSED: &[&str] = &["PATH", "LC_ALL", "TZ", "BATT_MARK"];
+/// The variable that tells a command where its room is.
+const ROOM: &str = "BATT_ROOM";
 /// The exit codes of a shell for a command that is not there, and for one that cannot be run.
 const NOT_FOUND: ExitCode = ExitCode::from_code(127);
 const NOT_RUNNABLE: ExitCode = ExitCode::from_code(126);
@@ -31,8 +34,10 @@ pub(crate) struct AsRequest {
     pub(crate) whom: Whom,
     /// Variables that it gets besides those that every command gets; a `*` stands for anything.
     pub(crate) keep: Vec<OsString>,
-    /// The folder it is run in.
+    /// The folder it is run in; only to be read where the account could not reach it by its path.
     pub(crate) folder: Option<PathBuf>,
+    /// A folder that becomes the account's.
+    pub(crate) room: Option<PathBuf>,
     /// The command with its arguments.
     pub(crate) command: Vec<OsString>,
 }
@@ -47,7 +52,7 @@ pub(crate) fn run_as(request: &AsRequest) -> Result<Infallible, Error> {
         .split_first()
         .ok_or_else(|| Error::usage("there is no command after `--`"))?;
     let identity = request.whom.find()?;
-    enter_folder(request, &identity)?;
+    let room = surroundings::enter(request, &identity)?;
     let kept = kept(&request.keep);
     become_account(&identity)?;
     rustix::process::umask(Mode::from_bits_truncate(0o077));
@@ -62,7 +67,8 @@ pub(crate) fn run_as(request: &AsRequest) -> Result<Infallible, Error> {
     command
         .env("HOME", &identity.user.home)
         .env("USER", &identity.user.name)
-        .env("LOGNAME", &identity.user.name);
+        .env("LOGNAME", &identity.user.name)
+        .envs(room.map(|room| (ROOM, room)));
     drop(identity);
     descriptors::close_all_but_standard();
     let cause = command.exec();
@@ -74,23 +80,6 @@ pub(crate) fn run_as(request: &AsRequest) -> Result<Infallible, Error> {
         exit,
         format!("cannot run `{}`: {cause}", program.to_string_lossy()),
     ))
-}
-
-fn enter_folder(request: &AsRequest, identity: &Identity) -> Result<(), Error> {
-    if let (Some(owned), None) = (&identity.owned, &request.folder) {
-        return rustix::process::fchdir(owned.folder())
-            .map_err(|cause| Error::system("cannot enter the folder", std::io::Error::from(cause)));
-    }
-    let folder = request.folder.as_deref().unwrap_or(Path::new("/"));
-    let fail = |cause: rustix::io::Errno| {
-        Error::system(
-            format!("cannot enter the folder `{}`", folder.display()),
-            std::io::Error::from(cause),
-        )
-    };
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let opened = rustix::fs::open(folder, flags, Mode::empty()).map_err(fail)?;
-    rustix::process::fchdir(opened).map_err(fail)
 }
 
 /// Gives up everything that this process has and the account has not. This program has one thread here, so what the kernel

@@ -7,6 +7,7 @@ mod identity;
 mod owned;
 mod processes;
 mod stranger;
+mod surroundings;
 
 pub(crate) use change::{AsRequest, run_as};
 pub(crate) use identity::Whom;

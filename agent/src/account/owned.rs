@@ -1,7 +1,6 @@
 //! A file or folder that is to be touched as its owner, and the folder that it is in.
 
 use std::ffi::OsStr;
-use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 use batt_protocol::Error;
@@ -51,8 +50,8 @@ impl Owned {
     }
 
     /// Returns the folder that it is in.
-    pub(super) fn folder(&self) -> BorrowedFd<'_> {
-        self.folder.folder()
+    pub(super) fn folder(&self) -> &SafeFolder {
+        &self.folder
     }
 }
 

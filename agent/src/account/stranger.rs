@@ -112,7 +112,7 @@ impl Stranger {
             ended = Ended::Killed;
             // By itself, all at once: one after the other would lose against one that forks (kill(2)).
             let _ = Command::new(agent)
-                .args(["as", "--nobody", "--", "sh", "-c", "kill -9 -1"])
+                .args(["as", "--nobody", "--", "/bin/sh", "-c", "kill -9 -1"])
                 .env(STRANGER, self.uid.to_string())
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())

@@ -322,6 +322,25 @@ fn script_commands() -> Vec<Command> {
                     .value_parser(clap::value_parser!(std::path::PathBuf))
                     .help("the folder to run it in [default: /]"),
             )
+            .arg(
+                Arg::new("room")
+                    .long("room")
+                    .value_name("FOLDER")
+                    .value_parser(clap::value_parser!(std::path::PathBuf))
+                    .help("a folder that becomes the account's; `BATT_ROOM` tells the command where it is"),
+            )
+            .arg(trailing_command()),
+        Command::new("show")
+            .about(
+                "For scripts: run a command where a path leads to what it led to, whoever swaps its folders",
+            )
+            .arg(
+                Arg::new("path")
+                    .value_name("PATH")
+                    .required(true)
+                    .value_parser(clap::value_parser!(std::path::PathBuf))
+                    .help("the file or folder, by its whole path"),
+            )
             .arg(trailing_command()),
     ]
 }

@@ -11,6 +11,7 @@ use super::grammar::{self, ItemOptions};
 use super::keeping::{self, PurgeRequest, Shown};
 use super::restore::{self, DrillRequest, RestoreRequest};
 use crate::account::{AsRequest, Whom};
+use crate::enclosure::ShowRequest;
 use crate::home::Home;
 use crate::pattern::Pattern;
 use crate::process::LaunchRequest;
@@ -106,6 +107,7 @@ pub(crate) enum Action {
         command: Vec<OsString>,
     },
     As(AsRequest),
+    ShowPath(ShowRequest),
     Restore(RestoreRequest),
     Drill(DrillRequest),
     Completions(clap_complete::Shell),
@@ -288,6 +290,10 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
             name: raw(inner, "name"),
             command: trailing(inner),
         },
+        "show" => Action::ShowPath(ShowRequest {
+            path: inner.get_one::<PathBuf>("path").cloned().unwrap_or_default(),
+            command: trailing(inner),
+        }),
         "as" => Action::As(as_request(inner)),
         "restore" => Action::Restore(restore::restore(inner, items)?),
         "drill" => Action::Drill(restore::drill(inner)?),
@@ -403,6 +409,7 @@ fn as_request(matches: &ArgMatches) -> AsRequest {
         whom,
         keep: keep.cloned().collect(),
         folder: path("in"),
+        room: path("room"),
         command: trailing(matches),
     }
 }

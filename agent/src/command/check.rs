@@ -2,6 +2,7 @@
 
 mod backups;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::home::Home;
 use crate::host;
 use crate::pattern::Pattern;
 use crate::script::{Script, Shelf, enabled_services, require_startable};
+use crate::script_call::search_path;
 use crate::settings::{Policy, Settings};
 use crate::trust;
 
@@ -147,7 +149,7 @@ fn check_scripts(home: &Home, enabled: &[Service], findings: &mut Findings<'_>) 
             findings.warn(&format!("{}:{line}: {complaint}", script.path.display()));
         }
         if is_enabled {
-            check_tools(script, findings);
+            check_tools(home, script, findings);
         }
     }
     for service in enabled {
@@ -159,12 +161,14 @@ fn check_scripts(home: &Home, enabled: &[Service], findings: &mut Findings<'_>) 
     Ok(())
 }
 
-fn check_tools(script: &Script, findings: &mut Findings<'_>) {
+fn check_tools(home: &Home, script: &Script, findings: &mut Findings<'_>) {
+    let conf = Conf::of_service(home, &script.service.clone().into()).ok();
+    let path = search_path(conf.as_ref());
     for tool in script
         .header
         .needs
         .iter()
-        .filter(|tool| find_in_path(tool).is_none())
+        .filter(|tool| find_in_path(tool, &path).is_none())
     {
         findings.problem(
             &Error::new(
@@ -177,9 +181,8 @@ fn check_tools(script: &Script, findings: &mut Findings<'_>) {
 }
 
 /// Returns where a program is; `a|b` stands for either.
-fn find_in_path(tool: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+fn find_in_path(tool: &str, path: &OsStr) -> Option<PathBuf> {
+    let folders: Vec<PathBuf> = std::env::split_paths(path).collect();
     let executable = |path: &PathBuf| {
         fs::metadata(path)
             .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)

@@ -29,6 +29,7 @@ use batt_protocol::{Error, ExitCode};
 use crate::account;
 use crate::cli::{Action, Invocation};
 use crate::console::Console;
+use crate::enclosure;
 use crate::process;
 
 /// Does what was asked.
@@ -83,6 +84,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         } => script::store(check.as_deref(), retries, name, command),
         Action::Load { check, name, command } => script::load(check.as_deref(), name, command),
         Action::As(request) => match account::run_as(&request)? {},
+        Action::ShowPath(request) => match enclosure::show(&request)? {},
         Action::Restore(request) => restore::restore(&home, output, request, console),
         Action::Drill(request) => drill::drill(&home, output, &request, console),
         Action::Record { of, fact } => script::record(of, fact),

@@ -159,7 +159,7 @@ impl Attempt<'_> {
 
     fn environment(&self, work: &WorkFolder, conf: Option<&Conf>) -> Environment {
         let mut environment = match self.verb {
-            Verb::Restore => Environment::of_caller(),
+            Verb::Restore => Environment::of_caller(&self.source.manifest.service),
             Verb::Drill => Environment::clean(),
         };
         let service = &self.source.manifest.service;

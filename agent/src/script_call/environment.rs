@@ -13,8 +13,29 @@ use batt_protocol::Service;
 /// The variable that marks every process of a script.
 pub(crate) const MARK: &str = "BATT_MARK";
 
-/// Where programs are looked for when nothing says so.
+/// Where programs are looked for unless the settings say otherwise. Never where the caller says: root's script would run
+/// what lies there.
 const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What a restore gets of the caller's environment, besides what begins with the name of its service: where a client
+/// connects and as whom, and the settings of the shipped scripts. A `*` at the end stands for anything.
+const PASSED: &[&str] = &[
+    "BACKUP_USER",
+    "FILE_*",
+    "HOME",
+    "MARIADB*",
+    "MYSQL*",
+    "PG*",
+    "REDIS*",
+    "SQLITE_*",
+    "TZ",
+];
+/// What is among those, and makes a client load code.
+const LOADS_CODE: &str = "PLUGIN";
+/// Services whose names are those of programs that take code from variables.
+const NO_PREFIX: &[&str] = &[
+    "BASH", "GCONV", "GIT", "GLIBC", "LD", "MALLOC", "NODE", "PERL", "PYTHON", "RUBY", "TAR",
+];
 
 /// The environment of a script.
 #[derive(Debug, Clone, Default)]
@@ -28,10 +49,11 @@ impl Environment {
         Self::default()
     }
 
-    /// Returns the caller's, without what is batt's own.
-    pub(crate) fn of_caller() -> Self {
+    /// Returns what a restore of a service takes of the caller's. A list of what may pass, since nobody knows all that makes
+    /// a shell, a library or a client run code.
+    pub(crate) fn of_caller(service: &Service) -> Self {
         let variables = std::env::vars_os()
-            .filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"BATT_"))
+            .filter(|(name, value)| may_pass(name, service) && (name != "HOME" || is_own_folder(value)))
             .collect();
         Self { variables }
     }
@@ -63,7 +85,7 @@ impl Environment {
         self.set("LC_ALL", "C.UTF-8");
         let mut path = tools.as_os_str().to_owned();
         path.push(":");
-        path.push(std::env::var_os("PATH").unwrap_or_else(|| SEARCH_PATH.into()));
+        path.push(search_path(conf));
         self.set("PATH", path);
         self.set("BATT_SERVICE", service.name().as_str());
         if let Some(instance) = service.instance() {
@@ -84,5 +106,71 @@ impl Environment {
     /// Returns the variables.
     pub(super) fn take(&mut self) -> Vec<(OsString, OsString)> {
         std::mem::take(&mut self.variables).into_iter().collect()
+    }
+}
+
+/// Returns where the programs of a service are looked for: as the settings say, else in the folders of the system.
+pub(crate) fn search_path(conf: Option<&Conf>) -> OsString {
+    conf.and_then(|conf| conf.values().get("PATH"))
+        .map_or_else(|| SEARCH_PATH.into(), OsString::from)
+}
+
+/// Tells whether a variable of the caller may reach a restore.
+fn may_pass(name: &OsStr, service: &Service) -> bool {
+    let Some(name) = name.to_str().filter(|name| !name.contains(LOADS_CODE)) else {
+        return false;
+    };
+    let prefix = service.name().as_str().to_uppercase().replace('-', "_");
+    let of_service = || {
+        name.strip_prefix(&prefix)
+            .is_some_and(|rest| rest.starts_with('_'))
+            && !NO_PREFIX.contains(&prefix.as_str())
+    };
+    PASSED.iter().any(|passed| match passed.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == *passed,
+    }) || of_service()
+}
+
+/// Tells whether a folder belongs to root or the caller: clients read files with settings there.
+fn is_own_folder(path: &OsStr) -> bool {
+    let caller = rustix::process::geteuid().as_raw();
+    std::fs::metadata(path)
+        .is_ok_and(|found| [0, caller].contains(&std::os::unix::fs::MetadataExt::uid(&found)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_pass_is_named_and_the_rest_does_not() {
+        let passes = |name: &str, service: &str| may_pass(OsStr::new(name), &service.parse().unwrap());
+        for name in [
+            "PGHOST",
+            "MYSQL_PWD",
+            "REDISCLI_AUTH",
+            "FILE_RESTORE_SPECIAL",
+            "HOME",
+            "WIKI_DIR",
+        ] {
+            assert!(passes(name, "wiki"), "{name}");
+        }
+        for name in [
+            "PATH",
+            "LD_PRELOAD",
+            "BASH_ENV",
+            "BASH_FUNC_x%%",
+            "TAR_OPTIONS",
+            "PYTHONPATH",
+            "BATT_HOME",
+            "MARIADB_PLUGIN_DIR",
+            "WIKIX",
+            "NOTES_DIR",
+        ] {
+            assert!(!passes(name, "wiki"), "{name}");
+        }
+        assert!(!passes("LD_PRELOAD", "ld"));
+        assert!(passes("MY_WIKI_DIR", "my-wiki"));
     }
 }

@@ -13,7 +13,7 @@ use crate::account::{self, STRANGER, Stranger};
 use crate::cancellation::Cancellation;
 use crate::log::{LogReader, LogWriter, Mask};
 use crate::process::{self, Cgroup, Ended, LaunchRequest, Limits, ScriptProcess, Start, Verdict};
-pub(crate) use environment::{Environment, MARK};
+pub(crate) use environment::{Environment, MARK, search_path};
 
 /// How many lines of its log the reason of a failed script has.
 const LAST_LINES: usize = 5;

@@ -11,12 +11,14 @@
 )]
 
 mod drills;
+mod environment;
 mod files;
 mod fleet;
 mod foreign;
 mod line;
 mod mysql;
 mod postgresql;
+mod racer;
 mod redis;
 mod restores;
 mod secrets;
