@@ -3,6 +3,7 @@
 //! The first 4 MiB and the last 12 MiB of a host are kept. The end is written in turns into further files, of which two stay, and put
 //! behind the beginning when the host has ended; a crash leaves all three, and [`read`] takes either.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -10,6 +11,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use batt_protocol::Service;
+use sha2::{Digest as _, Sha256};
 
 use crate::event::{FleetEvent, FleetEventKind as Kind};
 use crate::host::Host;
@@ -183,7 +185,20 @@ fn open(path: &Path) -> io::Result<File> {
 
 fn path(folder: &Path, host: &Host) -> PathBuf {
     // A host's name is never a path, and comes from our own inventory.
-    folder.join(format!("{host}.log"))
+    folder.join(format!("{}.log", stem(host)))
+}
+
+/// Returns how the files of a host begin: its name, or of one that is too long for a file system (255 bytes with what
+/// follows) its beginning and a digest. No name holds a `~`.
+fn stem(host: &Host) -> Cow<'_, str> {
+    const LONGEST: usize = 200;
+    let name = host.as_str();
+    let Some(begin) = name.get(..LONGEST).filter(|begin| begin.len() < name.len()) else {
+        return Cow::Borrowed(name);
+    };
+    let digest = Sha256::digest(name.as_bytes());
+    let digest: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    Cow::Owned(format!("{begin}~{digest}"))
 }
 
 fn turn_path(path: &Path, turn: u64) -> PathBuf {
@@ -198,7 +213,7 @@ fn turn_path(path: &Path, turn: u64) -> PathBuf {
 pub(crate) fn read(run_folder: &Path, host: &Host) -> io::Result<Vec<u8>> {
     let head = path(&run_folder.join("logs"), host);
     let mut log = read_or_nothing(&head)?;
-    let name = format!("{host}.log.");
+    let name = format!("{}.log.", stem(host));
     let mut turns = Vec::new();
     for entry in fs::read_dir(run_folder.join("logs"))? {
         let file = entry?.file_name();
@@ -288,6 +303,26 @@ mod tests {
         let printed = "==> mysql <==\n".len() as u64 + offset;
         assert_eq!((text.len() - marker.len() + dropped) as u64, printed);
         assert_eq!(fs::read_dir(folder.path().join("logs")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn names_that_are_too_long_for_a_file_have_one_each() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("logs")).unwrap();
+        let hosts: Vec<Host> = ["a", "b"]
+            .iter()
+            .map(|end| format!("{}{end}", "x.".repeat(126)).parse().unwrap())
+            .collect();
+        for host in &hosts {
+            let path = path(&folder.path().join("logs"), host);
+            let mut log = HostLog::create(path, Sizes { head: 10, turn: 10 }).unwrap();
+            log.add(&"mysql".parse().unwrap(), 0, format!("of {host}").as_bytes())
+                .unwrap();
+        }
+        for host in &hosts {
+            let log = String::from_utf8(read(folder.path(), host).unwrap()).unwrap();
+            assert!(log.ends_with(&host.as_str()[250..]), "{log}");
+        }
     }
 
     #[test]

@@ -116,6 +116,13 @@ impl Unverified {
             self.session.send(&Request::Compare).await?;
             loop {
                 match self.session.answer().await? {
+                    // A part that holds nothing and promises more could be followed by another for ever.
+                    Ok(Reply::Compared {
+                        changes: some,
+                        more: true,
+                    }) if some.is_empty() => {
+                        return Err(Trouble::protocol("the host promises changes and names none"));
+                    }
                     Ok(Reply::Compared { changes: some, more }) => {
                         changes.extend(some);
                         // What the host has pushed, and what it is offered: each at most a bundle.
