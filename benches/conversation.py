@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import time
+from typing import Callable
 
 from measuring import Failed
 
@@ -31,18 +32,23 @@ def order(service: str) -> str:
     return "".join(json.dumps(request) + "\n" for request in requests)
 
 
-def cost_on_a_host(serve: list[str], service: str, samples: int) -> float:
+def cost_on_a_host(serve: list[str], service: str, samples: int, before: Callable[[], None]) -> float:
     """Returns the CPU seconds that a run takes on its host, without sshd and the shell: `batt serve`, and the supervisor with
-    the script. The supervisor belongs to no session; a process of its own, which orphans come to, waits for all."""
+    the script. The supervisor belongs to no session; a process of its own, which orphans come to, waits for all. `before` is
+    called before each run."""
     with concurrent.futures.ProcessPoolExecutor(max_workers=1) as process:
-        return process.submit(_cost_on_a_host, serve, service, samples).result()
+        return process.submit(_cost_on_a_host, serve, service, samples, before).result()
 
 
-def _cost_on_a_host(serve: list[str], service: str, samples: int) -> float:
+def _cost_on_a_host(serve: list[str], service: str, samples: int, before: Callable[[], None]) -> float:
     if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise Failed("orphans do not come to us")
     _run_once(serve, service)
-    return sum(_run_once(serve, service) for _ in range(samples)) / samples
+    spent = 0.0
+    for _ in range(samples):
+        before()
+        spent += _run_once(serve, service)
+    return spent / samples
 
 
 def _run_once(serve: list[str], service: str) -> float:

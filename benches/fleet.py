@@ -12,7 +12,8 @@ from measuring import Cost, interleaved, median, megabytes, run, spread, table, 
 def measure(programs: str, counts: list[int], forks: int, rounds: int) -> None:
     """Prints one table for each number of hosts."""
     with Hosts(programs, max(counts)) as hosts:
-        on_host = conversation.cost_on_a_host(hosts.hosts[0].serve(hosts.agent).split(), SERVICE, samples=20)
+        on_host = conversation.cost_on_a_host(hosts.hosts[0].serve(hosts.agent).split(), SERVICE, 20,
+                                               hosts.hosts[0].age_orders)
         tell(f"fleet: a run costs {on_host * 1000:.1f} ms CPU of batt on its host")
         for count in counts:
             _measure(programs, hosts, hosts.first(count), forks, rounds, on_host)
@@ -27,11 +28,17 @@ def _measure(programs: str, hosts: Hosts, chosen: list[Host], forks: int, rounds
     bare = [os.path.join(programs, "examples", "bare_client"), str(forks), hosts.user, hosts.file("user_key"),
             hosts.file("host_key.pub")]
 
+    def age_orders() -> None:
+        for host in chosen:
+            host.age_orders()
+
     def client(command: Callable[[Host], str], *talk: str) -> Cost:
+        age_orders()
         lines = "".join(f"{host.address}:{hosts.port} {command(host)}\n" for host in chosen)
         return run([*bare, *talk], stdin=lines.encode())
 
     def controller() -> Cost:
+        age_orders()
         return run([os.path.join(programs, "batt-fleet"), "run", SERVICE, "-i", hosts.file("fleet"),
                     "-l", f"h[001-{count:03}]", "-f", str(forks), "--known-hosts", hosts.file("known_hosts"),
                     "--state", hosts.file("state")])
