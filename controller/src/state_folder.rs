@@ -37,7 +37,8 @@ impl StateFolder {
             Error::usage("there is no place for the journals of runs: `HOME` is not set")
                 .hint("Name a folder with `--state DIR`.")
         })?;
-        trust::is_there_and_trusted(&folder.join("runs"))?;
+        trust::is_there_and_trusted(&folder.join("runs"))
+            .map_err(|error| error.hint("`--state DIR` names another place."))?;
         Ok(Self(folder))
     }
 

@@ -244,7 +244,9 @@ fn transport(errands: &Errands<'_>, world: &mut World<'_>) -> Result<SshTranspor
     let mut known_hosts = Vec::with_capacity(candidates.len());
     for file in candidates {
         // What is not there is empty, and may not come into being meanwhile.
-        if trust::is_there_and_trusted(&file)? {
+        let trusted = trust::is_there_and_trusted(&file)
+            .map_err(|error| error.hint("`--known-hosts FILE` names another file of host keys."))?;
+        if trusted {
             known_hosts.push(file);
         }
     }
