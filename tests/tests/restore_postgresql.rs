@@ -338,9 +338,9 @@ fn a_check_tells_today_what_the_role_may_not_read_tonight() {
         host.batt(&["check"])
     };
     check("postgres").code(0);
-    check("poor").code(2).says("`stray` may not be read");
+    check("poor").code(2).says("`public.stray` may not be read");
     let reader = check("reader").code(2);
-    reader.says("`article` has row security");
+    reader.says("`public.article` has row security");
     reader.says("BYPASSRLS");
     server.sql("postgres", "ALTER ROLE reader BYPASSRLS");
     check("reader").code(0).says("without their passwords");
@@ -405,13 +405,37 @@ fn a_dump_that_is_cut_or_flipped_is_no_backup() {
     }
 }
 
+/// What several scripts have in common stands between marks, and names them.
 #[test]
-fn both_scripts_tell_of_a_database_in_the_same_words() {
+fn what_scripts_have_in_common_is_the_same_in_each() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts-available");
-    let shared = |name: &str| {
+    let names = [
+        "backup-postgresql",
+        "restore-postgresql",
+        "backup-postgresql-base",
+    ];
+    let mut parts: Vec<(&str, String)> = Vec::new();
+    for name in names {
         let text = fs::read_to_string(folder.join(name)).unwrap();
-        let (_, rest) = text.split_once("\n# >>> ").unwrap();
-        rest.split_once("\n# <<<\n").unwrap().0.to_owned()
-    };
-    assert_eq!(shared("backup-postgresql"), shared("restore-postgresql"));
+        for part in text.split("\n# >>> ").skip(1) {
+            parts.push((name, part.split_once("\n# <<<\n").unwrap().0.to_owned()));
+        }
+    }
+    for (name, part) in &parts {
+        let title = part.lines().next().unwrap();
+        let there: Vec<&str> = parts
+            .iter()
+            .filter(|(_, other)| other == part)
+            .map(|(other, _)| *other)
+            .collect();
+        let named: Vec<&str> = names
+            .into_iter()
+            .filter(|other| title.split([' ', ',', ':']).any(|word| word == *other))
+            .collect();
+        assert!(
+            named.len() > 1 && named == there,
+            "{name}: `{title}` is in {there:?}"
+        );
+    }
+    assert_eq!(parts.len(), 5);
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::StreamCheck;
 use super::mysql::MysqlCheck;
 use super::postgresql::{directory_check, postgresql_check};
+use super::postgresql_globals::globals_vetting;
 use super::postgresql_plain::{PlainDump, PostgresqlPlainCheck};
 use super::rdb::RdbCheck;
 use super::sqlite::sqlite_check;
@@ -111,6 +112,7 @@ impl Kind {
     pub(crate) fn restore_check(self) -> Box<dyn StreamCheck> {
         match self {
             Kind::Tar => tar_vetting(),
+            Kind::PostgresqlGlobals => globals_vetting(),
             _ => self.stream_check(),
         }
     }

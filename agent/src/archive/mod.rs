@@ -10,6 +10,7 @@ mod examine;
 mod kind;
 mod mysql;
 mod postgresql;
+mod postgresql_globals;
 mod postgresql_plain;
 mod rdb;
 mod sqlite;

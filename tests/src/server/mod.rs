@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::finished::{Finished, INSTALL_HINT};
 
+pub mod fake_postgresql;
 pub mod mariadb;
 pub mod postgresql;
 pub mod redis;

@@ -172,6 +172,12 @@ impl Postgresql {
         path
     }
 
+    /// Returns what the server has written about itself.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.folder.path().join("log")).expect("the server has a log"))
+            .into_owned()
+    }
+
     /// Ends the server as a crash does.
     pub fn kill(&self) {
         self.running.kill();
@@ -179,7 +185,7 @@ impl Postgresql {
 }
 
 /// Returns the folder of the newest version that is installed; Debian keeps servers out of the search path.
-fn newest_programs() -> PathBuf {
+pub fn newest_programs() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
