@@ -1,6 +1,7 @@
 //! Roles and databases of PostgreSQL that want more than they have.
 
 mod answers;
+mod clients;
 mod globals;
 mod sessions;
 
