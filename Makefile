@@ -35,8 +35,9 @@ lint: ## check with clippy
 docs: ## build the documentation of the code
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --document-private-items
 
-shell-lint: ## check the scripts with shellcheck
+shell-lint: ## check the scripts with shellcheck and with a lint of our own
 	shellcheck scripts-available/* tests/install-needs tests/attacks.sh tests/lab/*.sh .ci/run benches/*.sh
+	$(CARGO) test --package batt-tests --locked --quiet --test shell_lint
 
 unit: ## run all tests: of the crates, and of the programs on real servers
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::StreamCheck;
-use super::mysql::MysqlCheck;
+use super::mysql::{Content, Gate, MysqlCheck};
 use super::postgresql::{directory_check, postgresql_check};
 use super::postgresql_globals::globals_vetting;
 use super::postgresql_plain::{PlainDump, PostgresqlPlainCheck};
@@ -20,6 +20,8 @@ use super::tar::{base_backup_check, tar_check, tar_vetting};
 pub(crate) enum Kind {
     /// SQL by `mysqldump` or `mariadb-dump`.
     Mysql,
+    /// SQL of accounts and roles by `mariadb-dump --system=users`, or as backup-mysql writes it for MySQL.
+    MysqlAccounts,
     /// The custom format of `pg_dump -Fc`.
     Postgresql,
     /// The tar of a folder by `pg_dump -Fd`.
@@ -40,8 +42,9 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which they are named to people.
-    pub(crate) const ALL: [Kind; 9] = [
+    pub(crate) const ALL: [Kind; 10] = [
         Kind::Mysql,
+        Kind::MysqlAccounts,
         Kind::Postgresql,
         Kind::PostgresqlDirectory,
         Kind::PostgresqlPlain,
@@ -56,6 +59,7 @@ impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Mysql => "mysql",
+            Kind::MysqlAccounts => "mysql-accounts",
             Kind::Postgresql => "postgresql",
             Kind::PostgresqlDirectory => "postgresql-directory",
             Kind::PostgresqlPlain => "postgresql-plain",
@@ -93,7 +97,7 @@ impl Kind {
     /// Returns a new check for one stream of this kind.
     pub(crate) fn stream_check(self) -> Box<dyn StreamCheck> {
         match self {
-            Kind::Mysql => Box::new(MysqlCheck::default()),
+            Kind::Mysql | Kind::MysqlAccounts => Box::new(MysqlCheck::default()),
             Kind::Postgresql => postgresql_check(),
             Kind::PostgresqlDirectory => directory_check(),
             Kind::PostgresqlPlain => Box::new(PostgresqlPlainCheck::new(PlainDump::Database)),
@@ -114,6 +118,16 @@ impl Kind {
             Kind::Tar => tar_vetting(),
             Kind::PostgresqlGlobals => globals_vetting(),
             _ => self.stream_check(),
+        }
+    }
+
+    /// Returns what lets a stream of this kind that is about to be restored pass piece by piece, where it is made of statements
+    /// that a server would execute.
+    pub(crate) fn restore_gate(self) -> Option<Gate> {
+        match self {
+            Kind::Mysql => Some(Gate::new(Content::Database)),
+            Kind::MysqlAccounts => Some(Gate::new(Content::Accounts)),
+            _ => None,
         }
     }
 }
@@ -176,7 +190,7 @@ mod tests {
         let error = "mysq\nl".parse::<Kind>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "unknown kind `mysq\\nl`\nhint: known are `mysql`, `postgresql`, `postgresql-directory`, `postgresql-plain`, \
+            "unknown kind `mysq\\nl`\nhint: known are `mysql`, `mysql-accounts`, `postgresql`, `postgresql-directory`, `postgresql-plain`, \
              `postgresql-globals`, `postgresql-base`, `rdb`, `tar`, `sqlite`"
         );
     }

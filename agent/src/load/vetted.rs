@@ -3,12 +3,15 @@
 use std::io::{self, Write};
 
 use super::intake::Intake;
-use crate::archive::{Kind, StreamCheck};
+use crate::archive::{Gate, Kind, StreamCheck};
 
 /// Hands on what it gets, unless that has to be objected to.
 pub(super) struct Vetted<'a> {
     intake: &'a mut Intake,
     check: Option<(Kind, Box<dyn StreamCheck>)>,
+    gate: Option<Gate>,
+    /// What the gate lets pass.
+    passed: Vec<u8>,
     /// How many bytes there may be.
     most: u64,
     bytes: u64,
@@ -21,6 +24,8 @@ impl<'a> Vetted<'a> {
         Self {
             intake,
             check: kind.map(|kind| (kind, kind.restore_check())),
+            gate: kind.and_then(Kind::restore_gate),
+            passed: Vec::new(),
             most,
             bytes: 0,
             objection: None,
@@ -29,8 +34,10 @@ impl<'a> Vetted<'a> {
 
     /// Returns what was objected to; after the end of the stream, also that it is not complete.
     pub(super) fn objection(self, ended: bool) -> Option<String> {
+        let gate = self.gate;
         let incomplete = |(kind, check): (Kind, Box<dyn StreamCheck>)| {
-            let reason = check.finish().err()?;
+            let at_the_gate = || gate.and_then(|gate| gate.finish().err());
+            let reason = check.finish().err().or_else(at_the_gate)?;
             Some(format!("not a complete `{kind}`: {reason}"))
         };
         self.objection
@@ -55,10 +62,18 @@ impl Write for Vetted<'_> {
                     .get_or_insert(format!("not to be restored as a `{kind}`: {reason}"));
             }
         }
+        self.passed.clear();
+        if let Some(gate) = &mut self.gate
+            && self.objection.is_none()
+            && let Err(reason) = gate.take(bytes, &mut self.passed)
+        {
+            self.objection = Some(format!("not to be restored: {reason}"));
+        }
         if self.objection.is_some() {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        self.intake.write_all(bytes)?;
+        let passed = if self.gate.is_some() { &self.passed } else { bytes };
+        self.intake.write_all(passed)?;
         Ok(bytes.len())
     }
 

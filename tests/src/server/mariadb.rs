@@ -16,6 +16,8 @@ use crate::finished::Finished;
 pub struct MariaDb {
     running: Running,
     folder: TempDir,
+    /// Option files, in a folder that is not the server's.
+    options: TempDir,
 }
 
 impl MariaDb {
@@ -62,7 +64,12 @@ impl MariaDb {
         let running = Running::start(command, &folder.path().join("log"), Signal::KILL, || {
             Finished::run(client(&socket).args(["--execute", "SELECT 1"])).code == Some(0)
         });
-        Self { running, folder }
+        let options = private_folder(None);
+        Self {
+            running,
+            folder,
+            options,
+        }
     }
 
     /// Runs SQL statements as `root`; returns the rows, columns between tabs, nothing escaped. Panics on an error.
@@ -131,7 +138,7 @@ impl MariaDb {
 
     /// Writes a client option file for an account, mode 0600, and returns its path.
     pub fn option_file(&self, user: &str, password: &str) -> PathBuf {
-        let path = self.folder.path().join(format!("{user}.cnf"));
+        let path = self.options.path().join(format!("{user}.cnf"));
         let socket = self.socket();
         let text = format!(
             "[client]\nuser={user}\npassword=\"{password}\"\nsocket={}\n",

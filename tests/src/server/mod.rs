@@ -15,7 +15,9 @@ use tempfile::TempDir;
 
 use crate::finished::{Finished, INSTALL_HINT};
 
+pub mod fake_mysql;
 pub mod fake_postgresql;
+pub mod fake_redis;
 pub mod mariadb;
 pub mod postgresql;
 pub mod redis;

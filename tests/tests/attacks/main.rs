@@ -16,6 +16,7 @@ mod files;
 mod fleet;
 mod foreign;
 mod line;
+mod lures;
 mod mysql;
 mod postgresql;
 mod racer;

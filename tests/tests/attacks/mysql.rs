@@ -1,1 +1,278 @@
 //! Accounts, dumps and servers of MySQL that want more than they have.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::sync::Arc;
+
+use batt_tests::host::Host;
+use batt_tests::server::fake_mysql::{FakeMysql, Reply};
+use batt_tests::server::mariadb::MariaDb;
+
+use crate::lures::Stage;
+
+/// What an honest server answers to the statements of the scripts that hold a text. The first that fits is meant.
+const HONEST: [(&str, &[&str]); 20] = [
+    ("VERSION()", &["10.11.19-MariaDB-0+deb12u1"]),
+    ("@@innodb_page_size", &["16384"]),
+    ("@@innodb_strict_mode", &["1"]),
+    ("@@lower_case_table_names", &["0"]),
+    ("@@max_allowed_packet", &["16777216"]),
+    ("@@SESSION.sql_select_limit", &["18446744073709551615"]),
+    (
+        "SLAVES STATUS",
+        &["x\n Seconds_Behind_Master: 0\n Last_SQL_Error: none"],
+    ),
+    ("plugin_library", &["auth_ed25519.so"]),
+    ("@@log_bin", &["0"]),
+    ("SHOW GRANTS FOR", &["GRANT USAGE ON *.* TO `a`@`localhost`"]),
+    (
+        "SHOW GRANTS",
+        &["GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost`"],
+    ),
+    (
+        "LEFT JOIN",
+        &["utf8mb4", "utf8mb4_general_ci", "1", "InnoDB", "0", "0", "0"],
+    ),
+    ("FROM information_schema.views", &["shop", "other"]),
+    ("CONCAT('CHECKSUM TABLE", &["CHECKSUM TABLE part;"]),
+    ("CONCAT('rows.", &["SELECT 1;"]),
+    ("SELECT table_name FROM", &["part"]),
+    ("'SYSTEM VERSIONED', 'yes'", &["no", "part"]),
+    ("SELECT schema_name FROM", &["shop"]),
+    ("FROM mysql.user", &["account", "a", "localhost"]),
+    ("UNION ALL", &["table.part", "InnoDB"]),
+];
+
+/// A server that is honest but for one answer.
+fn server_that_says(needle: &str, lure: &str) -> FakeMysql {
+    let (needle, lure) = (needle.to_owned(), lure.to_owned());
+    FakeMysql::start(Arc::new(move |statement| {
+        let Some((about, row)) = HONEST.iter().find(|(about, _)| statement.contains(about)) else {
+            return Reply::Done;
+        };
+        let mut row: Vec<Vec<u8>> = row.iter().map(|text| text.as_bytes().to_vec()).collect();
+        if *about == needle {
+            // The kind of an account or a table is one of ours; what has a name comes last.
+            let first = row.len() / 3;
+            row[first..].fill(lure.as_bytes().to_vec());
+        }
+        Reply::Rows(vec![row])
+    }))
+}
+
+#[test]
+fn no_answer_of_a_server_is_evaluated() {
+    let stage = Stage::new();
+    for (position, (about, _)) in HONEST.iter().enumerate() {
+        for lure in &stage.lures(position) {
+            let server = server_that_says(about, lure);
+            let port = server.port().to_string();
+            let settings = [
+                ("MYSQL_HOST", "127.0.0.1"),
+                ("MYSQL_TCP_PORT", port.as_str()),
+                ("MYSQL_CHECKSUMS", "yes"),
+            ];
+            stage.run("backup-mysql", &[], &settings, &format!("{about}: {lure}"));
+        }
+    }
+}
+
+/// A client that reads statements takes `\!` and `system` for its own commands.
+#[test]
+fn names_that_are_commands_of_the_client_are_names() {
+    let stage = Stage::new();
+    let commands = [
+        "FROM mysql.user",
+        "SELECT table_name FROM",
+        "CONCAT('CHECKSUM TABLE",
+    ];
+    for (about, lure) in commands
+        .iter()
+        .flat_map(|about| stage.commands().into_iter().map(move |lure| (about, lure)))
+    {
+        let server = server_that_says(about, &lure);
+        let port = server.port().to_string();
+        let settings = [
+            ("MYSQL_HOST", "127.0.0.1"),
+            ("MYSQL_TCP_PORT", port.as_str()),
+            ("MYSQL_CHECKSUMS", "yes"),
+        ];
+        stage.run(
+            "backup-mysql",
+            &["shop", "mysql"],
+            &settings,
+            &format!("{about}: {lure}"),
+        );
+    }
+}
+
+#[test]
+fn nothing_that_a_manifest_or_a_server_says_is_evaluated_by_a_restore() {
+    let stage = Stage::new();
+    let answers = [
+        "VERSION()",
+        "information_schema.engines",
+        "'SYSTEM VERSIONED', 'yes'",
+        "SELECT table_name FROM",
+        "CONCAT('rows.",
+        "UNION ALL",
+    ];
+    let lures: Vec<String> = (0..2).flat_map(|position| stage.lures(position)).collect();
+    for (position, lure) in stage.commands().iter().chain(&lures).enumerate() {
+        fs::write(stage.folder().join("recalled"), lure).unwrap();
+        stage.batt("case $verb in recall) cat \"$TMPDIR/recalled\" ;; esac");
+        let server = server_that_says(answers[position * 2 % answers.len() + position / 3 % 2], lure);
+        let port = server.port().to_string();
+        let settings = [("MYSQL_HOST", "127.0.0.1"), ("MYSQL_TCP_PORT", port.as_str())];
+        stage.run("restore-mysql", &["shop", "other"], &settings, lure);
+
+        // A manifest that says nothing: what the server answers is gone through to the end.
+        stage.batt("case $verb in recall) case \"$*\" in *checksums*) echo yes ;; esac ;; esac");
+        stage.run("restore-mysql", &["shop", "other"], &settings, lure);
+    }
+}
+
+/// Who can write the option file can have the client of root load a library, or talk to a server of his.
+#[test]
+fn an_option_file_that_others_can_change_is_refused() {
+    let server = MariaDb::start();
+    let host = Host::new();
+    let options = server.option_file("root", "");
+    let places: [(&str, u32, u32, u32, i32); 4] = [
+        ("trusted", 0, 0o700, 0o600, 0),
+        ("of-another", 4711, 0o700, 0o600, 2),
+        ("open", 0, 0o777, 0o600, 2),
+        ("writable", 0, 0o700, 0o622, 2),
+    ];
+    for (name, owner, folder_mode, mode, code) in places {
+        let folder = host.scratch().join(name);
+        fs::create_dir(&folder).unwrap();
+        let path = folder.join("my.cnf");
+        fs::copy(&options, &path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(folder_mode)).unwrap();
+        chown(&folder, Some(owner), None).unwrap();
+        host.configure("mysql", &[("MYSQL_CREDS", path.to_str().unwrap())]);
+        let finished = host.batt(&["--mysql-db", "mysql"]);
+        assert_eq!(finished.code, Some(code), "{name}: {}", finished.said());
+        if code != 0 {
+            finished.says("is not safe to use");
+        }
+    }
+}
+
+/// The dump program says nothing when the server gives it one row of each table.
+#[test]
+fn a_server_that_cuts_what_it_answers_is_not_backed_up() {
+    let server = MariaDb::start();
+    server.sql("CREATE DATABASE d; USE d; CREATE TABLE t AS SELECT seq FROM seq_1_to_500");
+    let host = Host::new();
+    let options = server.option_file("root", "");
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    server.sql("SET GLOBAL sql_select_limit = 1");
+    let finished = host.batt(&["--mysql-db", "d"]).code(2);
+    finished.says("sql_select_limit");
+    server.sql("SET GLOBAL sql_select_limit = DEFAULT");
+    host.batt(&["--mysql-db", "d"]).code(0);
+}
+
+/// What a forged dump tries, and what it would leave behind.
+const FORGED: [(&str, &str); 8] = [
+    (
+        "LOAD DATA LOCAL INFILE 'SECRET' INTO TABLE t;",
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = 'd' AND table_name = 't' AND table_rows > 0",
+    ),
+    (
+        "DROP DATABASE other;",
+        "SELECT 'gone' WHERE NOT EXISTS (SELECT 1 FROM information_schema.schemata WHERE schema_name = 'other')",
+    ),
+    (
+        "GRANT ALL ON *.* TO evil@localhost IDENTIFIED BY 'x';",
+        "SELECT user FROM mysql.user WHERE user = 'evil'",
+    ),
+    (
+        "INSERT INTO other.t VALUES ('evil');",
+        "SELECT * FROM other.t WHERE a = 'evil'",
+    ),
+    (
+        "/*!50001 CREATE DATABASE evil */;",
+        "SELECT 1 FROM information_schema.schemata WHERE schema_name = 'evil'",
+    ),
+    (
+        "DELIMITER ;;\nCREATE PROCEDURE p() SELECT 1; CREATE DATABASE evil;;\nDELIMITER ;",
+        "SELECT 1 FROM information_schema.schemata WHERE schema_name = 'evil'",
+    ),
+    (
+        "CREATE TABLE m (a TEXT) ENGINE=MERGE UNION=(other.t) INSERT_METHOD=LAST;\nINSERT INTO m VALUES ('evil');",
+        "SELECT * FROM other.t WHERE a = 'evil'",
+    ),
+    (
+        "/*!50003 CREATE*/ /*!50003 TRIGGER x BEFORE INSERT ON t FOR EACH ROW INSERT INTO other.t VALUES ('evil') */;\n\
+         INSERT INTO `t` VALUES ('x');",
+        "SELECT * FROM other.t WHERE a = 'evil'",
+    ),
+];
+
+/// Whoever can put a dump in the place of another, with all sums right, has the rights of who restores: so only what dumps hold
+/// passes.
+#[test]
+fn a_forged_dump_reaches_nothing_but_its_database() {
+    let server = MariaDb::start_with(&["--skip-log-bin", "--local-infile=ON"]);
+    server.sql("CREATE DATABASE other; CREATE TABLE other.t (a TEXT) ENGINE=MyISAM");
+    let host = Host::new();
+    let options = server.option_file("root", "");
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    let secret = host.scratch().join("secret");
+    fs::write(&secret, "canary of root\n").unwrap();
+    let forged = host.scratch().join("forged.sql");
+    for (statement, found) in FORGED {
+        let statement = statement.replace("SECRET", secret.to_str().unwrap());
+        let dump = format!(
+            "-- MariaDB dump by nobody\nCREATE DATABASE `d` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; USE `d`;\n\
+             -- Server version\t10.11\n\nCREATE TABLE `t` (\n  `a` text DEFAULT NULL\n) ENGINE=MyISAM;\n{statement}\n-- Dump completed\n"
+        );
+        fs::write(&forged, dump).unwrap();
+        // A backup that this host has made itself, by another script.
+        host.drop_in(
+            "mysql",
+            &format!("batt store --check mysql d -- cat '{}'", forged.display()),
+        );
+        host.batt(&["mysql"]).code(0);
+        let finished = host.batt(&["restore", "mysql", "--replace"]);
+        assert_eq!(server.sql(found), "", "{statement}\n{}", finished.said());
+        finished.code(2).says("is none of a dump");
+    }
+}
+
+#[test]
+fn forged_accounts_take_no_password_and_run_nothing() {
+    let server = MariaDb::start();
+    server.sql("CREATE USER app@localhost IDENTIFIED BY 'kept'");
+    let password = "SELECT authentication_string FROM mysql.user WHERE user = 'app'";
+    let kept = server.sql(password);
+    let host = Host::new();
+    let options = server.option_file("root", "");
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    let forged = host.scratch().join("forged.sql");
+    for statement in [
+        "GRANT USAGE ON *.* TO app@localhost\nIDENTIFIED BY 'stolen';",
+        "grant usage on *.* to app@localhost identified by 'stolen';",
+        "ALTER USER app@localhost IDENTIFIED BY 'stolen';",
+        "CREATE OR REPLACE USER app@localhost IDENTIFIED BY 'stolen';",
+        "UPDATE mysql.global_priv SET priv = '{}' WHERE user = 'app';",
+    ] {
+        fs::write(
+            &forged,
+            format!("-- MariaDB dump of accounts\n{statement}\n-- Dump completed\n"),
+        )
+        .unwrap();
+        host.drop_in(
+            "mysql",
+            &format!("batt store --check mysql mysql -- cat '{}'", forged.display()),
+        );
+        host.batt(&["mysql"]).code(0);
+        let finished = host.batt(&["restore", "mysql"]);
+        assert_eq!(server.sql(password), kept, "{statement}\n{}", finished.said());
+        finished.code(2).says("is none of a dump");
+    }
+}

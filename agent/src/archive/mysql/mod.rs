@@ -2,6 +2,7 @@
 //! cut. What tells a complete one is its last line. The trailer is also there when tables failed under `--force`, so
 //! the exit code is needed beside it. The rows of each table are counted on the way.
 
+mod gate;
 mod routines;
 mod rows;
 mod statement;
@@ -14,6 +15,7 @@ mod values;
 #[path = "tests.rs"]
 mod properties;
 
+pub(crate) use gate::{Content, Gate};
 use rows::Rows;
 
 use super::text_ends::TextEnds;

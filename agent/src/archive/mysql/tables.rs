@@ -8,6 +8,18 @@ use super::table_name::TableName;
 /// More tables than anybody has in one dump; those beyond are not counted.
 const LIMIT: usize = 200_000;
 
+/// Engines of tables that only show what lies elsewhere. `--no-data-med`: dump programs leave their rows out.
+pub(super) const ELSEWHERE: [&str; 8] = [
+    "MRG_MyISAM",
+    "MRG_ISAM",
+    "MERGE",
+    "FEDERATED",
+    "CONNECT",
+    "OQGRAPH",
+    "SPIDER",
+    "VP",
+];
+
 /// The tables that a dump has told of.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
@@ -34,19 +46,9 @@ impl Tables {
     /// A `CREATE TABLE` statement.
     pub(super) fn create(&mut self, name: &TableName, engine: Option<&[u8]>) {
         let elsewhere = engine.is_some_and(|engine| {
-            // `--no-data-med`: dump programs leave out what these engines only show.
-            [
-                "MRG_MyISAM",
-                "MRG_ISAM",
-                "MERGE",
-                "FEDERATED",
-                "CONNECT",
-                "OQGRAPH",
-                "SPIDER",
-                "VP",
-            ]
-            .iter()
-            .any(|one| engine.eq_ignore_ascii_case(one.as_bytes()))
+            ELSEWHERE
+                .iter()
+                .any(|one| engine.eq_ignore_ascii_case(one.as_bytes()))
         });
         self.put(
             name,

@@ -1,0 +1,144 @@
+//! Where root acts by path: it may where nobody else can write, in the folders that batt makes for a script.
+
+use super::evaluation::{commands, first_word};
+use super::source::Source;
+
+/// What makes, moves, removes or gives away by path.
+const ACTS: &[&str] = &[
+    "chown", "chmod", "mv", "rm", "rmdir", "mkdir", "ln", "cp", "touch", "mktemp", "cd", "install", "mkfifo",
+    "truncate", "tee",
+];
+/// What is private, or nothing.
+const PRIVATE: &[&str] = &["$TMPDIR", "$BATT_SCRATCH", "$BATT_DEST"];
+
+pub(crate) fn findings(source: &Source) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (index, line) in source.lines.iter().enumerate() {
+        for command in commands(line) {
+            let word = first_word(command.trim());
+            if ACTS.contains(&word) && !arguments(command, word).all(|path| is_private(source, path)) {
+                found.push((
+                    index + 1,
+                    format!("`{word}` by path, outside of the private folders"),
+                ));
+            }
+        }
+        for target in redirections(line) {
+            if !is_private(source, target) {
+                found.push((
+                    index + 1,
+                    format!("writes to `{target}`, outside of the private folders"),
+                ));
+            }
+        }
+    }
+    found
+}
+
+/// The paths that a command gets: what is no option, and no owner or mode.
+fn arguments<'a>(command: &'a str, word: &'a str) -> impl Iterator<Item = &'a str> {
+    let mut words: Vec<&str> = command
+        .trim()
+        .split(' ')
+        .skip(1)
+        .filter(|word| !word.is_empty())
+        .collect();
+    if let Some(end) = words
+        .iter()
+        .position(|word| word.starts_with(['>', '<']) || word.starts_with("2>") || *word == "&")
+    {
+        words.truncate(end);
+    }
+    let mut paths = Vec::new();
+    let mut takes_value = false;
+    for argument in words {
+        if std::mem::take(&mut takes_value) || argument == "--" {
+            continue;
+        }
+        if argument.starts_with('-') {
+            takes_value = argument == "-m" && word == "mkdir";
+            continue;
+        }
+        paths.push(argument);
+    }
+    // The first of these is no path: an owner, a mode, what a link leads to.
+    if ["chown", "chmod", "ln"].contains(&word) && paths.len() > 1 {
+        paths.remove(0);
+    }
+    paths.into_iter()
+}
+
+/// What is written to by `>` and `>>`.
+fn redirections(line: &str) -> Vec<&str> {
+    let mut targets = Vec::new();
+    let bytes = line.as_bytes();
+    let mut quoted = false;
+    let mut nested = Vec::new();
+    for (at, byte) in line.bytes().enumerate() {
+        match byte {
+            b'"' if at == 0 || bytes[at - 1] != b'\\' => quoted = !quoted,
+            b'(' if at > 0 && bytes[at - 1] == b'$' => nested.push(std::mem::take(&mut quoted)),
+            b')' if !quoted => quoted = nested.pop().unwrap_or(false),
+            b'>' if !quoted => {
+                let is_part = at > 0
+                    && (matches!(bytes[at - 1], b'>' | b'<' | b'-' | b'=')
+                        || line[..at].contains("((")
+                        || line[..at].contains("[[ "));
+                let rest = line[at + 1..].trim_start_matches('>').trim_start();
+                if is_part || rest.starts_with(['&', '(']) {
+                    continue;
+                }
+                let end = rest.find([' ', ';', ')']).unwrap_or(rest.len());
+                targets.push(&rest[..end]);
+            }
+            _ => {}
+        }
+    }
+    targets
+}
+
+/// Returns whether nobody else can write where a path is.
+fn is_private(source: &Source, path: &str) -> bool {
+    let path = path.trim_matches('"');
+    if ["/dev/null", "/", "&2"].contains(&path) {
+        return true;
+    }
+    if path.contains("..") {
+        return false;
+    }
+    let beginning = path.split('/').next().unwrap_or_default().replace(['{', '}'], "");
+    if PRIVATE.contains(&beginning.as_str()) {
+        return true;
+    }
+    beginning
+        .strip_prefix('$')
+        .is_some_and(|name| is_private_name(source, name))
+}
+
+/// Returns whether all that is given to a variable are private folders.
+fn is_private_name(source: &Source, name: &str) -> bool {
+    if name.is_empty() || name.starts_with(|sign: char| !sign.is_ascii_alphabetic() && sign != '_') {
+        return false;
+    }
+    let mut is_given = false;
+    for line in &source.lines {
+        for (at, _) in line.match_indices(&format!("{name}=")) {
+            if line[..at].ends_with(|sign: char| sign.is_ascii_alphanumeric() || sign == '_') {
+                continue;
+            }
+            let value = line[at + name.len() + 1..]
+                .trim_start_matches('"')
+                .replace(['{', '}'], "");
+            let value = value.split([' ', ';', '"']).next().unwrap_or_default();
+            if value.is_empty() || value == "''" {
+                continue;
+            }
+            let beginning = value.split('/').next().unwrap_or_default();
+            if !PRIVATE.contains(&beginning) || value.contains("..") {
+                return false;
+            }
+            is_given = true;
+        }
+    }
+    is_given
+}
