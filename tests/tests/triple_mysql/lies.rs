@@ -36,13 +36,10 @@ fn a_drill_names_what_does_not_come_back() {
     // A row too many in the manifest is not even what the dump says.
     let forgery = Forgery::of(&backup).doctor("\"rows.part\": \"500\"", "\"rows.part\": \"501\"");
     forgery.verify().code(2).says("`rows.part`");
-    // A dump that holds as many rows as it should, and does not leave them there.
+    // A dump that holds as many rows as it should, and would not leave them there.
     let forgery = Forgery::of(&backup).append("shop.zst", "DELETE FROM part WHERE id = 1;");
     forgery.verify().code(0);
-    forgery
-        .drill()
-        .code(2)
-        .says("`rows.part` is `499` instead of `500`");
+    forgery.drill().code(2).says("is none of a dump");
 }
 
 #[test]
@@ -152,7 +149,10 @@ fn a_dump_that_reaches_out_of_the_drill_reaches_nothing() {
     ] {
         let forgery = Forgery::of(&backup).append("old.zst", &statement);
         forgery.verify().code(0);
-        forgery.drill().code(2).says("ERROR ");
+        let said = forgery.drill().code(2).said();
+        // A statement that dumps may hold is left to the server.
+        let is_stopped = said.contains("is none of a dump") || said.contains("ERROR ");
+        assert!(is_stopped, "{statement}: {said}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{statement}");
     }
 }
