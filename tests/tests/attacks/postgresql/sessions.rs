@@ -18,7 +18,7 @@ const GRAB: &str = "
     SET SESSION AUTHORIZATION mallory;
     CREATE SCHEMA evil;
     CREATE FUNCTION evil.grab() RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
-        IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN COPY (SELECT 1) TO PROGRAM 'touch CANARY'; END IF;
+        IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) current_user) THEN COPY (SELECT 1) TO PROGRAM 'touch CANARY'; END IF;
         RETURN false; END $$;
     CREATE TABLE public.article AS SELECT n AS id, 'title' AS title FROM generate_series(1, 9) n;
 ";
