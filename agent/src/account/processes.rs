@@ -2,8 +2,15 @@
 
 use std::fs;
 
+use rustix::io::Errno;
+use rustix::process::{Uid, getpriority_user};
+
 /// Tells whether a process runs under a user id, whether real, effective, saved or for files (proc_pid_status(5)).
 pub(super) fn any_of(uid: u32) -> bool {
+    // The kernel knows at once when nobody has it as the real one (getpriority(2)), and a stranger has no other. A zombie has.
+    if getpriority_user(Uid::from_raw(uid)) == Err(Errno::SRCH) {
+        return false;
+    }
     fs::read_dir("/proc")
         .into_iter()
         .flatten()

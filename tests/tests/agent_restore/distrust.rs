@@ -178,7 +178,7 @@ fn secrets_are_masked_wherever_they_come_from() {
     let (notes, _) = Notes::backed_up();
     notes.host.companion(
         "restore-notes",
-        "echo \"with $READER_PASSWORD and $CALLER_TOKEN\"; exit 1",
+        "echo \"with $READER_PASSWORD and $NOTES_TOKEN\"; exit 1",
     );
     let folder = notes.folder();
     notes.host.configure(
@@ -189,7 +189,7 @@ fn secrets_are_masked_wherever_they_come_from() {
         ],
     );
     let mut command = notes.command(&["restore", "notes"]);
-    command.env("CALLER_TOKEN", "swordfish99");
+    command.env("NOTES_TOKEN", "swordfish99");
     let told = Finished::run(&mut command).code(2);
     let said = told.said();
     assert!(!said.contains("hunter2") && !said.contains("swordfish"), "{said}");
