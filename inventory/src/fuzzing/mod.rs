@@ -83,6 +83,7 @@ pub fn nodesets(bytes: &[u8]) {
         Err(error) => return assert_showable(&error.to_string()),
     };
     assert!(!names.is_empty() && names.len() <= 100_000);
+    assert!(names.len() == 1 || names.iter().all(|name| name.len() <= 1_000));
     // What holds brackets of its own in a part that is no number cannot be folded and read again.
     if names.len() > 2_000 || names.iter().any(|name| name.contains(['[', ']', ','])) {
         return;

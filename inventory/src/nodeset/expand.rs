@@ -6,6 +6,8 @@ use crate::text::quoted;
 
 /// How many names one range may make.
 const MOST_NAMES: usize = 100_000;
+/// How long each of them may be, in bytes; a host's name has at most 253. It is checked before any is made.
+const LONGEST_NAME: usize = 1_000;
 
 /// A range that cannot be expanded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,16 @@ impl std::error::Error for RangeError {}
 enum Part<'a> {
     Text(&'a str),
     Ranges(Vec<Range>),
+}
+
+impl Part<'_> {
+    /// Returns how much of a name it makes, at most.
+    fn longest(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Ranges(ranges) => ranges.iter().map(Range::longest).max().unwrap_or(0),
+        }
+    }
 }
 
 struct Range {
@@ -52,12 +64,18 @@ enum Digits {
 ///
 /// # Errors
 /// Brackets that are empty, open or nested; a range that is no range, runs backwards, has a step of 0 or ends of
-/// different width; more than 100,000 names.
+/// different width; more than 100,000 names, or names of more than 1,000 bytes.
 pub fn expand(text: &str) -> Result<Vec<String>, RangeError> {
     if !text.contains(['[', ']']) {
         return Ok(vec![text.to_owned()]);
     }
     let parts = split(text)?;
+    let length = parts
+        .iter()
+        .fold(0usize, |sum, part| sum.saturating_add(part.longest()));
+    if length > LONGEST_NAME {
+        return bad(text, "makes longer names than a host can have");
+    }
     let mut count = 1usize;
     for part in &parts {
         if let Part::Ranges(ranges) = part {
@@ -125,6 +143,14 @@ fn split(text: &str) -> Result<Vec<Part<'_>>, RangeError> {
 }
 
 impl Range {
+    /// Returns the length of its longest member: at least the width, at most that of the largest number.
+    fn longest(&self) -> usize {
+        match self.digits {
+            Digits::Decimal(width) => width.max(20),
+            Digits::Letter => 1,
+        }
+    }
+
     fn parse(item: &str, text: &str) -> Result<Self, RangeError> {
         if item.is_empty() {
             return bad(text, "an empty range");
@@ -275,5 +301,23 @@ mod tests {
         for (text, message) in cases {
             assert_eq!(expand(text).unwrap_err().message, message);
         }
+    }
+
+    /// One line of many brackets, or of one wide number, would take memory without end.
+    #[test]
+    fn names_that_no_host_can_have_are_refused_before_they_are_made() {
+        let wide = format!("web[{}1-99999]", "0".repeat(2_000));
+        for text in [
+            "a[1]".repeat(100_000),
+            format!("{}[1-99999]", "a".repeat(2_000)),
+            wide,
+        ] {
+            let error = super::expand(&text).unwrap_err();
+            assert!(error.message.len() < 1_000, "{error}");
+        }
+        assert_eq!(
+            super::expand(&format!("{}[1-3]", "a".repeat(250))).unwrap().len(),
+            3
+        );
     }
 }
