@@ -13,7 +13,7 @@ use super::refusals::Refusals;
 use crate::bundle::Push;
 use crate::home::Home;
 use crate::host;
-use crate::log::LogReader;
+use crate::log::{LogReader, Mask};
 use crate::pattern::Pattern;
 use crate::run::{self, Plan};
 use crate::run_folder::{Admission, Order, RunFolder, place_for_order};
@@ -292,8 +292,10 @@ fn compared(changes: &[FileChange]) -> Vec<Reply> {
 }
 
 fn refusal_of(error: &Error) -> Refusal {
-    // A message may quote what came in; a line has its limit.
-    let cut = |text: &str| text.chars().take(4_000).collect::<String>();
+    // A message may quote what came in, and a line of the settings that a person gave a password in.
+    let shown = |text: &str| Mask::new(Vec::new()).whole(text);
+    // A line has its limit.
+    let cut = |text: &str| shown(text).chars().take(4_000).collect::<String>();
     let exit = if error.exit().is_ok() {
         ExitCode::PROGRAM
     } else {

@@ -290,3 +290,23 @@ fn no_push_and_no_rule_lowers_the_floor_of_retention() {
     assert_eq!(days.len(), 4, "the last, and three days before it: {days:?}");
     host.batt(&["purge", "-n"]).code(0).says("the floor of retention");
 }
+
+/// What is refused may quote a line of the settings, and that may be a URL with a password.
+#[test]
+fn no_password_of_the_settings_is_told_to_a_controller() {
+    let host = Host::new();
+    host.drop_in("foo", "echo x > $BATT_DEST/foo/a");
+    host.settings("path = \"ftp://app:hunter2@nas/backup\"\n");
+    // The place that a test gives would hide that of the settings.
+    let serve = host.batt_command(&["serve"]);
+    let mut command = Command::new(serve.get_program());
+    command.args(["--home".as_ref(), host.home().as_os_str(), "serve".as_ref()]);
+    let order = requests(&[order(&id(1), "foo"), json!({"verb": "plan", "services": []})]);
+    let said = Finished::run_with(&mut command, &order).code(0).said();
+    assert!(said.contains("ftp://app:********@nas"), "{said}");
+    let log = read(&host.home().join("var/refused.log"));
+    assert!(
+        !said.contains("hunter2") && !log.contains("hunter2"),
+        "{said}{log}"
+    );
+}
