@@ -73,6 +73,13 @@ impl Cancellation {
         self.requested().is_some()
     }
 
+    /// Waits until somebody requests it.
+    pub(crate) fn wait(&self) {
+        let (state, changed) = &*self.0;
+        let guard = state.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(changed.wait_while(guard, |wish| wish.is_none()));
+    }
+
     /// Waits for `time`, or less when somebody requests it.
     pub(crate) fn pause(&self, time: Duration) {
         let (state, changed) = &*self.0;

@@ -25,6 +25,7 @@ mod load;
 mod lock;
 mod log;
 mod pattern;
+mod place;
 mod preflight;
 mod process;
 mod purge;
@@ -35,7 +36,6 @@ mod restore;
 mod retention;
 mod run;
 mod run_folder;
-#[allow(dead_code, reason = "whoever walks a path takes what it needs")]
 mod safe_path;
 mod script;
 mod script_call;

@@ -4,6 +4,7 @@
 pub(crate) const SUBCOMMANDS: &[&str] = &[
     "accept",
     "as",
+    "aside",
     "attach",
     "backups",
     "cancel",
@@ -20,6 +21,7 @@ pub(crate) const SUBCOMMANDS: &[&str] = &[
     "logs",
     "man",
     "pin",
+    "place",
     "purge",
     "recall",
     "record",
@@ -27,6 +29,7 @@ pub(crate) const SUBCOMMANDS: &[&str] = &[
     "runs",
     "serve",
     "show",
+    "stage",
     "store",
     "supervise",
     "unpin",

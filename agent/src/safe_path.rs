@@ -38,6 +38,8 @@ pub(crate) enum Missing {
     AnError,
     /// It is made with this mode, less the umask.
     Made(Mode),
+    /// The way ends above it.
+    End,
 }
 
 /// An account that is neither root nor the caller.
@@ -128,6 +130,7 @@ pub(crate) struct SafeFolder {
     above: Vec<Step>,
     last: Step,
     foreign: Vec<Foreign>,
+    whole: bool,
 }
 
 impl SafeFolder {
@@ -142,7 +145,16 @@ impl SafeFolder {
                 why: Why::NotAbsolute,
             });
         }
-        Walk::from_root(links, missing)?.to(path)
+        Walk::from("/", links, missing)?.to(path)
+    }
+
+    /// Walks a relative path from the folder that this process is in, which is for root or the caller alone. No link is
+    /// followed, and nothing above it is reached.
+    ///
+    /// # Errors
+    /// As [`SafeFolder::open`].
+    pub(crate) fn open_below(path: &Path, missing: Missing) -> Result<Self, Obstacle> {
+        Walk::from(".", Links::Refused, missing)?.to(path)
     }
 
     /// Returns the folder, opened for reading.
@@ -156,6 +168,7 @@ impl SafeFolder {
     }
 
     /// Returns the first folder of the way, itself included, that an account other than root and the caller controls.
+    #[allow(dead_code, reason = "for what is trusted, and where backups go")]
     pub(crate) fn foreign(&self) -> Option<&Foreign> {
         self.foreign.first()
     }
@@ -170,17 +183,27 @@ impl SafeFolder {
         })
     }
 
+    /// Tells whether it is what was asked for, and not a folder above that.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.whole
+    }
+
     /// Tells whether everybody can make entries in it and touch only their own, as in `/tmp`.
+    #[allow(dead_code, reason = "for what is trusted, and where backups go")]
     pub(crate) fn is_shared(&self) -> bool {
         self.last.shared
     }
 
-    /// Returns the folders above it, the nearest first, with their paths. They can be walked from, not listed.
-    pub(crate) fn above(&self) -> impl Iterator<Item = (BorrowedFd<'_>, &Path)> {
-        self.above
-            .iter()
-            .rev()
+    /// Returns the folders of the way, itself first, with their paths. They can be walked from, not listed.
+    pub(crate) fn upwards(&self) -> impl Iterator<Item = (BorrowedFd<'_>, &Path)> {
+        std::iter::once(&self.last)
+            .chain(self.above.iter().rev())
             .map(|step| (step.folder.as_fd(), step.path.as_path()))
+    }
+
+    /// Tells whether an account other than root and the caller controls a folder of this way.
+    pub(crate) fn is_foreign(&self, path: &Path) -> bool {
+        self.foreign.iter().any(|foreign| path.starts_with(&foreign.path))
     }
 }
 
@@ -195,9 +218,9 @@ struct Walk {
 }
 
 impl Walk {
-    fn from_root(links: Links, missing: Missing) -> Result<Self, Obstacle> {
-        let path = PathBuf::from("/");
-        let folder = openat(CWD, "/", STEP, Mode::empty()).map_err(|cause| obstacle(&path, cause))?;
+    fn from(start: &str, links: Links, missing: Missing) -> Result<Self, Obstacle> {
+        let path = PathBuf::from(start);
+        let folder = openat(CWD, start, STEP, Mode::empty()).map_err(|cause| obstacle(&path, cause))?;
         let mut walk = Self {
             links,
             missing,
@@ -216,6 +239,7 @@ impl Walk {
 
     fn to(mut self, path: &Path) -> Result<SafeFolder, Obstacle> {
         let mut parts = parts_of(path);
+        let mut whole = true;
         while let Some(part) = parts.pop_front() {
             match part {
                 Part::Root => {
@@ -225,13 +249,18 @@ impl Walk {
                     }
                 }
                 Part::Up => self.up(),
-                Part::Down(name) => {
-                    if let Some(target) = self.down(&name)? {
+                Part::Down(name) => match self.down(&name)? {
+                    Went::Down => {}
+                    Went::Nowhere => {
+                        whole = false;
+                        break;
+                    }
+                    Went::Along(target) => {
                         for part in parts_of(&target).into_iter().rev() {
                             parts.push_front(part);
                         }
                     }
-                }
+                },
             }
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -242,6 +271,7 @@ impl Walk {
             above: self.above,
             last: self.here,
             foreign: self.foreign,
+            whole,
         })
     }
 
@@ -252,14 +282,17 @@ impl Walk {
         }
     }
 
-    /// Goes into a folder, or returns where the link of that name leads.
-    fn down(&mut self, name: &OsStr) -> Result<Option<PathBuf>, Obstacle> {
+    /// Goes into a folder, where there is one.
+    fn down(&mut self, name: &OsStr) -> Result<Went, Obstacle> {
         let path = self.here.path.join(name);
         let folder = match openat(&self.here.folder, name, STEP, Mode::empty()) {
             Ok(folder) => folder,
+            Err(Errno::NOENT) if self.missing == Missing::End => return Ok(Went::Nowhere),
             Err(Errno::NOENT) => self.make(name, &path)?,
             // A link is no folder (ENOTDIR), or not to be followed (ELOOP).
-            Err(cause @ (Errno::NOTDIR | Errno::LOOP)) => return self.target(name, path, cause).map(Some),
+            Err(cause @ (Errno::NOTDIR | Errno::LOOP)) => {
+                return self.target(name, path, cause).map(Went::Along);
+            }
             Err(cause) => return Err(obstacle(&path, cause)),
         };
         let next = Step {
@@ -269,7 +302,7 @@ impl Walk {
         };
         self.above.push(std::mem::replace(&mut self.here, next));
         self.look_around()?;
-        Ok(None)
+        Ok(Went::Down)
     }
 
     fn make(&self, name: &OsStr, path: &Path) -> Result<OwnedFd, Obstacle> {
@@ -384,6 +417,14 @@ fn obstacle(path: &Path, cause: Errno) -> Obstacle {
         path: path.to_owned(),
         why: Why::System(cause),
     }
+}
+
+/// What came of a step down.
+enum Went {
+    Down,
+    /// There is a link, which leads there.
+    Along(PathBuf),
+    Nowhere,
 }
 
 /// A step of a path.

@@ -15,4 +15,5 @@ pub mod process;
 pub mod proving;
 pub mod published;
 pub mod server;
+pub mod trace;
 pub mod triple;

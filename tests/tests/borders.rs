@@ -46,6 +46,7 @@ const AGENT: &[&str] = &[
     "script_call",
     "bundle",
     "backup",
+    "place",
     "purge",
     "load",
     "work_folder",

@@ -228,7 +228,7 @@ fn into_a_folder_nothing_comes_back_that_is_more_than_a_file() {
         let finished = host.batt_restore(&[], &arguments).code(2);
         finished.says("holds device files");
         finished.says("FILE_RESTORE_SPECIAL=yes");
-        assert_eq!(names(&into), [""; 0]);
+        assert!(!into.exists());
         host.batt_restore(&[("FILE_RESTORE_SPECIAL", "yes")], &arguments)
             .code(0);
         let there = into.join(text(&tree).trim_start_matches('/'));
@@ -370,7 +370,7 @@ fn what_takes_more_room_than_there_is_is_not_begun() {
     host.batt(&["--file", text(&tree)]).code(0);
     let small = host.scratch().join("small");
     fs::create_dir(&small).unwrap();
-    let within = "mount -t tmpfs -o size=8m none \"$0\" && ! \"$@\" && [ -z \"$(ls -A \"$0/into\")\" ]";
+    let within = "mount -t tmpfs -o size=8m none \"$0\" && ! \"$@\" && [ ! -e \"$0/into\" ]";
     let wrapper = ["--mount", "bash", "-c", within, text(&small)];
     let into = small.join("into");
     host.workshop();

@@ -281,15 +281,21 @@ pub(crate) fn remove_folder(parent: BorrowedFd<'_>, name: &str) -> Result<(), ru
         }
         Err(cause) => return Err(cause),
     };
+    remove_content(&folder)?;
+    unlinkat(parent, name, AtFlags::REMOVEDIR)
+}
+
+/// Removes all that is in a folder, never following a link and never leaving it.
+pub(crate) fn remove_content(folder: &OwnedFd) -> Result<(), rustix::io::Errno> {
     let mut removal = Removal {
-        top: &folder,
+        top: folder,
         raised: 0,
     };
     loop {
         let raised = removal.raised;
-        removal.remove_entries(&folder, 0)?;
+        removal.remove_entries(folder, 0)?;
         if removal.raised == raised {
-            return unlinkat(parent, name, AtFlags::REMOVEDIR);
+            return Ok(());
         }
     }
 }

@@ -14,7 +14,9 @@ mod rebuild;
 mod verify;
 
 pub(crate) use catalogue::{Catalogue, Line, begin, remember};
-pub(crate) use destination::{Destination, MOST_DEPTH, Staging, open_file, removal_name, remove_folder};
+pub(crate) use destination::{
+    Destination, MOST_DEPTH, Staging, open_file, removal_name, remove_content, remove_folder,
+};
 pub(crate) use entry::{Drill, Entry};
 pub(crate) use guide::restore_guide;
 pub(crate) use identity::Identity;

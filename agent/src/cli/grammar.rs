@@ -32,6 +32,7 @@ pub(crate) fn command(items: &ItemOptions) -> Command {
         .subcommands(keeping::commands())
         .subcommands(restore::commands(items))
         .subcommands(script_commands())
+        .subcommands(place_commands())
         .subcommands(inner_commands())
 }
 
@@ -343,6 +344,61 @@ fn script_commands() -> Vec<Command> {
             )
             .arg(trailing_command()),
     ]
+}
+
+/// What brings restored things to their places.
+fn place_commands() -> Vec<Command> {
+    let path = |id: &'static str, name: &'static str, help: &'static str| {
+        Arg::new(id)
+            .value_name(name)
+            .value_parser(clap::value_parser!(std::path::PathBuf))
+            .help(help)
+    };
+    let with = Arg::new("with")
+        .long("with")
+        .value_name("ENDING")
+        .action(ArgAction::Append)
+        .allow_hyphen_values(true)
+        .value_parser(clap::value_parser!(std::ffi::OsString))
+        .help("what has this name after the path belongs to it, and is kept with it");
+    vec![
+        Command::new("stage")
+            .about("For scripts that restore: run a command in a private folder beside a place, and remove the folder")
+            .arg(path("path", "PATH", "where something will be placed").required(true))
+            .arg(trailing_command()),
+        Command::new("place")
+            .about("For scripts that restore: put a file or a folder where nothing is, and never through a link of others")
+            .arg(path("from", "NAME", "what to move there, in the folder of `batt stage` [default: a file of stdin]").long("from"))
+            .arg(path("like", "PATH", "a file gets the owner and mode of this one, or the owner of this folder").long("like"))
+            .arg(
+                Arg::new("mode")
+                    .long("mode")
+                    .value_name("MODE")
+                    .value_parser(mode)
+                    .help("the mode of a file, as `640` [default: 600]"),
+            )
+            .arg(with.clone())
+            .arg(
+                Arg::new("dry-run")
+                    .short('n')
+                    .long("dry-run")
+                    .action(ArgAction::SetTrue)
+                    .conflicts_with_all(["from", "like", "mode"])
+                    .help("find out whether the places are free, and change nothing"),
+            )
+            .arg(path("path", "PATH", "the place; what is there is kept beside with BATT_REPLACE=yes").required(true).num_args(1..)),
+        Command::new("aside")
+            .about("For scripts that restore: keep what is at a path as PATH.batt-TIME")
+            .arg(with)
+            .arg(path("path", "PATH", "what is in the way").required(true)),
+    ]
+}
+
+fn mode(text: &str) -> Result<u32, String> {
+    u32::from_str_radix(text, 8)
+        .ok()
+        .filter(|mode| *mode <= 0o777)
+        .ok_or_else(|| "it is no mode of a file".to_owned())
 }
 
 fn of_argument(help: &'static str) -> Arg {

@@ -14,6 +14,7 @@ use crate::account::{AsRequest, Whom};
 use crate::enclosure::ShowRequest;
 use crate::home::Home;
 use crate::pattern::Pattern;
+use crate::place::{self, Placement};
 use crate::process::LaunchRequest;
 use crate::reserved::{OPTIONS, SUBCOMMANDS};
 use crate::script::Shelf;
@@ -108,6 +109,23 @@ pub(crate) enum Action {
     },
     As(AsRequest),
     ShowPath(ShowRequest),
+    Stage {
+        path: PathBuf,
+        command: Vec<OsString>,
+    },
+    Place {
+        placement: Placement,
+        path: PathBuf,
+    },
+    /// Whether these places are free.
+    PlaceDryRun {
+        with: Vec<OsString>,
+        paths: Vec<PathBuf>,
+    },
+    Aside {
+        with: Vec<OsString>,
+        path: PathBuf,
+    },
     Restore(RestoreRequest),
     Drill(DrillRequest),
     Completions(clap_complete::Shell),
@@ -295,6 +313,15 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
             command: trailing(inner),
         }),
         "as" => Action::As(as_request(inner)),
+        "stage" => Action::Stage {
+            path: paths(inner).into_iter().next().unwrap_or_default(),
+            command: trailing(inner),
+        },
+        "place" => placement(inner)?,
+        "aside" => Action::Aside {
+            with: endings(inner),
+            path: paths(inner).into_iter().next().unwrap_or_default(),
+        },
         "restore" => Action::Restore(restore::restore(inner, items)?),
         "drill" => Action::Drill(restore::drill(inner)?),
         "record" => Action::Record {
@@ -412,6 +439,36 @@ fn as_request(matches: &ArgMatches) -> AsRequest {
         room: path("room"),
         command: trailing(matches),
     }
+}
+
+fn placement(matches: &ArgMatches) -> Result<Action, Error> {
+    let (with, paths) = (endings(matches), paths(matches));
+    if matches.get_flag("dry-run") {
+        return Ok(Action::PlaceDryRun { with, paths });
+    }
+    let mut paths = paths.into_iter();
+    let (Some(path), None) = (paths.next(), paths.next()) else {
+        return Err(Error::usage("one thing has one place"));
+    };
+    let mode = matches.get_one::<u32>("mode");
+    Ok(Action::Place {
+        placement: Placement {
+            from: matches.get_one::<PathBuf>("from").cloned(),
+            like: matches.get_one::<PathBuf>("like").cloned(),
+            mode: mode.map(|mode| rustix::fs::Mode::from_bits_truncate(*mode)),
+            with,
+            replace: place::is_to_replace(),
+        },
+        path,
+    })
+}
+
+fn endings(matches: &ArgMatches) -> Vec<OsString> {
+    matches.get_many("with").unwrap_or_default().cloned().collect()
+}
+
+fn paths(matches: &ArgMatches) -> Vec<PathBuf> {
+    matches.get_many("path").unwrap_or_default().cloned().collect()
 }
 
 pub(super) fn services(matches: &ArgMatches) -> Result<Vec<Service>, Error> {

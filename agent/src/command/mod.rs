@@ -13,6 +13,7 @@ mod live_log;
 mod logs;
 mod manual;
 mod pin;
+mod place;
 mod purge;
 mod recall;
 mod restore;
@@ -87,6 +88,10 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::ShowPath(request) => match enclosure::show(&request)? {},
         Action::Restore(request) => restore::restore(&home, output, request, console),
         Action::Drill(request) => drill::drill(&home, output, &request, console),
+        Action::Stage { path, command } => crate::place::run_in_stage(&path, &command),
+        Action::Place { placement, path } => place::place(&placement, &path, console),
+        Action::PlaceDryRun { with, paths } => place::require_free(&with, &paths),
+        Action::Aside { with, path } => place::aside(&path, &with, console),
         Action::Record { of, fact } => script::record(of, fact),
         Action::Recall { of, key } => recall::recall(of.as_deref(), &key, console),
         Action::Completions(shell) => manual::completions(&home, shell, console),

@@ -48,9 +48,9 @@ fn the_first_folder_that_somebody_else_controls_is_named() {
     assert_eq!(open(&outer).unwrap().is_shared(), is_root());
     assert!(!open(&inner).unwrap().is_shared());
     let way = open(&inner).unwrap();
-    let above: Vec<&Path> = way.above().map(|(_, path)| path).collect();
-    assert_eq!(above.first(), Some(&outer.as_path()));
-    assert_eq!(above.last(), Some(&Path::new("/")));
+    let upwards: Vec<&Path> = way.upwards().map(|(_, path)| path).collect();
+    assert_eq!(upwards[..2], [inner.as_path(), &outer]);
+    assert_eq!(upwards.last(), Some(&Path::new("/")));
 }
 
 #[test]
@@ -112,6 +112,8 @@ fn what_is_missing_is_made_where_that_is_asked_for() {
     let missing = open(&path).unwrap_err();
     assert_eq!(missing.path, ground.path().join("a"));
     assert_eq!(missing.why, Why::System(Errno::NOENT));
+    let reached = SafeFolder::open(&path, Links::OfRoot, Missing::End).unwrap();
+    assert_eq!(reached.path(), ground.path());
     let made = SafeFolder::open(&path, Links::OfRoot, Missing::Made(Mode::RWXU)).unwrap();
     assert_eq!(made.path(), path);
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o700);
