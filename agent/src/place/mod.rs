@@ -218,17 +218,19 @@ impl Partial {
                 name: None,
             }),
             // open(2): the kernel, or the file system, has none.
-            Err(Errno::ISDIR | Errno::OPNOTSUPP | Errno::NOENT | Errno::INVAL) => {
-                let name = random_name(".batt-place-").map_err(|_| Errno::IO)?;
-                let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
-                let file = rustix::fs::openat(target.folder(), &name, flags, mode)?;
-                Ok(Self {
-                    file: file.into(),
-                    name: Some(name),
-                })
-            }
+            Err(Errno::ISDIR | Errno::OPNOTSUPP | Errno::NOENT | Errno::INVAL) => Self::named(target),
             Err(cause) => Err(cause),
         }
+    }
+
+    fn named(target: &Target) -> Result<Self, Errno> {
+        let name = random_name(".batt-place-").map_err(|_| Errno::IO)?;
+        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+        let file = rustix::fs::openat(target.folder(), &name, flags, Mode::RUSR | Mode::WUSR)?;
+        Ok(Self {
+            file: file.into(),
+            name: Some(name),
+        })
     }
 
     /// Lets it appear in its place, when nothing is there.
@@ -281,5 +283,7 @@ fn random_name(prefix: &str) -> Result<String, Error> {
     Ok(format!("{prefix}{:016x}", u64::from_ne_bytes(chance)))
 }
 
+#[cfg(test)]
+mod race;
 #[cfg(test)]
 mod tests;

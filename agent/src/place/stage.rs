@@ -22,10 +22,10 @@ use crate::safe_path::Missing;
 pub(super) const PREFIX: &str = ".batt-restore-";
 
 /// A folder that is for the caller alone. It is removed when it is dropped, and nothing else is, whatever has its name.
-struct Stage {
+pub(super) struct Stage {
     above: OwnedFd,
     name: String,
-    folder: OwnedFd,
+    pub(super) folder: OwnedFd,
     /// Whether the folder above is what is filled: its time is not to tell of the stage.
     inside: bool,
 }
@@ -33,7 +33,7 @@ struct Stage {
 impl Stage {
     /// Makes one on the file system that a path is on, or will be: in the nearest folder of the way that nobody else
     /// controls, or where there is none in the nearest of all.
-    fn make(path: &Path) -> Result<Self, Error> {
+    pub(super) fn make(path: &Path) -> Result<Self, Error> {
         let target = Target::find(path, Missing::End)?;
         let way = target.way();
         let inside = way.is_whole().then(|| target.open_folder().ok()).flatten();
@@ -52,8 +52,15 @@ impl Stage {
                 (reopened(&folder, shown)?, shown.to_owned())
             }
         };
+        let mut stage = Self::make_in(above, &shown)?;
+        stage.inside = is_inside;
+        Ok(stage)
+    }
+
+    /// Makes one in a folder that is held open. `shown` is where that is.
+    pub(super) fn make_in(above: OwnedFd, shown: &Path) -> Result<Self, Error> {
         let name = super::random_name(PREFIX)?;
-        let fail = |cause: Errno| failure(&shown, cause);
+        let fail = |cause: Errno| failure(shown, cause);
         mkdirat(&above, &name, Mode::RWXU).map_err(fail)?;
         let folder = openat(&above, &name, folder_flags(), Mode::empty()).map_err(fail)?;
         // Whoever controls the folder above may have put another in its place.
@@ -71,7 +78,7 @@ impl Stage {
             above,
             name,
             folder,
-            inside: is_inside,
+            inside: false,
         })
     }
 }
