@@ -151,7 +151,7 @@ impl Ground {
     #[track_caller]
     fn restore_attacked(&self, host: &Host, arguments: &[&str], prepare: impl Fn()) {
         let before = self.outside();
-        for round in 0..rounds(2) {
+        for round in 0..rounds(1) {
             for mode in ["names", "wait", "all"] {
                 self.clear();
                 prepare();
@@ -179,7 +179,7 @@ impl Drop for Racer {
 fn verb_attacked(mode: &str, call: impl Fn(&Ground) -> Command) {
     let Some(ground) = Ground::new() else { return };
     let before = ground.outside();
-    let rounds = rounds(150);
+    let rounds = rounds(40);
     // Undisturbed it does what it is for.
     Finished::run_with(&mut call(&ground), b"what was restored").success();
     ground.clear();
