@@ -62,7 +62,7 @@ fn a_server_on_the_copy_is_the_one_that_was_copied() {
     assert_eq!(copy.fingerprint("shop"), before);
     assert_eq!(copy.roles(), roles);
     // What is there is not written over, and on request stays beside.
-    host.batt(&restore).code(2).says("is not empty");
+    host.batt(&restore).code(2).says("is no empty folder");
     fs::write(into.join("precious"), "x").unwrap();
     let replace: Vec<&str> = restore.into_iter().chain(["--replace"]).collect();
     host.batt(&replace).code(0);
