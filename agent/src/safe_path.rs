@@ -201,6 +201,11 @@ impl SafeFolder {
             .map(|step| (step.folder.as_fd(), step.path.as_path()))
     }
 
+    /// Returns the folders above it, the nearest first, with their paths. They can be walked from, not listed.
+    pub(crate) fn above(&self) -> impl Iterator<Item = (BorrowedFd<'_>, &Path)> {
+        self.upwards().skip(1)
+    }
+
     /// Tells whether an account other than root and the caller controls a folder of this way.
     pub(crate) fn is_foreign(&self, path: &Path) -> bool {
         self.foreign.iter().any(|foreign| path.starts_with(&foreign.path))

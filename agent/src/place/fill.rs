@@ -20,6 +20,8 @@ pub(super) fn fill(from: &Target, to: &Target) -> Result<(), Errno> {
     if !is_empty(&folder)? {
         return Err(Errno::EXIST);
     }
+    // Its time is that of before it is emptied.
+    let found = fstat(&tree)?;
     for entry in Dir::read_from(&tree)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -28,12 +30,11 @@ pub(super) fn fill(from: &Target, to: &Target) -> Result<(), Errno> {
             rename_new(tree.as_fd(), name, folder.as_fd(), name)?;
         }
     }
-    copy_attributes(&tree, &folder)?;
+    copy_attributes(&tree, &found, &folder)?;
     fsync(&folder)
 }
 
-fn copy_attributes(from: &OwnedFd, to: &OwnedFd) -> Result<(), Errno> {
-    let found = fstat(from)?;
+fn copy_attributes(from: &OwnedFd, found: &Stat, to: &OwnedFd) -> Result<(), Errno> {
     if rustix::process::geteuid().is_root() {
         fchown(
             to,
@@ -59,7 +60,7 @@ fn copy_attributes(from: &OwnedFd, to: &OwnedFd) -> Result<(), Errno> {
     }
     // After the list of access rights, which comes with a mode of its own.
     fchmod(to, Mode::from_bits_truncate(found.st_mode & 0o7777))?;
-    futimens(to, &times_of(&found))
+    futimens(to, &times_of(found))
 }
 
 /// Returns when something was read and changed last.
