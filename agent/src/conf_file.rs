@@ -8,6 +8,7 @@ use batt_protocol::{Error, Service};
 use crate::files;
 use crate::home::Home;
 use crate::secrets;
+use crate::trust;
 
 /// The largest conf file that is read.
 const LIMIT: u64 = 1 << 20;
@@ -33,11 +34,14 @@ impl Conf {
     /// the instance.
     ///
     /// # Errors
-    /// A file that cannot be read, and a line that sets a `BATT_*` variable, by file and line.
+    /// A file that is not trusted or cannot be read, and a line that sets a `BATT_*` variable, by file and line.
     pub(crate) fn of_service(home: &Home, service: &Service) -> Result<Self, Error> {
         let mut conf = Self::default();
         for file in conf_files(home, service) {
-            if let Some(text) = files::read_text(&file, LIMIT)? {
+            // Asked first: to open a device is to do something with it.
+            if trust::require_trusted_file(&file)?
+                && let Some(text) = files::read_text(&file, LIMIT)?
+            {
                 conf.add(&file, &text)?;
                 conf.files.push(file);
             }

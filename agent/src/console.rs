@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use batt_protocol::Error;
 use batt_protocol::json_text::{self, Shape};
+use batt_protocol::text::escaped;
 use serde::Serialize;
 
 /// Where results and remarks go. Whoever stops reading stops nothing.
@@ -52,9 +53,11 @@ impl Console {
         let _ = writeln!(self.remarks, "{line}");
     }
 
-    /// Prints an error with its hints.
+    /// Prints an error with its hints. What others wrote may be in it: its lines are lines, and nothing drives a terminal.
     pub(crate) fn error(&mut self, error: &Error) {
-        self.remark(&format!("batt: {error}"));
+        for line in format!("batt: {error}").lines() {
+            let _ = writeln!(self.remarks, "{}", escaped(line));
+        }
     }
 }
 

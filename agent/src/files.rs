@@ -107,10 +107,14 @@ fn replace_by(path: &Path, content: &[u8], mode: u32, sync: Sync) -> Result<(), 
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let partial = folder.join(format!(".{name}.{}.partial", std::process::id()));
     let written = (|| {
+        // What a dead process of this number left, or somebody put there.
+        match fs::remove_file(&partial) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => return Err(cause),
+            _ => {}
+        }
         let mut file = OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(mode)
             .open(&partial)?;
         file.write_all(content)?;

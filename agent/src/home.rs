@@ -72,6 +72,11 @@ impl Home {
         self.var().join("locks")
     }
 
+    /// Returns where scripts write whose backups go to a folder that others control.
+    pub(crate) fn staging(&self) -> PathBuf {
+        self.var().join("staging")
+    }
+
     /// Returns the record of what was installed or pushed.
     pub(crate) fn bundle_record(&self) -> PathBuf {
         self.var().join("bundle.json")

@@ -22,11 +22,32 @@ impl Pattern {
     pub(crate) const DEFAULT: &str = "/opt/backup/%Y/%m/%d";
 
     /// Returns the folder for a run that starts at `time` on `host`.
-    pub(crate) fn expand(&self, time: DateTime<FixedOffset>, host: &str) -> PathBuf {
-        let mut text = String::new();
-        // `from_str` has tried every conversion.
-        let _ = write!(text, "{}", time.format(&self.0.replace("{host}", host)));
-        PathBuf::from(text)
+    ///
+    /// # Errors
+    /// A part that at this time, or on this host, is empty, `.` or `..`, or has a control character in it: `..%.f` is `..`
+    /// in a moment that has no fraction.
+    pub(crate) fn expand(&self, time: DateTime<FixedOffset>, host: &str) -> Result<PathBuf, Error> {
+        let mut path = PathBuf::from("/");
+        // No conversion has a slash in its own text. What is written twice or as `.` says nothing, as in every path.
+        for part in self.0.split('/').filter(|part| !matches!(*part, "" | ".")) {
+            let mut text = String::new();
+            let _ = write!(text, "{}", time.format(part));
+            let text = text.replace("{host}", host);
+            // `%D` brings slashes along.
+            for name in text.split('/') {
+                if matches!(name, "" | "." | "..") || name.chars().any(char::is_control) {
+                    return Err(Error::usage(format!(
+                        "{} in the path pattern {} can become {}, which is no name of a folder",
+                        quoted(part),
+                        quoted(&self.0),
+                        quoted(name)
+                    ))
+                    .hint("Use conversions that always give a name, as in `/opt/backup/%Y/%m/%d`."));
+                }
+                path.push(name);
+            }
+        }
+        Ok(path)
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -77,8 +98,33 @@ impl FromStr for Pattern {
             ))
             .hint("Write the whole path from `/` on, without `..`."));
         }
-        Ok(Self(text.to_owned()))
+        let pattern = Self(text.to_owned());
+        // One without a conversion is the same at all times.
+        let times = if text.contains('%') { usize::MAX } else { 1 };
+        for time in samples().take(times) {
+            pattern.expand(time, "host")?;
+        }
+        Ok(pattern)
     }
+}
+
+/// Returns moments in which conversions give what they can give: with a fraction of a second and without, at both ends of a
+/// year, in the zone of Greenwich and far from it.
+fn samples() -> impl Iterator<Item = DateTime<FixedOffset>> {
+    const MOMENTS: [(i64, u32); 4] = [
+        (0, 0),
+        (951_782_400, 0),
+        (1_793_511_000, 123_456_789),
+        (4_102_444_799, 0),
+    ];
+    let zones = [0, -4 * 3600, 20_700]
+        .into_iter()
+        .filter_map(FixedOffset::east_opt);
+    zones.flat_map(|zone| {
+        MOMENTS
+            .into_iter()
+            .filter_map(move |(seconds, nanos)| zone.timestamp_opt(seconds, nanos).single())
+    })
 }
 
 impl fmt::Display for Pattern {
@@ -129,7 +175,42 @@ mod tests {
     fn a_pattern_is_expanded_in_local_time() {
         let pattern: Pattern = "/srv/{host}/%Y/%m/%d/100%%".parse().unwrap();
         let time = DateTime::parse_from_rfc3339("2026-01-31T23:30:00-05:00").unwrap();
-        assert_eq!(pattern.expand(time, "db1"), Path::new("/srv/db1/2026/01/31/100%"));
+        assert_eq!(
+            pattern.expand(time, "db1").unwrap(),
+            Path::new("/srv/db1/2026/01/31/100%")
+        );
+        // A host's name is a name, whatever is in it.
+        assert_eq!(
+            pattern.expand(time, "%n").unwrap(),
+            Path::new("/srv/%n/2026/01/31/100%")
+        );
+        for host in ["..", "", "a\nb", "a/../../b", "\0"] {
+            pattern.expand(time, host).unwrap_err();
+        }
+        let slashes: Pattern = "//srv/./b//%D/".parse().unwrap();
+        assert_eq!(slashes.expand(time, "h").unwrap(), Path::new("/srv/b/01/31/26"));
+    }
+
+    #[test]
+    fn what_can_become_no_name_is_judged_when_it_is_expanded() {
+        for pattern in [
+            "/..%.f",
+            "/.%.f",
+            "/a/%.f",
+            "/a/%.f/b",
+            "/a/..%.f/b",
+            "/a%n",
+            "/%t/b",
+            "/.%.f.",
+            "/a/%n%Y",
+        ] {
+            let error = pattern.parse::<Pattern>().unwrap_err();
+            assert!(error.message().contains("is no name of a folder"), "{error}");
+            assert!(!error.message().contains('\n'), "{error}");
+        }
+        for pattern in ["/a/x%.f", "/a/%f", "/a/...%.f", "/a/%.3f"] {
+            pattern.parse::<Pattern>().unwrap();
+        }
     }
 
     #[test]

@@ -38,6 +38,6 @@ pub(crate) const SUBCOMMANDS: &[&str] = &[
 
 /// Options that no script may claim, without their dashes.
 pub(crate) const OPTIONS: &[&str] = &[
-    "all", "dry-run", "format", "from", "help", "home", "into", "item", "jobs", "last", "new-id", "path",
-    "quiet", "replace", "version", "wait",
+    "all", "dry-run", "foreign", "format", "from", "help", "home", "into", "item", "jobs", "last", "new-id",
+    "path", "quiet", "raw", "replace", "version", "wait",
 ];

@@ -5,10 +5,13 @@
 //! leads to is.
 
 use std::fs::{self, Metadata};
-use std::os::unix::fs::MetadataExt;
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
 use batt_protocol::Error;
+
+use crate::home::Home;
 
 /// As many links as the kernel follows (path_resolution(7)).
 const MOST_LINKS: u32 = 40;
@@ -51,6 +54,96 @@ pub(crate) fn require_trusted_entry(path: &Path) -> Result<(), Error> {
     let metadata = fs::symlink_metadata(path)
         .map_err(|cause| Error::system(format!("cannot look at `{}`", path.display()), cause))?;
     require_owner(path, &metadata)
+}
+
+/// Refuses a file that others could have written, and what is no regular file: opening a FIFO waits, and opening a device
+/// may do something. Tells whether there is one.
+///
+/// # Errors
+/// A refusal (77) that names what is not trusted and why.
+pub(crate) fn require_trusted_file(path: &Path) -> Result<bool, Error> {
+    if fs::symlink_metadata(path).is_err_and(|cause| cause.kind() == ErrorKind::NotFound) {
+        return Ok(false);
+    }
+    require_trusted(path)?;
+    let metadata = fs::metadata(path)
+        .map_err(|cause| Error::system(format!("cannot look at `{}`", path.display()), cause))?;
+    if metadata.is_file() {
+        return Ok(true);
+    }
+    Err(Error::refused(format!(
+        "`{}` is {}, and must be a regular file",
+        path.display(),
+        kind_of(&metadata)
+    )))
+}
+
+/// Returns what something is that is no regular file.
+pub(crate) fn kind_of(metadata: &Metadata) -> &'static str {
+    let kind = metadata.file_type();
+    if kind.is_dir() {
+        "a folder"
+    } else if kind.is_fifo() {
+        "a FIFO"
+    } else if kind.is_socket() {
+        "a socket"
+    } else if kind.is_symlink() {
+        "a link"
+    } else {
+        "a device"
+    }
+}
+
+/// Refuses a home that others could have written to: the home itself, and the state in its `var`, by which batt knows what it
+/// published, what it runs and what it may remove. A home that is not there is trusted.
+///
+/// # Errors
+/// A refusal (77) that names what is not trusted and why.
+pub(crate) fn require_trusted_home(home: &Home) -> Result<(), Error> {
+    /// Its entries, and those of the folders among them. Those are closed to others, so nobody else gets further.
+    const DEPTH: usize = 2;
+    if fs::symlink_metadata(home.root()).is_err_and(|cause| cause.kind() == ErrorKind::NotFound) {
+        return Ok(());
+    }
+    require_trusted(home.root())?;
+    require_trusted_below(&home.var(), DEPTH)
+}
+
+fn require_trusted_below(path: &Path, depth: usize) -> Result<(), Error> {
+    // What is gone by now, or closed to the caller, is not read either.
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    require_owner(path, &metadata)?;
+    if metadata.is_symlink() {
+        return if path.exists() {
+            require_trusted(path)
+        } else {
+            Ok(())
+        };
+    }
+    require_unwritable(path, &metadata, true)?;
+    if metadata.is_dir() && depth > 0 {
+        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+            require_trusted_below(&entry.path(), depth - 1)?;
+        }
+    }
+    Ok(())
+}
+
+/// Folders below which a destination may lie, though accounts other than root control them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct AllowedForeign(Vec<PathBuf>);
+
+impl AllowedForeign {
+    pub(crate) fn new(folders: Vec<PathBuf>) -> Self {
+        Self(folders)
+    }
+
+    /// Tells whether a folder is one of them, or below one.
+    pub(crate) fn holds(&self, folder: &Path) -> bool {
+        self.0.iter().any(|allowed| folder.starts_with(allowed))
+    }
 }
 
 fn walk(path: &Path, links_left: u32, end: End) -> Result<(), Error> {
@@ -204,6 +297,58 @@ mod tests {
                 .message()
                 .contains("too many links")
         );
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_and_what_is_not_there_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("x");
+        assert!(!require_trusted_file(&place).unwrap());
+        fs::create_dir(&place).unwrap();
+        let error = require_trusted_file(&place).unwrap_err();
+        assert!(
+            error
+                .message()
+                .ends_with("is a folder, and must be a regular file"),
+            "{error}"
+        );
+        fs::remove_dir(&place).unwrap();
+        fs::write(&place, "").unwrap();
+        chmod(&place, 0o600);
+        assert!(require_trusted_file(&place).unwrap());
+    }
+
+    #[test]
+    fn the_state_of_a_home_is_a_part_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(&folder.path().join("home"));
+        require_trusted_home(&home).unwrap();
+        fs::create_dir_all(home.runs().join("x/bin")).unwrap();
+        fs::write(home.host_id(), "").unwrap();
+        for (place, mode) in [
+            (home.root().to_owned(), 0o700),
+            (home.var(), 0o700),
+            (home.runs(), 0o700),
+            (home.runs().join("x"), 0o700),
+            (home.host_id(), 0o600),
+        ] {
+            chmod(&place, mode);
+            chmod(&home.root().join("var"), 0o700);
+        }
+        chmod(&home.runs().join("x/bin"), 0o700);
+        require_trusted_home(&home).unwrap();
+        for place in [home.var(), home.runs(), home.runs().join("x"), home.host_id()] {
+            let mode = fs::metadata(&place).unwrap().mode() & 0o777;
+            chmod(&place, mode | 0o002);
+            let error = require_trusted_home(&home).unwrap_err();
+            assert!(
+                error.message().contains(&format!("`{}`", place.display())),
+                "{error}"
+            );
+            chmod(&place, mode);
+        }
+        symlink("/nowhere/at/all", home.var().join("link")).unwrap();
+        require_trusted_home(&home).unwrap();
     }
 
     #[test]

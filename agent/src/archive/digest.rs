@@ -9,6 +9,13 @@ use sha2::{Digest as _, Sha256};
 pub(crate) struct Digest(Sha256);
 
 impl Digest {
+    /// Returns the digest of these bytes in hexadecimal.
+    pub(crate) fn of(bytes: &[u8]) -> String {
+        let mut digest = Self::default();
+        digest.update(bytes);
+        digest.hex()
+    }
+
     /// Adds the next bytes.
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);

@@ -68,8 +68,8 @@ pub(crate) fn examine_while(
     let mut reader = BufReader::with_capacity(BUFFER, &mut source);
     let mut content = head.chain(&mut reader);
     let walked = match found {
-        Some(compression) => walk_compressed(compression, &mut content, kind),
-        None => walk(&mut content, kind).map_err(|error| Damage::Unreadable(error.to_string())),
+        Some(compression) => walk_compressed(compression, &mut content, kind, goes_on),
+        None => walk(&mut content, kind, goes_on).map_err(|error| Damage::Unreadable(error.to_string())),
     };
     drop(content);
     drop(reader);
@@ -109,11 +109,12 @@ fn walk_compressed(
     compression: Compression,
     source: &mut dyn BufRead,
     kind: Option<Kind>,
+    goes_on: &dyn Fn() -> bool,
 ) -> Result<Walked, Damage> {
     let mut decoder = compression
         .decoder(&mut *source)
         .map_err(|error| compression.damage(&error))?;
-    let walked = walk(&mut decoder, kind).map_err(|error| compression.damage(&error))?;
+    let walked = walk(&mut decoder, kind, goes_on).map_err(|error| compression.damage(&error))?;
     drop(decoder);
     // A decoder that stopped early leaves bytes that are no part of the stream.
     match source.fill_buf() {
@@ -133,7 +134,7 @@ fn walk_compressed(
 }
 
 /// Reads a content to its end and checks it, as the kind it is known to be or names itself.
-fn walk(content: &mut dyn Read, kind: Option<Kind>) -> io::Result<Walked> {
+fn walk(content: &mut dyn Read, kind: Option<Kind>, goes_on: &dyn Fn() -> bool) -> io::Result<Walked> {
     let mut head = Vec::new();
     content.take(Kind::HEAD as u64).read_to_end(&mut head)?;
     let kind = kind.or_else(|| Kind::of_content(&head));
@@ -144,6 +145,10 @@ fn walk(content: &mut dyn Read, kind: Option<Kind>) -> io::Result<Walked> {
     }
     let mut buffer = vec![0; BUFFER];
     loop {
+        // A few bytes may hold hours of content.
+        if !goes_on() {
+            return Err(io::Error::other("the reading was stopped"));
+        }
         let length = match content.read(&mut buffer) {
             Ok(0) => break,
             Ok(length) => length,

@@ -3,10 +3,16 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use batt_protocol::{Error, RunId, Service};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, fstatvfs, mkdirat, openat, statat, unlinkat};
+use rustix::io::Errno;
+
+use super::folder::FOLDER;
+use crate::files;
+use crate::safe_path::{Links, Missing, Obstacle, SafeFolder, Why};
+use crate::trust::AllowedForeign;
 
 /// How deep the folders of a backup may be nested. A script could nest them deeper than our stack and our open files
 /// reach.
@@ -17,32 +23,64 @@ pub(crate) const MOST_DEPTH: usize = 100;
 pub(crate) struct Destination {
     folder: OwnedFd,
     path: PathBuf,
+    is_foreign: bool,
 }
 
 impl Destination {
     /// Opens the folder at an absolute path, making what is missing of it, 0700.
     ///
     /// # Errors
-    /// A refusal for a link on the way: whoever could write there could lead backups, and what they replace, elsewhere.
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        Ok(Self {
-            folder: descend(path, Missing::Made)?,
-            path: path.to_owned(),
-        })
+    /// A refusal for a link on the way, and for a folder on the way that an account other than root controls, unless that is
+    /// allowed: whoever can write there could lead backups, and what they replace, elsewhere. Nothing is made then.
+    pub(crate) fn open(path: &Path, allowed: &AllowedForeign) -> Result<Self, Error> {
+        Self::judge(path, allowed)?;
+        Self::reach(path, allowed, Missing::Made(Mode::RWXU))
     }
 
     /// Opens a folder that is there; none when it is not.
     ///
     /// # Errors
-    /// A refusal for a link on the way, as in [`Destination::open`].
-    pub(crate) fn existing(path: &Path) -> Result<Option<Self>, Error> {
+    /// A refusal, as in [`Destination::open`].
+    pub(crate) fn existing(path: &Path, allowed: &AllowedForeign) -> Result<Option<Self>, Error> {
         if std::fs::symlink_metadata(path).is_err_and(|cause| cause.kind() == std::io::ErrorKind::NotFound) {
             return Ok(None);
         }
-        Ok(Some(Self {
-            folder: open_folder(path)?,
+        Self::reach(path, allowed, Missing::AnError).map(Some)
+    }
+
+    /// Refuses a destination by what is there of the folders on the way, and makes none.
+    ///
+    /// # Errors
+    /// A refusal, as in [`Destination::open`].
+    pub(crate) fn judge(path: &Path, allowed: &AllowedForeign) -> Result<(), Error> {
+        for folder in path.ancestors() {
+            match SafeFolder::open(folder, Links::Refused, Missing::AnError) {
+                Err(obstacle) if obstacle.why == Why::System(Errno::NOENT) => {}
+                Err(obstacle) => return Err(refusal(obstacle, Missing::Made(Mode::RWXU))),
+                Ok(found) => return require_own(&found, path, allowed).map(|_| ()),
+            }
+        }
+        Ok(())
+    }
+
+    fn reach(path: &Path, allowed: &AllowedForeign, missing: Missing) -> Result<Self, Error> {
+        let found =
+            SafeFolder::open(path, Links::Refused, missing).map_err(|obstacle| refusal(obstacle, missing))?;
+        let is_foreign = require_own(&found, path, allowed)?;
+        let folder = found
+            .folder()
+            .try_clone_to_owned()
+            .map_err(|cause| Error::system(format!("cannot open `{}`", path.display()), cause))?;
+        Ok(Self {
+            folder,
             path: path.to_owned(),
-        }))
+            is_foreign,
+        })
+    }
+
+    /// Tells whether an account other than root controls it: what lies in it may be another thing at any moment.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.is_foreign
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -55,14 +93,7 @@ impl Destination {
 
     /// Returns the bytes that may still be written here by this user.
     pub(crate) fn room(&self) -> Result<u64, Error> {
-        let fail = |cause: rustix::io::Errno| {
-            Error::system(
-                format!("cannot ask for the room in `{}`", self.path.display()),
-                std::io::Error::from(cause),
-            )
-        };
-        let numbers = fstatvfs(&self.folder).map_err(fail)?;
-        Ok(numbers.f_bavail.saturating_mul(numbers.f_frsize))
+        room(self.folder.as_fd(), &self.path)
     }
 
     /// Tells whether something else than the root file system lies here.
@@ -92,107 +123,132 @@ impl Destination {
     }
 }
 
-/// What becomes of a folder that is not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Missing {
-    Made,
-    AnError,
-}
-
 /// Opens a folder that is there, at an absolute path.
 ///
 /// # Errors
-/// A refusal for a link on the way, as in [`Destination::open`]; a folder that is missing.
+/// A refusal for a link on the way; a folder that is missing.
 pub(super) fn open_folder(path: &Path) -> Result<OwnedFd, Error> {
-    descend(path, Missing::AnError)
+    let missing = Missing::AnError;
+    let found =
+        SafeFolder::open(path, Links::Refused, missing).map_err(|obstacle| refusal(obstacle, missing))?;
+    found
+        .folder()
+        .try_clone_to_owned()
+        .map_err(|cause| Error::system(format!("cannot open the folder `{}`", path.display()), cause))
 }
 
-fn descend(path: &Path, missing: Missing) -> Result<OwnedFd, Error> {
-    let fail = |place: &Path, cause: rustix::io::Errno| {
-        Error::system(
+/// Tells whether an account other than root controls a destination, which must then be allowed. Whoever is not root has
+/// nothing to lose that is not his.
+fn require_own(found: &SafeFolder, path: &Path, allowed: &AllowedForeign) -> Result<bool, Error> {
+    let Some(foreign) = found.foreign().filter(|_| rustix::process::geteuid().is_root()) else {
+        return Ok(false);
+    };
+    if allowed.holds(path) {
+        return Ok(true);
+    }
+    Err(Error::refused(format!(
+        "the destination `{}` is not root's alone: {foreign}",
+        path.display()
+    ))
+    .hint(format!(
+        "Choose one that only root can write to. Or say in batt.toml that you know: `allow_foreign = \"{}\"`.",
+        foreign.path.display()
+    )))
+}
+
+fn refusal(obstacle: Obstacle, missing: Missing) -> Error {
+    let place = obstacle.path;
+    match obstacle.why {
+        Why::Link | Why::TooManyLinks => {
+            let whole = std::fs::canonicalize(&place).unwrap_or_else(|_| place.clone());
+            Error::refused(format!(
+                "the destination leads through the link `{}`",
+                place.display()
+            ))
+            .hint(format!("Set `path` to where it leads, `{}`.", whole.display()))
+        }
+        Why::NotAbsolute => Error::usage(format!("`{}` is not an absolute path", place.display())),
+        Why::System(cause) => Error::system(
             match missing {
-                Missing::Made => format!("cannot open the destination `{}`", place.display()),
+                Missing::Made(_) => format!("cannot open the destination `{}`", place.display()),
                 Missing::AnError => format!("cannot open the folder `{}`", place.display()),
             },
             std::io::Error::from(cause),
-        )
-    };
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut folder = openat(CWD, "/", flags, Mode::empty()).map_err(|cause| fail(Path::new("/"), cause))?;
-    let mut reached = PathBuf::from("/");
-    for part in path.components() {
-        let Component::Normal(name) = part else { continue };
-        reached.push(name);
-        folder = match openat(&folder, name, flags, Mode::empty()) {
-            Ok(next) => next,
-            Err(rustix::io::Errno::NOENT) if missing == Missing::Made => {
-                match mkdirat(&folder, name, Mode::RWXU) {
-                    Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-                    Err(cause) => return Err(fail(&reached, cause)),
-                }
-                rustix::fs::fsync(&folder).map_err(|cause| fail(&reached, cause))?;
-                openat(&folder, name, flags, Mode::empty()).map_err(|cause| fail(&reached, cause))?
-            }
-            Err(_) if is_link(&folder, name) => {
-                let whole = std::fs::canonicalize(&reached).unwrap_or_else(|_| reached.clone());
-                return Err(Error::refused(format!(
-                    "the destination leads through the link `{}`",
-                    reached.display()
-                ))
-                .hint(format!("Set `path` to where it leads, `{}`.", whole.display())));
-            }
-            Err(cause) => return Err(fail(&reached, cause)),
-        };
+        ),
     }
-    Ok(folder)
-}
-
-fn is_link(folder: &OwnedFd, name: &std::ffi::OsStr) -> bool {
-    statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
-        .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Symlink)
 }
 
 /// The private folder that a backup is made in, `.{service}.batt-{run}`. It goes when it is dropped, with whatever is
 /// in it by then: parts of a backup that failed, or the backup that was replaced.
+///
+/// It lies in the destination; where that is controlled by others, in a folder of batt's own, as scripts write by path.
 #[derive(Debug)]
-pub(crate) struct Staging<'a> {
-    destination: &'a Destination,
+pub(crate) struct Staging {
+    parent: OwnedFd,
+    parent_path: PathBuf,
     name: String,
     service: String,
 }
 
-impl<'a> Staging<'a> {
-    /// Makes the folder, and one in it for the archives.
+impl Staging {
+    /// Makes the folder, and one in it for the archives. `own` is where it goes when the destination is not root's alone.
     pub(crate) fn create(
-        destination: &'a Destination,
+        destination: &Destination,
+        own: &Path,
         service: &Service,
         run: &RunId,
     ) -> Result<Self, Error> {
+        let (parent, parent_path) = if destination.is_foreign() {
+            files::make_private_folder(own)?;
+            (open_folder(own)?, own.to_owned())
+        } else {
+            let parent = destination.folder().try_clone_to_owned();
+            let failed =
+                |cause| Error::system(format!("cannot open `{}`", destination.path.display()), cause);
+            (parent.map_err(failed)?, destination.path.clone())
+        };
         let staging = Self {
-            destination,
+            parent,
+            parent_path,
             name: staging_name(service, run),
             service: service.to_string(),
         };
-        let fail = |cause: rustix::io::Errno| {
+        let fail = |cause: Errno| {
             Error::system(
                 format!("cannot make `{}`", staging.path().display()),
                 std::io::Error::from(cause),
             )
         };
-        mkdirat(destination.folder(), &staging.name, Mode::RWXU).map_err(fail)?;
-        mkdirat(
-            destination.folder(),
-            format!("{}/{}", staging.name, staging.service),
-            Mode::RWXU,
-        )
-        .map_err(fail)?;
-        mkdirat(destination.folder(), format!("{}/tmp", staging.name), Mode::RWXU).map_err(fail)?;
+        let inner = |name: &str| format!("{}/{name}", staging.name);
+        mkdirat(&staging.parent, &staging.name, Mode::RWXU).map_err(fail)?;
+        mkdirat(&staging.parent, inner(&staging.service), Mode::RWXU).map_err(fail)?;
+        mkdirat(&staging.parent, inner("tmp"), Mode::RWXU).map_err(fail)?;
         Ok(staging)
     }
 
     /// Returns the folder itself: `BATT_DEST` of the script.
     pub(crate) fn path(&self) -> PathBuf {
-        self.destination.path.join(&self.name)
+        self.parent_path.join(&self.name)
+    }
+
+    /// Opens the folder itself.
+    pub(super) fn open(&self) -> Result<OwnedFd, Error> {
+        openat(&self.parent, &self.name, FOLDER, Mode::empty()).map_err(|cause| {
+            Error::system(
+                format!("cannot open `{}`", self.path().display()),
+                std::io::Error::from(cause),
+            )
+        })
+    }
+
+    /// Returns the name in it of the folder for the archives.
+    pub(super) fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// Returns the bytes that may still be written into it by this user.
+    pub(crate) fn room(&self) -> Result<u64, Error> {
+        room(self.parent.as_fd(), &self.parent_path)
     }
 
     /// Returns the folder for the archives.
@@ -205,11 +261,6 @@ impl<'a> Staging<'a> {
         self.path().join("tmp")
     }
 
-    /// Returns the name of the folder for the archives, seen from the destination.
-    pub(crate) fn archives_name(&self) -> String {
-        format!("{}/{}", self.name, self.service)
-    }
-
     /// Moves what the script left out of the folder for the archives, which is empty then, and returns where to: what is
     /// to be published is put back one by one, and the rest goes with the staging folder.
     pub(crate) fn set_aside(&self) -> Result<PathBuf, Error> {
@@ -220,8 +271,7 @@ impl<'a> Staging<'a> {
                 std::io::Error::from(cause),
             )
         };
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let folder = openat(self.destination.folder(), &self.name, flags, Mode::empty()).map_err(fail)?;
+        let folder = openat(&self.parent, &self.name, FOLDER, Mode::empty()).map_err(fail)?;
         // What the script put in its place may lead elsewhere.
         let found = statat(&folder, &self.service, AtFlags::SYMLINK_NOFOLLOW).map_err(fail)?;
         if FileType::from_raw_mode(found.st_mode) != FileType::Directory {
@@ -241,10 +291,20 @@ impl<'a> Staging<'a> {
     }
 }
 
-impl Drop for Staging<'_> {
+impl Drop for Staging {
     fn drop(&mut self) {
-        let _ = remove_folder(self.destination.folder(), &self.name);
+        let _ = remove_folder(self.parent.as_fd(), &self.name);
     }
+}
+
+fn room(folder: BorrowedFd<'_>, path: &Path) -> Result<u64, Error> {
+    let numbers = fstatvfs(folder).map_err(|cause| {
+        Error::system(
+            format!("cannot ask for the room in `{}`", path.display()),
+            std::io::Error::from(cause),
+        )
+    })?;
+    Ok(numbers.f_bavail.saturating_mul(numbers.f_frsize))
 }
 
 /// Returns the name of the staging folder of a service.
@@ -352,8 +412,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("real")).unwrap();
         std::os::unix::fs::symlink("real", folder.path().join("link")).unwrap();
-        Destination::open(&folder.path().join("real/2026/01")).unwrap();
-        let error = Destination::open(&folder.path().join("link/2026")).unwrap_err();
+        Destination::open(&folder.path().join("real/2026/01"), &AllowedForeign::default()).unwrap();
+        let error =
+            Destination::open(&folder.path().join("link/2026"), &AllowedForeign::default()).unwrap_err();
         assert_eq!(error.exit(), batt_protocol::ExitCode::REFUSED);
         assert!(error.message().ends_with("link`"), "{error}");
         assert!(!folder.path().join("real/2026/2026").exists());
@@ -365,9 +426,10 @@ mod tests {
         let outside = folder.path().join("outside");
         std::fs::create_dir(&outside).unwrap();
         std::fs::write(outside.join("kept"), "x").unwrap();
-        let destination = Destination::open(&folder.path().join("d")).unwrap();
+        let destination = Destination::open(&folder.path().join("d"), &AllowedForeign::default()).unwrap();
         let run: RunId = "20260131T023000Z-00000a".parse().unwrap();
-        let staging = Staging::create(&destination, &"redis@1".parse().unwrap(), &run).unwrap();
+        let staging =
+            Staging::create(&destination, folder.path(), &"redis@1".parse().unwrap(), &run).unwrap();
         let deep: PathBuf = std::iter::repeat_n("d", 3 * MOST_DEPTH).collect();
         std::fs::create_dir_all(staging.archives().join(deep)).unwrap();
         let inner = staging.archives().join("deep/er");

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::identity::{Identity, Seen};
-use super::{Manifest, Mark, marks, removal_name};
+use super::{BackupFolder, Manifest, Mark, marks, removal_name};
 
 /// One backup that was published, and what is known of it since.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,10 +59,20 @@ impl Entry {
     /// A manifest that cannot be read.
     pub(crate) fn read(path: PathBuf) -> Result<Self, Error> {
         let (manifest, manifest_sha256) = Manifest::read_hashed(&path)?;
-        let seen = Identity::read(&path).map(|(_, seen)| seen).ok();
         // One that cannot be read is none: what it would let count does not.
         let accepted = marks::get(&path, Mark::Accepted).ok().flatten();
+        // Nor one that others could have set.
+        let accepted = accepted.filter(|_| BackupFolder::is_ours_alone(&path));
         Ok(Self {
+            accepted: accepted.map(|marked| marked.at),
+            ..Self::published(path, &manifest, manifest_sha256)
+        })
+    }
+
+    /// Returns the entry of a backup that was published with this very manifest.
+    pub(crate) fn published(path: PathBuf, manifest: &Manifest, manifest_sha256: String) -> Self {
+        let seen = Identity::read(&path).map(|(_, seen)| seen).ok();
+        Self {
             run: manifest.run.clone(),
             service: manifest.service.clone(),
             items: manifest.items.clone(),
@@ -73,9 +83,9 @@ impl Entry {
             manifest_sha256,
             verified: manifest.verified.then_some(manifest.ended),
             drill: None,
-            accepted: accepted.map(|marked| marked.at),
+            accepted: None,
             seen,
-        })
+        }
     }
 
     /// Tells whether it counts: whole, read again, complete, as it was expected, and not shown to be bad by a drill.
@@ -107,6 +117,34 @@ impl Entry {
     pub(crate) fn is_there(&self) -> bool {
         let unchanged = self.seen.as_ref().is_some_and(|seen| seen.is_there(&self.path));
         unchanged || self.look().is_some()
+    }
+
+    /// Tells whether what lies at its path, as far as was seen, is this very backup and of this host: what anybody could
+    /// have put there is not.
+    pub(crate) fn is_ours(&self, host_id: &str) -> bool {
+        !host_id.is_empty()
+            && self.seen.as_ref().is_some_and(|seen| {
+                seen.host_id == host_id && seen.manifest_sha256.as_ref() == Some(&self.manifest_sha256)
+            })
+    }
+
+    /// Refuses what lies at its path and is another backup, or was changed.
+    ///
+    /// # Errors
+    /// A refusal (77).
+    pub(crate) fn require_unchanged(&self) -> Result<(), Error> {
+        if self.manifest().is_some() {
+            return Ok(());
+        }
+        Err(Error::refused(format!(
+            "what lies at `{}` is not the backup `{}` as it was published",
+            self.path.display(),
+            self.id()
+        ))
+        .hint(format!(
+            "`batt verify {}` tells what is wrong with it.",
+            self.service
+        )))
     }
 
     /// Tells whether a purge has taken it out of sight and not deleted all of it yet: it is none any more.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use batt_protocol::text::escaped;
 use batt_protocol::{BackupState, HumanBytes};
 
 use super::{ArchiveRecord, Manifest, SUMS};
@@ -19,8 +20,8 @@ pub(crate) fn restore_guide(manifest: &Manifest, commands: &[String]) -> String 
         text,
         "# Restore `{}` of `{}`\n\nMade by batt {} in the run `{}`, started {} (UTC).\n",
         manifest.service,
-        manifest.host,
-        manifest.batt,
+        plain(&manifest.host),
+        plain(&manifest.batt),
         manifest.run,
         manifest.started.format("%Y-%m-%d %H:%M:%S")
     );
@@ -36,18 +37,23 @@ pub(crate) fn restore_guide(manifest: &Manifest, commands: &[String]) -> String 
     if !plainly.is_empty() {
         let _ = writeln!(text, "{plainly}\n");
         for line in &manifest.shortcomings {
-            let _ = writeln!(text, "- {}", batt_protocol::text::escaped(line));
+            let _ = writeln!(text, "- {}", escaped(line));
         }
         text.push('\n');
     }
     let _ = writeln!(text, "## What is here\n");
     for archive in &manifest.archives {
-        let _ = writeln!(text, "- `{}`, {}", archive.file, HumanBytes(archive.bytes));
+        let _ = writeln!(
+            text,
+            "- `{}`, {}",
+            plain(&archive.file),
+            HumanBytes(archive.bytes)
+        );
     }
     if !manifest.warnings.is_empty() {
         let _ = writeln!(text, "\nWarnings of this backup:\n");
         for warning in &manifest.warnings {
-            let _ = writeln!(text, "- {}", batt_protocol::text::escaped(warning));
+            let _ = writeln!(text, "- {}", escaped(warning));
         }
     }
     let _ = writeln!(
@@ -59,12 +65,17 @@ pub(crate) fn restore_guide(manifest: &Manifest, commands: &[String]) -> String 
         let _ = writeln!(
             text,
             "The script `{}` that made this says nothing of how to restore it. The archives are in their native formats.",
-            manifest.script.path
+            plain(&manifest.script.path)
         );
     } else {
         let _ = writeln!(text, "In this folder:\n\n```sh\n{}\n```", lines.join("\n"));
     }
     text
+}
+
+/// Returns a name as it can stand between backticks: on its line, and not ending them.
+fn plain(name: &str) -> String {
+    escaped(name).replace('`', "'")
 }
 
 fn expand(manifest: &Manifest, commands: &[String]) -> Vec<String> {
@@ -164,7 +175,21 @@ fn quoted(word: &str) -> String {
     } else {
         word.to_owned()
     };
-    format!("'{}'", word.replace('\'', "'\\''"))
+    if escaped(&word) == word {
+        return format!("'{}'", word.replace('\'', "'\\''"));
+    }
+    // What has control characters, or characters that turn a line around, is written as POSIX.1-2024 and bash do.
+    let mut written = "$'".to_owned();
+    for byte in word.bytes() {
+        match byte {
+            b'\'' | b'\\' => written.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => written.push(char::from(byte)),
+            // Always three digits, so that one that follows is not a part of it.
+            byte => written.push_str(&format!("\\{byte:03o}")),
+        }
+    }
+    written.push('\'');
+    written
 }
 
 #[cfg(test)]
@@ -257,6 +282,8 @@ mod tests {
         );
         assert_eq!(quoted("it's"), "'it'\\''s'");
         assert_eq!(quoted("-rf"), "'./-rf'");
+        assert_eq!(quoted("a\n'1\\\u{202e}"), "$'a\\012\\'1\\\\\\342\\200\\256'");
+        assert_eq!(plain("a`\n# b"), "a'\\n# b");
     }
 
     #[test]

@@ -1,19 +1,14 @@
 //! Whose backup a folder holds, by its manifest, and how to tell later without reading it again that it is still there.
 
-use std::fs::{File, Metadata};
-use std::io::Read;
-use std::os::fd::BorrowedFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use batt_protocol::{Error, RunId, Service};
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::{AtFlags, FileType, statat};
 use serde::{Deserialize, Serialize};
 
-use super::{MANIFEST, open_file};
-
-/// The largest manifest that is read.
-const LIMIT: u64 = 256 << 20;
+use super::folder::{BackupFolder, reach};
+use super::{MANIFEST, Manifest};
+use crate::archive::Digest;
 
 /// What of a manifest tells whose backup it is.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -33,6 +28,9 @@ pub(crate) struct Seen {
     modified: (i64, i64),
     /// Its length.
     bytes: u64,
+    /// Its SHA-256 in lower-case hexadecimal; earlier versions did not remember it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) manifest_sha256: Option<String>,
     /// Whose backup it is.
     pub(crate) host_id: String,
     /// The offset of local time from UTC in the run, in seconds.
@@ -40,14 +38,27 @@ pub(crate) struct Seen {
 }
 
 impl Identity {
-    /// Reads the manifest in an open folder, without following a link.
+    /// Reads the manifest in the folder of a backup; `folder` names it.
     ///
     /// # Errors
-    /// A manifest that is missing, cannot be read or cannot be understood; `folder` names it.
-    pub(crate) fn read_in(opened: BorrowedFd<'_>, folder: &Path) -> Result<(Self, Seen), Error> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = openat(opened, MANIFEST, flags, Mode::empty()).map_err(std::io::Error::from);
-        Self::of(file.map(File::from), folder)
+    /// A manifest that is missing, cannot be read or cannot be understood.
+    pub(crate) fn read_in(opened: &BackupFolder, folder: &Path) -> Result<(Self, Seen), Error> {
+        let shown = folder.join(MANIFEST);
+        let fail = |cause: String| Error::system(format!("cannot read `{}`", shown.display()), cause);
+        // Looked at before it is read: what changes meanwhile is seen to have changed by the next look.
+        let found = statat(opened.folder(), MANIFEST, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|cause| fail(std::io::Error::from(cause).to_string()))?;
+        let text = opened.read(MANIFEST, Manifest::LIMIT).map_err(fail)?;
+        let identity: Self = serde_json::from_slice(&text).map_err(|cause| fail(cause.to_string()))?;
+        let seen = Seen {
+            manifest_sha256: Some(Digest::of(&text)),
+            host_id: identity.host_id.clone(),
+            utc_offset: identity.utc_offset,
+            inode: found.st_ino,
+            modified: (found.st_mtime, found.st_mtime_nsec.cast_signed()),
+            bytes: found.st_size.cast_unsigned(),
+        };
+        Ok((identity, seen))
     }
 
     /// Reads the manifest in the folder of this path.
@@ -55,45 +66,23 @@ impl Identity {
     /// # Errors
     /// Those of [`Identity::read_in`].
     pub(crate) fn read(folder: &Path) -> Result<(Self, Seen), Error> {
-        Self::of(open_file(&folder.join(MANIFEST)), folder)
-    }
-
-    fn of(file: std::io::Result<File>, folder: &Path) -> Result<(Self, Seen), Error> {
-        let shown = folder.join(MANIFEST);
-        let fail = |cause: String| Error::system(format!("cannot read `{}`", shown.display()), cause);
-        let file = file.map_err(|cause| fail(cause.to_string()))?;
-        let metadata = file.metadata().map_err(|cause| fail(cause.to_string()))?;
-        if !metadata.is_file() {
-            return Err(fail("it is not a regular file".to_owned()));
-        }
-        let mut text = Vec::new();
-        file.take(LIMIT)
-            .read_to_end(&mut text)
-            .map_err(|cause| fail(cause.to_string()))?;
-        let identity: Self = serde_json::from_slice(&text).map_err(|cause| fail(cause.to_string()))?;
-        let seen = Seen::of(&metadata, &identity);
-        Ok((identity, seen))
+        let opened = BackupFolder::open(folder)
+            .map_err(|why| Error::program(format!("`{}`: {why}", folder.display())))?;
+        Self::read_in(&opened, folder)
     }
 }
 
 impl Seen {
-    fn of(metadata: &Metadata, identity: &Identity) -> Self {
-        Self {
-            inode: metadata.ino(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            bytes: metadata.len(),
-            host_id: identity.host_id.clone(),
-            utc_offset: identity.utc_offset,
-        }
-    }
-
     /// Tells whether the very file that was read still lies in the folder, unchanged as far as its inode tells.
     pub(crate) fn is_there(&self, folder: &Path) -> bool {
-        std::fs::symlink_metadata(folder.join(MANIFEST)).is_ok_and(|metadata| {
-            metadata.is_file()
-                && metadata.ino() == self.inode
-                && (metadata.mtime(), metadata.mtime_nsec()) == self.modified
-                && metadata.len() == self.bytes
-        })
+        // An earlier version did not remember which one it was.
+        let Ok(opened) = reach(folder) else { return false };
+        self.manifest_sha256.is_some()
+            && statat(&opened, MANIFEST, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|found| {
+                FileType::from_raw_mode(found.st_mode) == FileType::RegularFile
+                    && found.st_ino == self.inode
+                    && (found.st_mtime, found.st_mtime_nsec.cast_signed()) == self.modified
+                    && found.st_size.cast_unsigned() == self.bytes
+            })
     }
 }

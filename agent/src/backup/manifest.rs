@@ -1,15 +1,14 @@
 //! `manifest.json`: what a backup is, written last and read first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use batt_protocol::{BackupState, Error, RunId, Service};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::MANIFEST;
+use super::{BackupFolder, MANIFEST};
 use crate::archive::{Digest, Kind};
-use crate::files;
 
 /// The format that this version writes. A reader refuses one that it does not know.
 const FORMAT: u32 = 1;
@@ -107,8 +106,10 @@ fn yes() -> bool {
 impl Manifest {
     /// The format that this version writes.
     pub(crate) const FORMAT: u32 = FORMAT;
-    /// The largest manifest that is read, in bytes: 100,000 archives and facts.
-    pub(super) const LIMIT: u64 = 256 << 20;
+    /// The largest manifest that is read, and written, in bytes. What is in it takes several times as much memory.
+    pub(crate) const LIMIT: u64 = 16 << 20;
+    /// The most archives that a manifest may name.
+    pub(crate) const MOST_ARCHIVES: usize = 1_000_000;
 
     /// Reads the manifest of the backup in `folder`.
     ///
@@ -120,13 +121,22 @@ impl Manifest {
 
     /// Does what [`Manifest::read`] does, and returns the SHA-256 of the file too.
     pub(crate) fn read_hashed(folder: &Path) -> Result<(Self, String), Error> {
+        let opened = BackupFolder::open(folder)
+            .map_err(|why| Error::program(format!("`{}`: {why}", folder.display())))?;
+        Self::read_in(&opened, folder)
+    }
+
+    /// Does what [`Manifest::read_hashed`] does in a folder that is open; `folder` names it.
+    ///
+    /// # Errors
+    /// Those of [`Manifest::read`].
+    pub(crate) fn read_in(opened: &BackupFolder, folder: &Path) -> Result<(Self, String), Error> {
         let path = folder.join(MANIFEST);
-        let text = files::read_text(&path, Self::LIMIT)?
-            .ok_or_else(|| Error::program(format!("`{}` is missing", path.display())))?;
-        let manifest = Self::parse(text.as_bytes(), &path.display().to_string())?;
-        let mut digest = Digest::default();
-        digest.update(text.as_bytes());
-        Ok((manifest, digest.hex()))
+        let text = opened
+            .read(MANIFEST, Self::LIMIT)
+            .map_err(|why| Error::program(format!("`{}`: {why}", folder.display())))?;
+        let manifest = Self::parse(&text, &path.display().to_string())?;
+        Ok((manifest, Digest::of(&text)))
     }
 
     /// Parses the manifest that lies at `place`.
@@ -142,6 +152,12 @@ impl Manifest {
                 manifest.format
             ))
             .hint("A later version of batt wrote it; use that one."));
+        }
+        if manifest.archives.len() > Self::MOST_ARCHIVES {
+            return Err(Error::program(format!(
+                "`{place}` names more than {} archives",
+                Self::MOST_ARCHIVES
+            )));
         }
         Ok(manifest)
     }
@@ -173,11 +189,12 @@ impl Manifest {
     pub(crate) fn covers(&self, earlier: &Self) -> bool {
         let asked = self.items.is_empty()
             || (!earlier.items.is_empty() && earlier.items.iter().all(|item| self.items.contains(item)));
+        let own: BTreeSet<&str> = self.archives.iter().map(|own| own.file.as_str()).collect();
         asked
             && earlier
                 .archives
                 .iter()
-                .all(|archive| self.archives.iter().any(|own| own.file == archive.file))
+                .all(|archive| own.contains(archive.file.as_str()))
     }
 }
 

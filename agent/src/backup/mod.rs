@@ -3,14 +3,17 @@
 mod catalogue;
 mod destination;
 mod entry;
+mod folder;
 mod guide;
 mod identity;
 mod manifest;
 pub(crate) mod marks;
+mod moved;
 mod places;
 mod presence;
 mod publish;
 mod rebuild;
+mod verified;
 mod verify;
 
 pub(crate) use catalogue::{Catalogue, Line, begin, remember};
@@ -18,6 +21,7 @@ pub(crate) use destination::{
     Destination, MOST_DEPTH, Staging, open_file, removal_name, remove_content, remove_folder,
 };
 pub(crate) use entry::{Drill, Entry};
+pub(crate) use folder::BackupFolder;
 pub(crate) use guide::restore_guide;
 pub(crate) use identity::Identity;
 #[cfg(test)]
@@ -28,11 +32,10 @@ pub(crate) use places::{places, remember_place};
 pub(crate) use presence::{Found, present};
 pub(crate) use publish::{Place, clean_up, is_left, publish};
 pub(crate) use rebuild::{load, rebuild};
+pub(crate) use verified::{Stamps, open_verified, write_stamps};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use verify::Sums;
-pub(crate) use verify::{
-    Expected, Verification, digest_of, open_archive, sum_line, verify_chosen, verify_while,
-};
+pub(crate) use verify::{Expected, Verification, digest_of, sum_line, verify_chosen, verify_while};
 
 #[cfg(test)]
 pub(crate) fn example_manifest(archives: &[&str]) -> Manifest {

@@ -1,12 +1,11 @@
 //! Which backups of the catalogue are there.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use batt_protocol::Service;
 
 use super::catalogue::remember_all;
-use super::{Catalogue, Entry, Line, Mark};
+use super::{BackupFolder, Catalogue, Entry, Line, Mark};
 use crate::home::Home;
 
 /// A backup that is there.
@@ -41,8 +40,7 @@ pub(crate) fn present(home: &Home, catalogue: Catalogue, services: &[Service]) -
             entry.seen = Some(seen);
         }
         places.insert(entry.path.clone(), ());
-        let mark = entry.path.join(Mark::Pinned.file_name());
-        let pinned = fs::symlink_metadata(mark).is_ok();
+        let pinned = BackupFolder::open(&entry.path).is_ok_and(|folder| folder.has(Mark::Pinned.file_name()));
         found.push(Found { entry, pinned });
     }
     if !looked_at.is_empty() {

@@ -8,7 +8,7 @@ use batt_protocol::text::count;
 use batt_protocol::{Error, EventKind, RunId, Service};
 
 use super::catalogue::{is_wordy, rewrite};
-use super::{Catalogue, Entry, places};
+use super::{BackupFolder, Catalogue, Entry, places};
 use crate::home::Home;
 use crate::host;
 use crate::pattern::{Layout, Pattern};
@@ -28,6 +28,8 @@ pub(crate) struct Rebuilt {
     pub(crate) searched: Vec<PathBuf>,
     /// Where the broken catalogue was put, when it was broken.
     pub(crate) set_aside: Option<PathBuf>,
+    /// Folders that say to be a backup of this host, and that others could have written.
+    pub(crate) distrusted: usize,
     /// The search ended before it had seen everything.
     pub(crate) cut_short: bool,
 }
@@ -82,6 +84,12 @@ impl Rebuilt {
         if let Some(place) = &self.set_aside {
             words.push_str(&format!("; the broken one is `{}`", place.display()));
         }
+        if self.distrusted > 0 {
+            words.push_str(&format!(
+                "; {} that others could have written are not believed",
+                self.distrusted
+            ));
+        }
         if self.cut_short {
             words.push_str("; the search was cut short, too many folders are there");
         }
@@ -89,7 +97,8 @@ impl Rebuilt {
     }
 }
 
-/// Enters every backup of this host that lies where one of the known patterns, or `more`, puts backups.
+/// Enters every backup of this host that lies where one of the known patterns, or `more`, puts backups, and that nobody but
+/// root (or the caller) can have put there.
 ///
 /// # Errors
 /// A home without an id, whose backups nothing could tell from others'; a disk that does not take the catalogue.
@@ -110,6 +119,7 @@ pub(crate) fn rebuild(home: &Home, set: Option<&Pattern>, more: Option<&Pattern>
         known: &known,
         left: MOST_ENTRIES,
         found: BTreeMap::new(),
+        distrusted: 0,
     };
     let patterns = all_places(home, set, more);
     let host = host::host_name();
@@ -127,7 +137,7 @@ pub(crate) fn rebuild(home: &Home, set: Option<&Pattern>, more: Option<&Pattern>
             search.descend_from_the_root(&layout, &mut searched);
         }
     }
-    let (found, cut_short) = (search.found, search.left == 0);
+    let (found, cut_short, distrusted) = (search.found, search.left == 0, search.distrusted);
     let count = found.len();
     let add: Vec<Entry> = found
         .into_values()
@@ -146,6 +156,7 @@ pub(crate) fn rebuild(home: &Home, set: Option<&Pattern>, more: Option<&Pattern>
         added,
         searched: searched.into_iter().collect(),
         set_aside: rewrite(home, add)?,
+        distrusted,
         cut_short,
     })
 }
@@ -187,6 +198,8 @@ struct Search<'a> {
     /// How many entries of folders may still be looked at.
     left: usize,
     found: BTreeMap<String, Entry>,
+    /// How many say to be ours, and are not believed.
+    distrusted: usize,
 }
 
 impl Search<'_> {
@@ -255,7 +268,14 @@ impl Search<'_> {
             return;
         }
         let id = entry.id();
-        if let Some(known) = self.known.get(&id) {
+        let known = self.known.get(&id);
+        let is_known = known.is_some_and(|known| known.manifest_sha256 == entry.manifest_sha256);
+        // The id of this host stands in every manifest of it. What only root could have written is believed.
+        if !is_known && !BackupFolder::is_ours_alone(&entry.path) {
+            self.distrusted += 1;
+            return;
+        }
+        if let Some(known) = known {
             if known.path != entry.path && known.is_there() {
                 // A copy. The one that is known stays the one.
                 return;

@@ -214,6 +214,12 @@ fn everyday_commands() -> Vec<Command> {
                 Arg::new("service")
                     .value_name("SERVICE")
                     .help("only of this service"),
+            )
+            .arg(
+                Arg::new("raw")
+                    .long("raw")
+                    .action(ArgAction::SetTrue)
+                    .help("the very bytes, control characters too: for a file, never for a terminal"),
             ),
         Command::new("attach")
             .about("Follow a run that goes on")

@@ -76,6 +76,8 @@ pub(crate) enum Action {
     Logs {
         run: Option<RunId>,
         service: Option<Service>,
+        /// As the scripts printed it.
+        raw: bool,
     },
     Attach(RunId),
     Cancel(RunId),
@@ -404,6 +406,7 @@ fn logs(matches: &ArgMatches) -> Result<Action, Error> {
     Ok(Action::Logs {
         run: run.map(|text| text.parse()).transpose()?,
         service: service.map(|text| text.parse()).transpose()?,
+        raw: matches.get_flag("raw"),
     })
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct RestoreRequest {
     pub(crate) items: Vec<String>,
     pub(crate) into: Option<String>,
     pub(crate) replace: bool,
+    /// Whether a backup is wanted that this host does not know.
+    pub(crate) foreign: bool,
     pub(crate) dry_run: bool,
     pub(crate) wait: Duration,
 }
@@ -70,6 +72,12 @@ pub(super) fn commands(items: &ItemOptions) -> [Command; 2] {
                     .long("replace")
                     .action(ArgAction::SetTrue)
                     .help("put the backup in the place of what is there"),
+            )
+            .arg(
+                Arg::new("foreign")
+                    .long("foreign")
+                    .action(ArgAction::SetTrue)
+                    .help("take a backup that this host does not know, as one of another host"),
             )
             .arg(
                 Arg::new("dry-run")
@@ -158,6 +166,7 @@ pub(super) fn restore(matches: &ArgMatches, items: &ItemOptions) -> Result<Resto
         items: named,
         into: text(matches, "into").map(target),
         replace: matches.get_flag("replace"),
+        foreign: matches.get_flag("foreign"),
         dry_run: matches.get_flag("dry-run"),
         wait: text(matches, "wait").map_or(Ok(Duration::ZERO), |text| parse_duration(&text))?,
     })

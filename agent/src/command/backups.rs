@@ -114,6 +114,6 @@ fn row(report: &BackupReport) -> Vec<String> {
             Some(rules) if rules.is_empty() => "may go".to_owned(),
             Some(rules) => rules.join(", "),
         },
-        report.path.clone(),
+        batt_protocol::text::escaped(&report.path).into_owned(),
     ]
 }

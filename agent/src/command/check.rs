@@ -14,6 +14,7 @@ use chrono::Local;
 use backups::Backups;
 
 use super::check_engines::{check_engines, check_restores};
+use crate::backup::Destination;
 use crate::bundle::BundleRecord;
 use crate::conf_file::Conf;
 use crate::console::Console;
@@ -66,8 +67,14 @@ pub(crate) fn check(home: &Home, path: Option<Pattern>, console: &mut Console) -
         )
         .hint("`batt init` makes the layout."));
     }
-    if let Err(error) = trust::require_trusted(home.root()) {
+    if let Err(error) = trust::require_trusted_home(home) {
+        // By what others could have written nothing else can be told, and nothing is run.
         findings.problem(&error);
+        console.result(&format!(
+            "{}, and nothing else was looked at",
+            count(1, "problem")
+        ));
+        return Ok(ExitCode::FAILED);
     }
     let settings = Settings::read(home).unwrap_or_else(|error| {
         findings.problem(&error);
@@ -98,7 +105,7 @@ pub(crate) fn check(home: &Home, path: Option<Pattern>, console: &mut Console) -
         .or_else(|| settings.path.clone())
         .map_or_else(|| Pattern::DEFAULT.parse(), Ok)?;
     check_destination(
-        &pattern.expand(Local::now().fixed_offset(), &host::host_name()),
+        &pattern.expand(Local::now().fixed_offset(), &host::host_name())?,
         &settings,
         &backups,
         &mut findings,
@@ -233,8 +240,15 @@ fn check_destination(path: &Path, settings: &Settings, backups: &Backups<'_>, fi
             .hint(format!("Set `path` to where it leads, `{}`.", real.display())),
         );
     }
-    if let Err(error) = trust::require_trusted(existing) {
-        findings.warn(&format!("the destination: {}", error.message()));
+    match Destination::judge(path, &settings.allow_foreign) {
+        // The link was told.
+        Err(error) if !error.message().contains("through the link") => findings.problem(&error),
+        Err(_) => {}
+        Ok(()) => {
+            if let Err(error) = trust::require_trusted(existing) {
+                findings.warn(&format!("the destination: {}", error.message()));
+            }
+        }
     }
     let Ok(numbers) = rustix::fs::statvfs(existing) else {
         return;

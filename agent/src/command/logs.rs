@@ -1,7 +1,5 @@
 //! `batt logs`: what the scripts of a run printed.
 
-use std::io::IsTerminal;
-
 use batt_protocol::text::escaped;
 use batt_protocol::{Error, EventKind, ExitCode, RunId, Service};
 
@@ -10,11 +8,12 @@ use crate::home::Home;
 use crate::log::LogReader;
 use crate::run_folder::RunFolder;
 
-/// Shows the logs of a run, or of one of its services. To a terminal they are escaped; otherwise they are as printed.
+/// Shows the logs of a run, or of one of its services: escaped, unless the very bytes are asked for.
 pub(crate) fn logs(
     home: &Home,
     run: Option<RunId>,
     service: Option<Service>,
+    raw: bool,
     console: &mut Console,
 ) -> Result<ExitCode, Error> {
     let folder = match run {
@@ -48,7 +47,7 @@ pub(crate) fn logs(
         if several {
             console.result(&format!("==> {service} <=="));
         }
-        if !show(&LogReader::new(&folder.log(service)), console)? {
+        if !show(&LogReader::new(&folder.log(service)), raw, console)? {
             console.remark(&format!("the script of `{service}` printed nothing"));
         }
     }
@@ -56,16 +55,19 @@ pub(crate) fn logs(
 }
 
 /// Shows one log, and tells whether there was anything in it.
-fn show(log: &LogReader, console: &mut Console) -> Result<bool, Error> {
-    let terminal = std::io::stdout().is_terminal();
+fn show(log: &LogReader, raw: bool, console: &mut Console) -> Result<bool, Error> {
     let mut position = 0;
     let mut line = Vec::new();
     while let Some((from, bytes)) = log.read(position, 64 << 10)? {
         if from > position {
+            if !line.is_empty() {
+                let part = std::mem::take(&mut line);
+                console.result(&escaped(&String::from_utf8_lossy(&part)));
+            }
             console.result_bytes(format!("\n[{} bytes were dropped]\n", from - position).as_bytes());
         }
         position = from + bytes.len() as u64;
-        if !terminal {
+        if raw {
             console.result_bytes(&bytes);
             continue;
         }

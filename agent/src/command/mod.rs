@@ -30,8 +30,7 @@ use batt_protocol::{Error, ExitCode};
 use crate::account;
 use crate::cli::{Action, Invocation};
 use crate::console::Console;
-use crate::enclosure;
-use crate::process;
+use crate::{enclosure, process, trust};
 
 /// Does what was asked.
 ///
@@ -39,6 +38,9 @@ use crate::process;
 /// What kept it from being done; its exit code is that of the program.
 pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<ExitCode, Error> {
     let Invocation { home, output, action } = invocation;
+    if rests_on_home(&action) {
+        trust::require_trusted_home(&home)?;
+    }
     match action {
         Action::Run {
             services,
@@ -70,7 +72,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Verify { services, all } => verify::verify(&home, output, &services, all, console),
         Action::VerifyFolder(folder) => verify::verify_folder(&home, output, &folder, console),
         Action::Runs => runs::runs(&home, output, console),
-        Action::Logs { run, service } => logs::logs(&home, run, service, console),
+        Action::Logs { run, service, raw } => logs::logs(&home, run, service, raw, console),
         Action::Attach(run) => run::attach(&home, output, &run, console),
         Action::Cancel(run) => cancel::cancel(&home, &run, console),
         Action::Check { path } => check::check(&home, path, console),
@@ -101,4 +103,27 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
             Ok(ExitCode::OK)
         }
     }
+}
+
+/// Tells whether an action reads or writes the state of a home, and so is refused where others could have written it. A
+/// restore and a drill from a folder need no home, and decide by themselves; `check` tells of it.
+fn rests_on_home(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Run { .. }
+            | Action::Enable(_)
+            | Action::Disable(_)
+            | Action::Init { .. }
+            | Action::Accept(_)
+            | Action::Backups(_)
+            | Action::Purge(_)
+            | Action::Pin { .. }
+            | Action::Verify { .. }
+            | Action::Runs
+            | Action::Logs { .. }
+            | Action::Attach(_)
+            | Action::Cancel(_)
+            | Action::Serve { .. }
+            | Action::Supervise(_)
+    )
 }

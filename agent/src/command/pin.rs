@@ -25,6 +25,7 @@ pub(crate) fn pin(home: &Home, id: &str, pinned: bool, console: &mut Console) ->
     if !entry.is_there() {
         return Err(missing());
     }
+    entry.require_unchanged()?;
     // One that cannot be read counts as set, and is set anew.
     let was = marks::is_set(&entry.path, Mark::Pinned).ok();
     match (pinned, was) {

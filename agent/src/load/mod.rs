@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::archive::{Kind, UnpackError, unpack};
-use crate::backup::{ArchiveRecord, Manifest, open_archive};
+use crate::backup::{ArchiveRecord, Manifest, open_verified};
 use crate::ledger::{Entry, LoadEnded, ScriptEnvironment, append};
 pub(crate) use error::LoadError;
 use intake::Intake;
@@ -79,7 +79,7 @@ fn loaded(request: &LoadRequest, folder: &Path, name: &str) -> Result<u64, LoadE
     let archive = manifest
         .archive_named(name)
         .ok_or_else(|| LoadError::Unknown(manifest.archives.iter().map(known).collect()))?;
-    let file = open_archive(&request.source, &archive.file).map_err(LoadError::Unopened)?;
+    let file = open_verified(&request.source, folder, archive).map_err(LoadError::Unopened)?;
     let length = [(LENGTH, archive.raw_bytes.to_string())];
     let mut intake = Intake::start(&request.command, &request.arguments, &length)?;
     let mut vetted = Vetted::new(&mut intake, request.check, archive.raw_bytes);

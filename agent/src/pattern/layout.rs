@@ -196,7 +196,7 @@ mod tests {
             let pattern: Pattern = text.parse().unwrap();
             for time in times {
                 let time = DateTime::parse_from_rfc3339(time).unwrap();
-                let folder = pattern.expand(time, "db1");
+                let folder = pattern.expand(time, "db1").unwrap();
                 assert!(pattern.layout().holds(&folder, "db1"), "{text}: {folder:?}");
                 let fixed = pattern.layout().fixed_part("db1");
                 assert!(folder.starts_with(&fixed), "{text}: {fixed:?}");

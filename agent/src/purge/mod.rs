@@ -20,6 +20,7 @@ use crate::pattern::Pattern;
 use crate::retention::{Floor, Rules};
 use crate::run_folder::RunFolder;
 use crate::settings::Settings;
+use crate::trust::AllowedForeign;
 pub(crate) use clock::{Clock, remember_clock, require_steady};
 pub(crate) use decision::{AHEAD, Candidate, Decision, decide};
 use remove::Removing;
@@ -37,6 +38,8 @@ pub(crate) struct Purge<'a> {
     running: BTreeSet<RunId>,
     /// The folders that runs publish in now, or would.
     in_use: Vec<PathBuf>,
+    /// Folders of others below which backups may lie.
+    allowed: AllowedForeign,
 }
 
 /// What became, or would become, of one backup.
@@ -91,7 +94,10 @@ impl<'a> Purge<'a> {
         let places = backup::places(home, set);
         let today = Local::now().fixed_offset();
         let name = host::host_name();
-        let mut in_use: Vec<PathBuf> = places.iter().map(|place| place.expand(today, &name)).collect();
+        let mut in_use: Vec<PathBuf> = places
+            .iter()
+            .filter_map(|place| place.expand(today, &name).ok())
+            .collect();
         let mut running = BTreeSet::new();
         for folder in RunFolder::all(home)? {
             if folder.supervisor().is_some() {
@@ -103,14 +109,16 @@ impl<'a> Purge<'a> {
                 }));
             }
         }
+        let settings = Settings::read(home)?;
         Ok(Self {
             home,
             clock,
-            floor: Settings::read(home)?.floor,
+            floor: settings.floor,
             host_id,
             places,
             running,
             in_use,
+            allowed: settings.allow_foreign,
         })
     }
 
@@ -160,8 +168,7 @@ impl<'a> Purge<'a> {
                 entry: &found.entry,
                 pinned: found.pinned,
                 running: self.running.contains(&found.entry.run),
-                ours: !self.host_id.is_empty()
-                    && (found.entry.seen.as_ref()).is_some_and(|seen| seen.host_id == self.host_id),
+                ours: found.entry.is_ours(&self.host_id),
             })
             .collect();
         let decisions = decide(&candidates, rules, &self.floor, self.clock.now, &local_offset);
@@ -207,6 +214,7 @@ impl<'a> Purge<'a> {
             host_id: &self.host_id,
             places: &self.places,
             in_use: &self.in_use,
+            allowed: &self.allowed,
         }
     }
 }

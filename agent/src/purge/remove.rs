@@ -7,13 +7,18 @@ use std::path::{Path, PathBuf};
 
 use batt_protocol::{Error, RunId};
 use chrono::Utc;
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, openat, renameat, renameat_with, unlinkat};
+use rustix::fs::{
+    AtFlags, Mode, OFlags, RenameFlags, fstat, openat, renameat, renameat_with, statat, unlinkat,
+};
 use rustix::io::Errno;
 
-use crate::backup::{self, Destination, Entry, Identity, Line, Mark, removal_name, remove_folder};
+use crate::backup::{
+    self, BackupFolder, Destination, Entry, Identity, Line, Mark, removal_name, remove_content, remove_folder,
+};
 use crate::home::Home;
 use crate::host;
 use crate::pattern::Pattern;
+use crate::trust::AllowedForeign;
 
 /// What a removal needs to know beside the backup.
 pub(super) struct Removing<'a> {
@@ -23,6 +28,8 @@ pub(super) struct Removing<'a> {
     pub(super) places: &'a [Pattern],
     /// Folders that runs publish in now, or would.
     pub(super) in_use: &'a [PathBuf],
+    /// Folders of others below which backups may lie.
+    pub(super) allowed: &'a AllowedForeign,
 }
 
 impl Removing<'_> {
@@ -33,20 +40,28 @@ impl Removing<'_> {
     /// then. And what the disk does not take.
     pub(super) fn remove(&self, entry: &Entry) -> Result<(), Error> {
         let (folder, name) = place_of(entry)?;
-        let Some(parent) = Destination::existing(folder)? else {
+        let Some(parent) = Destination::existing(folder, self.allowed)? else {
             return Err(gone(entry));
         };
-        self.require_removable(&parent, entry, name)?;
+        let opened = self.require_removable(&parent, entry, name)?;
         let hidden = removal_name(&entry.service, &entry.run);
-        // What a removal before left of a backup with this very id.
-        delete(&parent, &hidden)?;
-        hide(&parent, name, &hidden)?;
-        // Somebody may have pinned it in this very moment.
-        if parent.has(&format!("{hidden}/{}", Mark::Pinned.file_name())) {
-            hide(&parent, &hidden, name)?;
-            return Err(Error::refused(format!("`{}` is pinned", entry.id())));
+        // What a removal before left of a backup with this very id. Where others can rename what is ours it may be anything.
+        if !parent.is_foreign() {
+            delete(&parent, &hidden)?;
         }
-        self.finish(&parent, entry, &hidden)
+        hide(&parent, name, &hidden)?;
+        let put_back = |why: &str| {
+            hide(&parent, &hidden, name)?;
+            Err(Error::refused(format!("`{}` {why}", entry.id())))
+        };
+        if !is_same(&parent, &hidden, &opened) {
+            return put_back("was replaced while it was looked at");
+        }
+        // Somebody may have pinned it in this very moment.
+        if opened.has(Mark::Pinned.file_name()) {
+            return put_back("is pinned");
+        }
+        self.finish(&parent, entry, &hidden, Some(opened))
     }
 
     /// Finishes the removal of a backup that was interrupted, if there is anything to finish. The caller holds the lock
@@ -57,31 +72,54 @@ impl Removing<'_> {
     pub(super) fn finish_interrupted(&self, entry: &Entry) -> Result<(), Error> {
         let (folder, _) = place_of(entry)?;
         let hidden = removal_name(&entry.service, &entry.run);
-        match Destination::existing(folder)? {
-            Some(parent) if parent.has(&hidden) => self.finish(&parent, entry, &hidden),
+        match Destination::existing(folder, self.allowed)? {
+            // Where others can rename what is ours, a good backup may have the name.
+            Some(parent) if parent.is_foreign() => Ok(()),
+            Some(parent) if parent.has(&hidden) => self.finish(&parent, entry, &hidden, None),
             _ => Ok(()),
         }
     }
 
     /// Tells the catalogue that a backup is out of sight, and deletes it.
-    fn finish(&self, parent: &Destination, entry: &Entry, hidden: &str) -> Result<(), Error> {
+    /// Where it is held open, that very folder is deleted, whatever has its name by then.
+    fn finish(
+        &self,
+        parent: &Destination,
+        entry: &Entry,
+        hidden: &str,
+        opened: Option<BackupFolder>,
+    ) -> Result<(), Error> {
         let removed = Line::Removed {
             id: entry.id(),
             at: Utc::now(),
         };
         let told = backup::remember(self.home, &removed);
-        delete(parent, hidden)?;
+        match opened.map(|opened| opened.folder().try_clone_to_owned()) {
+            Some(Ok(opened)) => {
+                remove_content(&opened).map_err(|cause| fail("remove", parent, hidden, cause))?;
+                unlinkat(parent.folder(), hidden, AtFlags::REMOVEDIR)
+                    .map_err(|cause| fail("remove", parent, hidden, cause))?;
+                parent.sync()?;
+            }
+            _ if parent.is_foreign() => return Err(fail("remove", parent, hidden, Errno::MFILE)),
+            _ => delete(parent, hidden)?,
+        }
         // A disk that is full may take the line once there is room.
         told.or_else(|_| backup::remember(self.home, &removed))?;
-        self.remove_empty_folders(parent.path());
+        self.remove_remove_contents(parent.path());
         Ok(())
     }
 
-    /// Refuses what is not this backup of this host, and what is pinned.
-    fn require_removable(&self, parent: &Destination, entry: &Entry, name: &str) -> Result<(), Error> {
+    /// Refuses what is not this backup of this host, as it was published, and what is pinned.
+    fn require_removable(
+        &self,
+        parent: &Destination,
+        entry: &Entry,
+        name: &str,
+    ) -> Result<BackupFolder, Error> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = match openat(parent.folder(), name, flags, Mode::empty()) {
-            Ok(opened) => opened,
+            Ok(opened) => BackupFolder::of(opened),
             Err(Errno::NOENT) => return Err(gone(entry)),
             Err(Errno::LOOP | Errno::NOTDIR) => {
                 return Err(Error::refused(format!(
@@ -91,7 +129,7 @@ impl Removing<'_> {
             }
             Err(cause) => return Err(fail("open", parent, name, cause)),
         };
-        let (identity, _) = Identity::read_in(std::os::fd::AsFd::as_fd(&opened), &entry.path)?;
+        let (identity, seen) = Identity::read_in(&opened, &entry.path)?;
         if identity.host_id != self.host_id {
             return Err(Error::refused(format!(
                 "`{}` is a backup of another host",
@@ -101,16 +139,22 @@ impl Removing<'_> {
         if identity.run != entry.run || identity.service != entry.service {
             return Err(gone(entry));
         }
-        let pinned = rustix::fs::statat(&opened, Mark::Pinned.file_name(), AtFlags::SYMLINK_NOFOLLOW);
-        match pinned {
-            Err(Errno::NOENT) => Ok(()),
-            _ => Err(Error::refused(format!("`{}` is pinned", entry.id()))),
+        if seen.manifest_sha256.as_ref() != Some(&entry.manifest_sha256) {
+            return Err(Error::refused(format!(
+                "what lies at `{}` is not the backup `{}` as it was published, and is left alone",
+                entry.path.display(),
+                entry.id()
+            )));
         }
+        if opened.has(Mark::Pinned.file_name()) {
+            return Err(Error::refused(format!("`{}` is pinned", entry.id())));
+        }
+        Ok(opened)
     }
 
     /// Removes the folders of dates above a backup that are empty now, up to the fixed part of the pattern that made
     /// them. What cannot be removed is not empty, or stays.
-    fn remove_empty_folders(&self, folder: &Path) {
+    fn remove_remove_contents(&self, folder: &Path) {
         let host = host::host_name();
         let fixed = self
             .places
@@ -125,13 +169,22 @@ impl Removing<'_> {
             let (Some(parent), Some(name)) = (above.parent(), above.file_name()) else {
                 return;
             };
-            let Ok(Some(parent)) = Destination::existing(parent) else {
+            let Ok(Some(parent)) = Destination::existing(parent, self.allowed) else {
                 return;
             };
             if in_use || unlinkat(parent.folder(), name, AtFlags::REMOVEDIR).is_err() {
                 return;
             }
         }
+    }
+}
+
+/// Tells whether an entry is the very folder that is held open.
+fn is_same(parent: &Destination, name: &str, opened: &BackupFolder) -> bool {
+    let found = statat(parent.folder(), name, AtFlags::SYMLINK_NOFOLLOW);
+    match (found, fstat(opened.folder())) {
+        (Ok(found), Ok(opened)) => (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino),
+        _ => false,
     }
 }
 

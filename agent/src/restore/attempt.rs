@@ -8,10 +8,9 @@ use batt_protocol::{Error, HumanBytes};
 
 use super::{Companion, Comparison, Source, Verb};
 use crate::account::Stranger;
-use crate::backup::{ArchiveRecord, MANIFEST};
+use crate::backup::ArchiveRecord;
 use crate::cancellation::Cancellation;
 use crate::conf_file::Conf;
-use crate::files;
 use crate::home::Home;
 use crate::ledger::Ledger;
 use crate::log::{LogReader, Mask};
@@ -93,9 +92,7 @@ impl Attempt<'_> {
                 .try_for_each(|file| trust::require_trusted(file))?;
         }
         let work = WorkFolder::make(&self.place)?;
-        let manifest = serde_json::to_vec(&self.source.manifest)
-            .map_err(|cause| Error::system("cannot write the manifest", cause))?;
-        files::replace(&work.path().join(MANIFEST), &manifest, 0o600)?;
+        self.source.write_to(&work.path())?;
         let strangers = process::adopt_orphans();
         let environment = self.environment(&work, conf.as_ref());
         let mut secrets = environment.secrets();
@@ -171,7 +168,7 @@ impl Attempt<'_> {
         if let Some(into) = self.into {
             environment.set("BATT_TARGET", into);
         }
-        if self.source.is_of_another_host(self.home) {
+        if self.source.is_foreign(self.home) {
             environment.set("BATT_FOREIGN", "yes");
         }
         if self.replace {
@@ -219,11 +216,13 @@ impl Attempt<'_> {
         if !failures.is_empty() {
             return Err(Undone::Failed(failures.join("\n")));
         }
+        let loaded: std::collections::BTreeSet<&str> =
+            ledger.loads.iter().map(|load| load.name.as_str()).collect();
         let missing: Vec<&str> = self
             .archives
             .iter()
             .map(ArchiveRecord::called)
-            .filter(|name| !ledger.loads.iter().any(|load| load.name == *name))
+            .filter(|name| !loaded.contains(name))
             .collect();
         if missing.is_empty() {
             return Ok(());

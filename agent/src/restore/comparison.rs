@@ -1,6 +1,6 @@
 //! Whether what is there after a restore is what was recorded when the backup was made: fact by fact, both ways.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use batt_protocol::text::quoted;
@@ -63,10 +63,11 @@ impl Comparison {
                 }
             })
             .collect();
+        let names: BTreeSet<&str> = archives.iter().map(|archive| archive.name.as_str()).collect();
         let strangers = ledger
             .contents
             .keys()
-            .filter(|name| !archives.iter().any(|archive| archive.name == **name))
+            .filter(|name| !names.contains(name.as_str()))
             .cloned()
             .collect();
         Self { archives, strangers }

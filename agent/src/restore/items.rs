@@ -1,5 +1,7 @@
 //! Which archives of a backup are meant.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use batt_protocol::text::{list_and, quoted, suggestion};
 use batt_protocol::{Error, ExitCode};
 
@@ -10,18 +12,23 @@ use crate::backup::{ArchiveRecord, Manifest};
 /// # Errors
 /// A name that the backup does not hold (65), with the one that was probably meant.
 pub(crate) fn choose(manifest: &Manifest, names: &[String]) -> Result<Vec<ArchiveRecord>, Error> {
-    let mut files = Vec::new();
+    // Whoever wrote the manifest decides how many there are: each is looked at a fixed number of times.
+    let (mut by_name, mut by_file) = (BTreeMap::new(), BTreeMap::new());
+    for archive in manifest.archives.iter().rev() {
+        by_name.extend(archive.name.as_deref().map(|name| (name, archive)));
+        by_file.insert(archive.file.as_str(), archive);
+    }
+    let called = |name: &str| by_name.get(name).or_else(|| by_file.get(name));
+    let mut files = BTreeSet::new();
     for name in names {
-        let archive = manifest
-            .archive_named(name)
-            .or_else(|| manifest.archive_named(&format!("{name}.zst")));
+        let archive = called(name).or_else(|| called(&format!("{name}.zst")));
         let archive = archive.ok_or_else(|| unknown(manifest, name))?;
-        files.push(archive.file.as_str());
+        files.insert(archive.file.as_str());
     }
     let chosen: Vec<ArchiveRecord> = manifest
         .archives
         .iter()
-        .filter(|archive| names.is_empty() || files.contains(&archive.file.as_str()))
+        .filter(|archive| names.is_empty() || files.contains(archive.file.as_str()))
         .cloned()
         .collect();
     if chosen.is_empty() {

@@ -1,5 +1,7 @@
 //! The backup that is restored: found by what a person said, and what is known of it.
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use batt_protocol::text::{list_and, quoted};
@@ -7,10 +9,12 @@ use batt_protocol::{BackupState, Error, ExitCode, Service};
 use chrono::{DateTime, Local, NaiveDateTime, Utc};
 
 use super::{From, Verb};
-use crate::backup::{ArchiveRecord, Catalogue, Entry, Expected, MANIFEST, Manifest, verify_chosen};
+use crate::backup::{
+    ArchiveRecord, Catalogue, Entry, Expected, MANIFEST, Manifest, Stamps, verify_chosen, write_stamps,
+};
 use crate::cancellation::Cancellation;
 use crate::home::Home;
-use crate::host;
+use crate::{files, host, trust};
 
 /// A backup, found.
 #[derive(Debug)]
@@ -23,6 +27,8 @@ pub(crate) struct Source {
     manifest_sha256: String,
     /// What this home knows of it.
     pub(crate) entry: Option<Entry>,
+    /// The files that were read when it was verified.
+    stamps: OnceCell<Stamps>,
 }
 
 impl Source {
@@ -82,6 +88,7 @@ impl Source {
             manifest,
             manifest_sha256,
             entry: Some(entry.clone()),
+            stamps: OnceCell::new(),
         })
     }
 
@@ -114,7 +121,9 @@ impl Source {
                 manifest.service
             )));
         }
-        let entry = Catalogue::read(home)
+        // A catalogue that others could have written knows nothing.
+        let catalogue = trust::require_trusted_home(home).and_then(|()| Catalogue::read(home));
+        let entry = catalogue
             .ok()
             .and_then(|known| known.entries().find(|entry| entry.id() == manifest.id()).cloned());
         Ok(Self {
@@ -122,22 +131,52 @@ impl Source {
             manifest,
             manifest_sha256,
             entry,
+            stamps: OnceCell::new(),
         })
     }
 
-    /// Tells whether another host has made it, as far as it says. Without an id of this host its name decides.
-    pub(crate) fn is_of_another_host(&self, home: Option<&Home>) -> bool {
+    /// Tells whether this host does not know to have made it: the catalogue of the home has it by its id and the SHA-256 of its
+    /// manifest, or it is foreign, whatever it says of itself. Without a home everything is.
+    pub(crate) fn is_foreign(&self, home: Option<&Home>) -> bool {
         let ours = home.and_then(|home| host::known_host_id(home).ok().flatten());
-        ours.as_ref() != Some(&self.manifest.host_id)
-            && (ours.is_some() || self.manifest.host != host::host_name())
+        let known = self
+            .entry
+            .as_ref()
+            .is_some_and(|entry| entry.manifest_sha256 == self.manifest_sha256);
+        !known || ours.as_ref() != Some(&self.manifest.host_id)
+    }
+
+    /// Refuses a backup that this host does not know, unless a person has said to know that. One that has the id of a backup of
+    /// this host and is another one passes: it is damaged, and told so.
+    ///
+    /// # Errors
+    /// A refusal (77).
+    pub(crate) fn require_known(&self, home: Option<&Home>, is_said: bool) -> Result<(), Error> {
+        if is_said || !self.is_foreign(home) || self.is_changed() {
+            return Ok(());
+        }
+        Err(Error::refused(format!(
+            "the backup in `{}` is not known to this host: it says that {} made it",
+            self.folder.display(),
+            quoted(&self.manifest.host)
+        ))
+        .hint(
+            "What is in it may be anybody's. When you know where it comes from, say so: `batt restore --foreign ...`.",
+        ))
+    }
+
+    fn is_changed(&self) -> bool {
+        self.entry
+            .as_ref()
+            .is_some_and(|entry| entry.manifest_sha256 != self.manifest_sha256)
     }
 
     /// Returns what a person should know of the backup before it is restored.
     pub(crate) fn remarks(&self, home: &Home) -> Vec<String> {
         let mut remarks = Vec::new();
-        if self.is_of_another_host(Some(home)) {
+        if self.is_foreign(Some(home)) {
             remarks.push(format!(
-                "it is a backup of another host, {}",
+                "it is not known to this host; it says that {} made it",
                 quoted(&self.manifest.host)
             ));
         }
@@ -180,9 +219,23 @@ impl Source {
                 .as_ref()
                 .map_or(&self.manifest_sha256, |entry| &entry.manifest_sha256),
         };
-        let is_chosen = |record: &ArchiveRecord| chosen.iter().any(|archive| archive.file == record.file);
+        let files: BTreeSet<&str> = chosen.iter().map(|archive| archive.file.as_str()).collect();
+        let is_chosen = |record: &ArchiveRecord| files.contains(record.file.as_str());
         let goes_on = || !cancellation.is_requested();
-        verify_chosen(&self.folder, Some(expected), &goes_on, &is_chosen).map(|found| found.damages)
+        let found = verify_chosen(&self.folder, Some(expected), &goes_on, &is_chosen)?;
+        let _ = self.stamps.set(found.stamps);
+        Some(found.damages)
+    }
+
+    /// Puts what was verified into a work folder: the manifest, and which files its archives were.
+    ///
+    /// # Errors
+    /// A disk that does not take it.
+    pub(crate) fn write_to(&self, work: &Path) -> Result<(), Error> {
+        let manifest = serde_json::to_vec(&self.manifest)
+            .map_err(|cause| Error::system("cannot write the manifest", cause))?;
+        files::replace(&work.join(MANIFEST), &manifest, 0o600)?;
+        write_stamps(work, self.stamps.get().unwrap_or(&Stamps::new()))
     }
 
     /// Returns what this home knows of it, when it is the one that this home has published and not a copy.

@@ -1,6 +1,6 @@
 //! Judging what a script left: an exit code alone is never proof.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -82,8 +82,9 @@ pub(super) fn judge(archives: &Path, judging: Judging<'_>) -> Result<Judged, Err
         return Err(failed(fact_of_nothing(name))
             .hint("The name after `batt record --of` is the one that `batt store` gets."));
     }
+    let files: BTreeSet<&str> = records.iter().map(|record| record.file.as_str()).collect();
     for store in &ledger.stores {
-        if !records.iter().any(|record| record.file == store.file) {
+        if !files.contains(store.file.as_str()) {
             return Err(failed(format!("{} was stored, and is gone", quoted(&store.file))));
         }
     }
@@ -97,9 +98,9 @@ pub(super) fn judge(archives: &Path, judging: Judging<'_>) -> Result<Judged, Err
 
 /// Returns the names of which a fact was recorded, and that were not stored.
 pub(super) fn facts_of_nothing(ledger: &Ledger) -> impl Iterator<Item = &str> {
-    let stored = |name: &str| ledger.stores.iter().any(|store| store.name == name);
+    let stored: BTreeSet<&str> = ledger.stores.iter().map(|store| store.name.as_str()).collect();
     let names = ledger.contents.keys().map(String::as_str);
-    names.filter(move |name| !stored(name))
+    names.filter(move |name| !stored.contains(name))
 }
 
 /// Returns what is wrong with a fact of something that was not stored.

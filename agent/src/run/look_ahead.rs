@@ -4,6 +4,7 @@ use batt_protocol::Error;
 use batt_protocol::wire::PlannedService;
 
 use super::Plan;
+use crate::backup::Destination;
 use crate::conf_file::Conf;
 use crate::home::Home;
 use crate::script::require_startable;
@@ -16,12 +17,12 @@ pub(crate) fn look_ahead(home: &Home, plan: &Plan) -> Vec<PlannedService> {
         .map(|planned| PlannedService {
             service: planned.service.clone(),
             path: plan.place(&planned.service).display().to_string(),
-            refusal: refusal(home, planned).map(|error| error.to_string()),
+            refusal: refusal(home, plan, planned).map(|error| error.to_string()),
         })
         .collect()
 }
 
-fn refusal(home: &Home, planned: &super::plan::PlannedService) -> Option<Error> {
+fn refusal(home: &Home, plan: &Plan, planned: &super::plan::PlannedService) -> Option<Error> {
     let look = || {
         if let Some(refusal) = &planned.refusal {
             return Err(refusal.clone());
@@ -32,7 +33,8 @@ fn refusal(home: &Home, planned: &super::plan::PlannedService) -> Option<Error> 
         let conf = Conf::of_service(home, &planned.service)?;
         conf.files()
             .iter()
-            .try_for_each(|file| trust::require_trusted(file))
+            .try_for_each(|file| trust::require_trusted(file))?;
+        Destination::judge(&plan.path, &plan.allow_foreign)
     };
     look().err()
 }

@@ -13,6 +13,7 @@ use crate::pattern::Pattern;
 use crate::run_folder::Order;
 use crate::script::{Shelf, enabled_services};
 use crate::settings::{ServiceSettings, Settings};
+use crate::trust::AllowedForeign;
 
 /// A run, before it starts.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) reserve: u64,
     pub(crate) log_limit: u64,
     pub(crate) require_mount: bool,
+    /// Folders of others below which `path` may lie.
+    pub(crate) allow_foreign: AllowedForeign,
 }
 
 /// One service of a run.
@@ -86,7 +89,7 @@ impl Plan {
         Ok(Self {
             run: order.run.clone(),
             started: now,
-            path: pattern.expand(now, &host),
+            path: pattern.expand(now, &host)?,
             pattern,
             services,
             asked_by: order.asked_by.clone(),
@@ -95,6 +98,7 @@ impl Plan {
             reserve: settings.reserve,
             log_limit: settings.log_limit,
             require_mount: settings.require_mount,
+            allow_foreign: settings.allow_foreign,
         })
     }
 

@@ -35,7 +35,7 @@ pub(super) struct Proven {
 /// # Errors
 /// What is wrong, when nothing is proven: the backup is failed then.
 pub(super) fn prove(
-    staging: &Staging<'_>,
+    staging: &Staging,
     complaint: Option<&str>,
     judging: Judging<'_>,
 ) -> Result<Proven, Error> {

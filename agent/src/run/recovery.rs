@@ -5,13 +5,15 @@ use std::path::Path;
 use batt_protocol::{Error, EventKind, ExitCode, Service};
 
 use super::process_names::{ProcessNames, supervisor_cgroup};
-use crate::backup::{self, Catalogue, Entry, Line};
+use crate::backup::{self, BackupFolder, Catalogue, Entry, Line};
 use crate::home::Home;
 use crate::host;
 use crate::journal::Journal;
 use crate::process::Cgroup;
 use crate::purge::finish_interrupted;
 use crate::run_folder::{RunFolder, forget_old_runs, forget_unadmitted};
+use crate::settings::Settings;
+use crate::trust::AllowedForeign;
 
 /// Heals every run of the home that was interrupted, and every purge, and forgets what is too old to be kept.
 ///
@@ -51,6 +53,9 @@ fn heal(home: &Home, folder: &RunFolder) -> Result<(), Error> {
         }
     }
     let host_id = host::host_id(home)?;
+    // By settings that cannot be understood nothing is allowed.
+    let allowed =
+        Settings::read(home).map_or_else(|_| AllowedForeign::default(), |settings| settings.allow_foreign);
     for service in &services {
         // First what still writes there: a script outlives a supervisor that was killed.
         let names = ProcessNames {
@@ -68,7 +73,7 @@ fn heal(home: &Home, folder: &RunFolder) -> Result<(), Error> {
         if let Some(cgroup) = &orphans.cgroup {
             cgroup.remove();
         }
-        backup::clean_up(Path::new(&path), service, folder.run())?;
+        backup::clean_up(Path::new(&path), &home.staging(), &allowed, service, folder.run())?;
         remember_published(home, Path::new(&path), service, folder)?;
     }
     if let Some(cgroup) = Cgroup::existing(&supervisor_cgroup(&host_id, folder.run())) {
@@ -94,6 +99,8 @@ fn remember_published(home: &Home, path: &Path, service: &Service, folder: &RunF
     ];
     let published = places
         .into_iter()
+        // Where others can write they can have forged it.
+        .filter(|place| BackupFolder::is_ours_alone(place))
         .find_map(|place| Entry::read(place).ok().filter(|entry| entry.run == *folder.run()));
     match published {
         Some(entry)

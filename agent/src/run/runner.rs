@@ -35,7 +35,7 @@ pub(crate) fn execute(
     cancellation: &Cancellation,
 ) -> Result<RunReport, Error> {
     let begun = Instant::now();
-    trust::require_trusted(home.root())?;
+    trust::require_trusted_home(home)?;
     let home_lock = lock::home_for_run(home, plan.wait, cancellation)?;
     let host_id = host::host_id(home)?;
     let agent = link_agent(folder)?;
@@ -78,7 +78,7 @@ pub(crate) fn execute(
     let left = plan
         .services
         .iter()
-        .any(|planned| backup::is_left(&plan.path, &planned.service, &plan.run));
+        .any(|planned| backup::is_left(&plan.path, &home.staging(), &planned.service, &plan.run));
     if left {
         events.emit(EventKind::Warned {
             service: None,

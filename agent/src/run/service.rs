@@ -121,12 +121,15 @@ fn attempt(
     let expected = (Catalogue::read_or_tell(home).0)
         .last(service, &planned.items)
         .map(|entry| entry.bytes);
-    let destination = Destination::open(&plan.path)?;
+    let destination = Destination::open(&plan.path, &plan.allow_foreign)?;
     if let Err(no_room) = require_room(plan, &destination, expected) {
         retention::make_room(around, planned, &held, no_room)?;
         require_room(plan, &destination, expected)?;
     }
-    let staging = Staging::create(&destination, service, &plan.run)?;
+    let staging = Staging::create(&destination, &home.staging(), service, &plan.run)?;
+    if destination.is_foreign() {
+        require_staging_room(&staging, expected)?;
+    }
     around.events.emit(EventKind::ServiceStarted {
         service: service.clone(),
         items: planned.items.clone(),
@@ -189,11 +192,17 @@ fn attempt(
     for text in manifest.warnings.iter_mut().chain(&mut manifest.shortcomings) {
         *text = mask.whole(text);
     }
-    let published = papers::write(&staging.archives(), &manifest, &header.restore)
-        .and_then(|()| proven.judged.sync_folders())
-        .and_then(|()| backup::publish(&destination, &staging, &manifest));
+    let is_ours = |earlier: &Manifest, sha256: &str| {
+        let mut entries = catalogue.entries();
+        entries.any(|entry| entry.manifest_sha256 == sha256 && entry.id() == earlier.id())
+    };
+    let published = papers::write(&staging.archives(), &manifest, &header.restore).and_then(|sha256| {
+        proven.judged.sync_folders()?;
+        let place = backup::publish(&destination, &staging, &manifest, &is_ours)?;
+        Ok((place, sha256))
+    });
     // Of a part that cannot be published it is still told what failed first.
-    let place = published.map_err(|error| Failure::from(error).also(reason.as_deref()))?;
+    let (place, manifest_sha256) = published.map_err(|error| Failure::from(error).also(reason.as_deref()))?;
     let mut warnings = manifest.warnings.clone();
     if manifest.state == BackupState::Good {
         let beside = place.beside.iter();
@@ -202,9 +211,9 @@ fn attempt(
     // Backups are made without it all the same.
     warnings
         .extend(unreadable.map(|error| format!("it was not compared with the last good backup: {error}")));
-    let remembered =
-        Entry::read(place.path.clone()).and_then(|entry| backup::remember(home, &Line::Published(entry)));
-    if let Err(error) = remembered {
+    // By what was written, and not by what may lie there by now.
+    let entry = Entry::published(place.path.clone(), &manifest, manifest_sha256);
+    if let Err(error) = backup::remember(home, &Line::Published(entry)) {
         warnings.push(error.to_string());
     }
     if manifest.state == BackupState::Good {
@@ -246,11 +255,29 @@ fn require_room(plan: &Plan, destination: &Destination, expected: Option<u64>) -
     Ok(())
 }
 
+/// Refuses to start what would not fit where scripts write when the destination is not root's alone.
+fn require_staging_room(staging: &Staging, expected: Option<u64>) -> Result<(), Error> {
+    let (room, needed) = (staging.room()?, expected.unwrap_or(0));
+    if room >= needed {
+        return Ok(());
+    }
+    Err(Error::new(
+        ExitCode::FAILED,
+        format!(
+            "no room in `{}`, where the backup is made before it is moved: {} are free, the last one had {}",
+            staging.path().display(),
+            HumanBytes(room),
+            HumanBytes(needed)
+        ),
+    )
+    .hint("A destination that only root controls needs no such room."))
+}
+
 /// The script of a service, while it runs.
 struct Running<'a> {
     around: &'a Surroundings<'a>,
     planned: &'a PlannedService,
-    staging: &'a Staging<'a>,
+    staging: &'a Staging,
     expected: Option<u64>,
 }
 

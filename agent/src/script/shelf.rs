@@ -187,7 +187,17 @@ fn require_own_target(home: &Home, link: &Path, service: &Service) -> Result<(),
     };
     let file = format!("backup-{}", service.name());
     let relative = Path::new("../scripts-available").join(&file);
-    if target == relative || target == home.script(service.name()) {
+    let script = home.script(service.name());
+    if target == relative || target == script {
+        // Whoever looks where the links of scripts-enabled lead must see what runs.
+        if fs::symlink_metadata(&script).is_ok_and(|metadata| metadata.is_symlink()) {
+            return Err(Error::refused(format!(
+                "`{}` leads to `{}`, which is a link itself",
+                link.display(),
+                script.display()
+            ))
+            .hint("Put the script itself into scripts-available."));
+        }
         return Ok(());
     }
     refuse(format!(
@@ -229,14 +239,19 @@ fn beginning(path: &Path) -> Vec<u8> {
 /// Refuses a script that the kernel could not start, with the cause that it has.
 ///
 /// # Errors
-/// A file that is empty, not executable, or whose interpreter is missing. It ends as `failed`.
+/// A file that is empty, not executable, or whose interpreter is missing. It ends as `failed`. What is no regular file is
+/// refused.
 pub(crate) fn require_startable(path: &Path) -> Result<(), Error> {
     let shown = path.display();
     let failed = |what: String| Error::new(ExitCode::FAILED, what);
     let metadata = fs::metadata(path)
         .map_err(|cause| failed(format!("cannot look at the script `{shown}`: {cause}")))?;
     if !metadata.is_file() {
-        return Err(failed(format!("the script `{shown}` is not a regular file")));
+        // A FIFO would wait, and a device may do something.
+        return Err(Error::refused(format!(
+            "the script `{shown}` is {}, and not a regular file",
+            trust::kind_of(&metadata)
+        )));
     }
     if metadata.len() == 0 {
         return Err(failed(format!("the script `{shown}` is empty")));

@@ -7,16 +7,17 @@ mod retention;
 mod written;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use batt_protocol::text::quoted;
 use batt_protocol::{Error, Service, parse_duration, parse_size};
 
 use crate::files;
 use crate::home::Home;
 use crate::pattern::Pattern;
 use crate::retention::{Floor, Rules};
-use crate::trust;
+use crate::trust::{self, AllowedForeign};
 pub(crate) use drill::DrillSettings;
 pub(crate) use gates::Gates;
 pub(crate) use policy::Policy;
@@ -31,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) path: Option<Pattern>,
     /// Refuses to run when nothing is mounted at the destination.
     pub(crate) require_mount: bool,
+    /// Folders below which backups may go though accounts other than root control them.
+    pub(crate) allow_foreign: AllowedForeign,
     /// Bytes that must remain free.
     pub(crate) reserve: u64,
     /// Services at a time.
@@ -71,6 +74,7 @@ impl Default for Settings {
         Self {
             path: None,
             require_mount: false,
+            allow_foreign: AllowedForeign::default(),
             reserve: 0,
             jobs: 1,
             log_limit: 16 << 20,
@@ -89,12 +93,10 @@ impl Settings {
     /// be; each with line and column.
     pub(crate) fn read(home: &Home) -> Result<Self, Error> {
         let path = home.settings();
+        trust::require_trusted_file(&path)?;
         match files::read_text(&path, LIMIT)? {
             None => Ok(Self::default()),
-            Some(text) => {
-                trust::require_trusted(&path)?;
-                Self::parse(&path, &text)
-            }
+            Some(text) => Self::parse(&path, &text),
         }
     }
 
@@ -126,6 +128,9 @@ impl Settings {
             settings.path = Some(Problem::at(&path, |text| text.parse::<Pattern>())?);
         }
         settings.require_mount = written.require_mount.unwrap_or_default();
+        if let Some(folders) = written.allow_foreign {
+            settings.allow_foreign = Problem::at(&folders, |folders| allowed(folders.texts()))?;
+        }
         if let Some(reserve) = written.reserve {
             settings.reserve = Problem::at(&reserve, |text| parse_size(text))?;
         }
@@ -159,6 +164,21 @@ impl Settings {
         }
         Ok(settings)
     }
+}
+
+fn allowed(folders: &[String]) -> Result<AllowedForeign, Error> {
+    let plain = |folder: &&String| {
+        let part = |part| matches!(part, Component::RootDir | Component::Normal(_));
+        let path = Path::new(folder);
+        path.is_absolute() && path.components().all(part) && path.components().count() > 1
+    };
+    if let Some(folder) = folders.iter().find(|folder| !plain(folder)) {
+        return Err(Error::usage(format!(
+            "`allow_foreign` takes the whole path of a folder, and not {}",
+            quoted(folder)
+        )));
+    }
+    Ok(AllowedForeign::new(folders.iter().map(PathBuf::from).collect()))
 }
 
 impl ServiceSettings {
@@ -260,6 +280,19 @@ mod tests {
         );
         assert_eq!(settings.service(&"mysql@b".parse().unwrap()).items, ["a"]);
         assert_eq!(settings.service(&"file".parse().unwrap()).nice, Some(5));
+    }
+
+    #[test]
+    fn folders_of_others_are_named_one_by_one() {
+        let settings = parse("allow_foreign = \"/srv/his\"\n").unwrap();
+        assert!(settings.allow_foreign.holds(Path::new("/srv/his/backup")));
+        assert!(!settings.allow_foreign.holds(Path::new("/srv/hiss")));
+        let settings = parse("allow_foreign = [\"/a\", \"/b/c\"]\n").unwrap();
+        assert!(settings.allow_foreign.holds(Path::new("/b/c")));
+        assert!(!settings.allow_foreign.holds(Path::new("/b")));
+        for text in ["\"a\"", "\"/\"", "\"/a/../b\"", "[\"/a\", \"\"]", "1"] {
+            parse(&format!("allow_foreign = {text}\n")).unwrap_err();
+        }
     }
 
     #[test]

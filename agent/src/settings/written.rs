@@ -12,12 +12,30 @@ use toml::Spanned;
 use super::drill::WrittenDrill;
 use super::retention::WrittenRetention;
 
+/// One text, or a list of them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    pub(super) fn texts(&self) -> &[String] {
+        match self {
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Many(texts) => texts,
+        }
+    }
+}
+
 /// The file, before it is interpreted.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
     pub(super) path: Option<Spanned<String>>,
     pub(super) require_mount: Option<bool>,
+    pub(super) allow_foreign: Option<Spanned<OneOrMany>>,
     pub(super) reserve: Option<Spanned<String>>,
     pub(super) jobs: Option<Spanned<i64>>,
     pub(super) log_limit: Option<Spanned<String>>,

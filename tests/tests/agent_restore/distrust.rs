@@ -126,10 +126,13 @@ fn another_host_is_told_and_accepted() {
     let (notes, backup) = Notes::backed_up();
     notes.lose();
     notes.host.batt(&["init", "--new-id"]).success();
-    let told = notes
-        .batt(&["restore", "--from", backup.to_str().unwrap()])
-        .code(0);
-    told.says("it is a backup of another host");
+    let from = backup.to_str().unwrap();
+    notes
+        .batt(&["restore", "--from", from])
+        .code(77)
+        .says("--foreign");
+    let told = notes.batt(&["restore", "--foreign", "--from", from]).code(0);
+    told.says("it is not known to this host");
     assert_eq!(Notes::read(&notes.folder()).len(), 3);
 }
 

@@ -59,7 +59,7 @@ fn what_changed_since_it_was_verified_is_noticed_when_it_is_loaded() {
     let script = "cd \"$BATT_SOURCE\"\necho 'one limb' | zstd -q -f -o plain.zst\nbatt load plain -- cat > /dev/null; exit 0";
     let reason = failed(&notes, script);
     assert!(
-        reason.contains("`plain.zst`: it was changed: its SHA-256 differs"),
+        reason.contains("`plain.zst` is not what was verified"),
         "{reason}"
     );
     let (notes, _) = Notes::backed_up();

@@ -80,7 +80,14 @@ fn the_folder_alone_is_enough() {
     };
     let home = host.home();
     let home = ["--home", home.to_str().unwrap()];
-    let told = alone(&[&home[..], &["restore", "--from", "./usb", "--into", "./there"]].concat()).code(0);
+    let told = alone(
+        &[
+            &home[..],
+            &["restore", "--foreign", "--from", "./usb", "--into", "./there"],
+        ]
+        .concat(),
+    )
+    .code(0);
     told.says("by restore-file, as it comes with batt");
     told.says("no difference");
     let found = walk(&host.root().join("there"));

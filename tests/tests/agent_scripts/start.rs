@@ -33,7 +33,8 @@ fn a_script_that_the_kernel_cannot_start_is_told_with_its_cause_and_the_others_r
         told(service, finished).failed(&[words]);
     }
     fs::create_dir(host.home().join("scripts-available/backup-folder")).unwrap();
-    host.told("folder", &["folder"]).failed(&["not a regular file"]);
+    host.told("folder", &["folder"])
+        .ended("refused", 77, &["is a folder, and not a regular file"]);
     host.assert_sound();
 }
 

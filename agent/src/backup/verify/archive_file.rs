@@ -2,11 +2,11 @@
 
 use batt_protocol::text::quoted;
 
-use super::folder::BackupFolder;
 use super::sums::Sums;
 use super::{Damages, MANIFEST, Manifest, SUMS, digest_while};
 use crate::archive::{self, Examined};
-use crate::backup::ArchiveRecord;
+use crate::backup::verified::Stamp;
+use crate::backup::{ArchiveRecord, BackupFolder};
 
 /// As many differences of one archive's content as are told one by one.
 const MOST_DIFFERENCES: usize = 20;
@@ -26,7 +26,10 @@ pub(super) fn check(
         damages.push(format!("{shown} does not stand in `{SUMS}`"));
     }
     let examined = match examine(folder, record, goes_on) {
-        Ok(examined) => examined,
+        Ok((examined, stamp)) => {
+            damages.was_read(&record.file, stamp);
+            examined
+        }
         Err(damage) => return damages.push(damage),
     };
     let by_manifest = examined.sha256 == record.sha256;
@@ -67,9 +70,11 @@ fn examine(
     folder: &BackupFolder,
     record: &ArchiveRecord,
     goes_on: &dyn Fn() -> bool,
-) -> Result<Examined, String> {
+) -> Result<(Examined, Stamp), String> {
     let shown = quoted(&record.file);
     let file = folder.file(&record.file)?;
+    // Before it is read: who writes to it meanwhile changes it.
+    let stamp = Stamp::of(&file).map_err(|cause| format!("{shown} cannot be read: {cause}"))?;
     let length = file
         .metadata()
         .map_err(|cause| format!("{shown} cannot be read: {cause}"))?
@@ -78,6 +83,7 @@ fn examine(
         return Err(format!("{shown} has {length} bytes instead of {}", record.bytes));
     }
     archive::examine_while(file, &record.file, record.check, goes_on)
+        .map(|examined| (examined, stamp))
         .map_err(|damage| format!("{shown}: {damage}"))
 }
 

@@ -1,6 +1,7 @@
 //! What is wrong with a backup, so much of it as a person can read.
 
 use super::{Manifest, Verification};
+use crate::backup::verified::{Stamp, Stamps};
 
 /// As many damages as are told one by one.
 const MOST: usize = 200;
@@ -11,6 +12,7 @@ pub(super) struct Damages {
     told: Vec<String>,
     more: usize,
     remarks: Vec<String>,
+    stamps: Stamps,
 }
 
 impl Damages {
@@ -28,6 +30,11 @@ impl Damages {
         self.remarks.push(remark);
     }
 
+    /// Remembers which file was read as an archive.
+    pub(super) fn was_read(&mut self, file: &str, stamp: Stamp) {
+        self.stamps.insert(file.to_owned(), stamp);
+    }
+
     pub(super) fn verification(mut self, manifest: Option<&Manifest>) -> Verification {
         if self.more > 0 {
             self.told.push(format!("and {} more", self.more));
@@ -37,6 +44,7 @@ impl Damages {
             host: manifest.map(|manifest| (manifest.host.clone(), manifest.host_id.clone())),
             damages: self.told,
             remarks: self.remarks,
+            stamps: self.stamps,
         }
     }
 }

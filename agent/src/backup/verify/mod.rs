@@ -17,10 +17,10 @@ use std::path::Path;
 
 use batt_protocol::text::quoted;
 
-use super::{ArchiveRecord, GUIDE, MANIFEST, Manifest, SUMS};
+use super::verified::Stamps;
+use super::{ArchiveRecord, BackupFolder, GUIDE, MANIFEST, Manifest, SUMS};
 use crate::archive;
 use damages::Damages;
-use folder::BackupFolder;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use sums::Sums;
 pub(crate) use sums::sum_line;
@@ -36,6 +36,8 @@ pub(crate) struct Verification {
     pub(crate) damages: Vec<String>,
     /// What a person should know, and is no damage.
     pub(crate) remarks: Vec<String>,
+    /// The files that were read as its archives.
+    pub(crate) stamps: Stamps,
 }
 
 /// What is known of a backup from elsewhere, and its folder is held to.
@@ -56,6 +58,7 @@ fn verify(folder: &Path) -> Verification {
         host: None,
         damages: vec!["the reading was stopped".to_owned()],
         remarks: Vec::new(),
+        stamps: Stamps::new(),
     })
 }
 
@@ -98,6 +101,11 @@ pub(crate) fn verify_chosen(
     let mut known: BTreeSet<&str> = [MANIFEST, GUIDE, SUMS].into();
     match &papers.manifest {
         Some(manifest) => {
+            if manifest.archives.is_empty() {
+                damages.push(format!(
+                    "`{MANIFEST}` names no archive: nothing is in this backup"
+                ));
+            }
             for record in &manifest.archives {
                 if !known.insert(&record.file) {
                     damages.push(format!("`{MANIFEST}` names {} twice", quoted(&record.file)));
@@ -132,17 +140,8 @@ pub(crate) fn verify_chosen(
             }
         }
     }
-    opened.report_others(&known, goes_on, &mut damages);
+    folder::report_others(&opened, &known, goes_on, &mut damages);
     goes_on().then(|| damages.verification(papers.manifest.as_ref()))
-}
-
-/// Opens an archive of a backup by what its manifest says, which others may have written: never out of the backup's folder,
-/// never through a link, never waiting on what is no file.
-///
-/// # Errors
-/// Why not, with the file's name.
-pub(crate) fn open_archive(folder: &Path, file: &str) -> Result<File, String> {
-    BackupFolder::open(folder)?.file(file)
 }
 
 /// Returns the SHA-256 of a file's content.

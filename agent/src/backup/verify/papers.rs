@@ -1,15 +1,12 @@
 //! What a backup says of itself: manifest.json, SHA256SUMS and RESTORE.md, held against each other and against what is
 //! known from elsewhere.
 
-use std::fs::File;
-use std::io::Read;
-
 use batt_protocol::text::escaped;
 
-use super::folder::BackupFolder;
 use super::sums::Sums;
 use super::{Damages, Expected, GUIDE, MANIFEST, Manifest, SUMS, digest_while};
 use crate::archive::Digest;
+use crate::backup::BackupFolder;
 
 /// The largest SHA256SUMS that is read, in bytes: 100,000 names as long as they can be.
 const SUMS_LIMIT: u64 = 64 << 20;
@@ -28,11 +25,12 @@ pub(super) fn read(
     goes_on: &dyn Fn() -> bool,
     damages: &mut Damages,
 ) -> Papers {
-    let sums = read_whole(folder, SUMS, SUMS_LIMIT)
+    let sums = folder
+        .read(SUMS, SUMS_LIMIT)
         .and_then(|text| Sums::parse(&text))
         .map_err(|damage| damages.push(damage))
         .ok();
-    let manifest = match read_whole(folder, MANIFEST, Manifest::LIMIT) {
+    let manifest = match folder.read(MANIFEST, Manifest::LIMIT) {
         Ok(text) => understood(&text, sums.as_ref(), expected, damages),
         Err(damage) => {
             damages.push(damage);
@@ -41,20 +39,6 @@ pub(super) fn read(
     };
     check_guide(folder, sums.as_ref(), goes_on, damages);
     Papers { manifest, sums }
-}
-
-fn read_whole(folder: &BackupFolder, name: &str, limit: u64) -> Result<Vec<u8>, String> {
-    let read = |file: File| {
-        let mut bytes = Vec::new();
-        file.take(limit + 1).read_to_end(&mut bytes).map(|_| bytes)
-    };
-    let bytes = folder
-        .file(name)
-        .and_then(|file| read(file).map_err(|cause| format!("`{name}` cannot be read: {cause}")))?;
-    if bytes.len() as u64 > limit {
-        return Err(format!("`{name}` is longer than {limit} bytes"));
-    }
-    Ok(bytes)
 }
 
 /// Parses the manifest. One that cannot be understood is told by its cause too: a later version may have written it.

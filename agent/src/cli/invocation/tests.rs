@@ -79,7 +79,7 @@ fn what_cannot_be_understood_is_a_usage_error_with_what_was_meant() {
 fn logs_take_a_run_a_service_or_both() {
     let folder = home_with_scripts();
     let logs = |words: &[&str]| match parse_words(&folder, words).unwrap().action {
-        Action::Logs { run, service } => (run.is_some(), service.map(|service| service.to_string())),
+        Action::Logs { run, service, .. } => (run.is_some(), service.map(|service| service.to_string())),
         action => panic!("{action:?}"),
     };
     const RUN: &str = "20260131T023000Z-00000a";

@@ -41,7 +41,7 @@ pub(crate) fn drill(
 ) -> Result<ExitCode, Error> {
     let own = usable(home, &request.from);
     if let Some(home) = own {
-        trust::require_trusted(home.root())?;
+        trust::require_trusted_home(home)?;
     }
     let rehearsal = Rehearsal {
         home,

@@ -31,7 +31,7 @@ pub(crate) fn restore(
     let cancellation = Cancellation::by_signals()?;
     let own = usable(home, &request.from);
     if let Some(home) = own {
-        trust::require_trusted(home.root())?;
+        trust::require_trusted_home(home)?;
     }
     let settings = own.map_or_else(|| Ok(Settings::default()), Settings::read)?;
     let source = Source::find(home, request.service.as_ref(), &request.from, Verb::Restore)?;
@@ -46,6 +46,7 @@ pub(crate) fn restore(
             .iter()
             .for_each(|remark| console.remark(&format!("note: {}", escaped(remark))));
     }
+    source.require_known(own, request.foreign)?;
     let _lock = match own.filter(|_| !request.dry_run) {
         Some(home) => Some(lock::service(home, &service, request.wait, &cancellation)?),
         None => None,

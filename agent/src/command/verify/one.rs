@@ -10,7 +10,7 @@ use chrono::Utc;
 use crate::backup::{self, Catalogue, Entry, Expected, Line, Verification};
 use crate::cancellation::Cancellation;
 use crate::home::Home;
-use crate::{host, lock};
+use crate::{host, lock, trust};
 
 /// What came of reading a backup.
 pub(super) enum Read {
@@ -96,7 +96,11 @@ pub(super) fn in_folder(
     })?;
     let id = backup::Manifest::read(&folder).map(|manifest| manifest.id()).ok();
     // A home that is not there, or cannot be read, is no reason not to read a folder.
-    let catalogue = Catalogue::read(home).unwrap_or_default();
+    let catalogue = if trust::require_trusted_home(home).is_ok() {
+        Catalogue::read(home).unwrap_or_default()
+    } else {
+        Catalogue::default()
+    };
     let remembered = catalogue
         .entries()
         .find(|entry| id.as_deref() == Some(entry.id().as_str()));

@@ -8,7 +8,7 @@ use crate::ledger::{Entry, Ledger, ScriptEnvironment, append};
 use crate::store::{StoreRequest, store};
 
 /// Calls `batt store NAME -- sh -c COMMAND` as a script does.
-fn stored(staging: &Staging<'_>, name: &str, command: &str) {
+fn stored(staging: &Staging, name: &str, command: &str) {
     let environment = ScriptEnvironment::from_variables(|variable| match variable {
         "BATT_DEST" => Some(staging.path().into()),
         "BATT_SERVICE" => Some("x".into()),
@@ -29,11 +29,11 @@ fn stored(staging: &Staging<'_>, name: &str, command: &str) {
 type Found = (Vec<String>, Vec<String>, Vec<String>);
 
 /// Proves what `script` left.
-fn proven(complaint: Option<&str>, script: impl FnOnce(&Staging<'_>)) -> Result<Found, String> {
+fn proven(complaint: Option<&str>, script: impl FnOnce(&Staging)) -> Result<Found, String> {
     let folder = tempfile::tempdir().unwrap();
-    let destination = Destination::open(folder.path()).unwrap();
+    let destination = Destination::open(folder.path(), &crate::trust::AllowedForeign::default()).unwrap();
     let run = "20260131T023000Z-00000a".parse().unwrap();
-    let staging = Staging::create(&destination, &"x".parse().unwrap(), &run).unwrap();
+    let staging = Staging::create(&destination, folder.path(), &"x".parse().unwrap(), &run).unwrap();
     script(&staging);
     let judging = Judging {
         ledger: &Ledger::read(&staging.path()),
@@ -57,7 +57,7 @@ fn proven(complaint: Option<&str>, script: impl FnOnce(&Staging<'_>)) -> Result<
     Ok((proven.shortcomings, proven.missing, left))
 }
 
-fn archive(staging: &Staging<'_>, file: &str) -> PathBuf {
+fn archive(staging: &Staging, file: &str) -> PathBuf {
     staging.archives().join(file)
 }
 
