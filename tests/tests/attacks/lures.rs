@@ -52,7 +52,7 @@ impl Stage {
     pub(crate) fn new() -> Self {
         let stage = Self { host: Host::new() };
         stage.batt(
-            "case $verb in as) until [ \"$1\" = -- ]; do shift; done; shift; exec \"$@\" ;; \
+            "export BATT_ROOM=\"$TMPDIR\"; case $verb in as) until [ \"$1\" = -- ]; do shift; done; shift; exec \"$@\" ;; \
              store) until [ \"$1\" = -- ]; do shift; done; shift; exec \"$@\" >/dev/null ;; esac",
         );
         stage

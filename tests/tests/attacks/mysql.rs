@@ -219,13 +219,14 @@ const FORGED: [(&str, &str); 8] = [
 fn a_forged_dump_reaches_nothing_but_its_database() {
     let server = MariaDb::start_with(&["--skip-log-bin", "--local-infile=ON"]);
     server.sql("CREATE DATABASE other; CREATE TABLE other.t (a TEXT) ENGINE=MyISAM");
-    let host = Host::new();
     let options = server.option_file("root", "");
-    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
-    let secret = host.scratch().join("secret");
-    fs::write(&secret, "canary of root\n").unwrap();
-    let forged = host.scratch().join("forged.sql");
     for (statement, found) in FORGED {
+        // One of its own for each, so that nothing is compared with an earlier backup.
+        let host = Host::new();
+        host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+        let secret = host.scratch().join("secret");
+        fs::write(&secret, "canary of root\n").unwrap();
+        let forged = host.scratch().join("forged.sql");
         let statement = statement.replace("SECRET", secret.to_str().unwrap());
         let dump = format!(
             "-- MariaDB dump by nobody\nCREATE DATABASE `d` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; USE `d`;\n\

@@ -13,7 +13,7 @@ pub(crate) fn findings(source: &Source) -> Vec<(usize, String)> {
         let mut say = |what: &str| found.push((index + 1, what.to_owned()));
         arithmetic(source, index, line, &mut say);
         comparisons(source, index, line, &mut say);
-        names(line, &mut say);
+        names(source, line, &mut say);
         code(line, &mut say);
         patterns(line, &mut say);
     }
@@ -24,6 +24,19 @@ pub(crate) fn findings(source: &Source) -> Vec<(usize, String)> {
 fn arithmetic(source: &Source, index: usize, line: &str, say: &mut impl FnMut(&str)) {
     let mut rest = line;
     while let Some(begin) = rest.find("((") {
+        // In a text it is one only after a dollar sign.
+        let before = &line[..line.len() - rest.len() + begin];
+        let is_command = [
+            "", "if", "while", "until", "for", "!", "&&", "||", ";", "then", "do", "else",
+        ]
+        .iter()
+        .any(|word| {
+            before.trim() == *word || before.ends_with(&format!(" {word} ")) || before.ends_with("; ")
+        });
+        if !before.ends_with('$') && !is_command {
+            rest = &rest[begin + 2..];
+            continue;
+        }
         let inside = &rest[begin + 2..];
         let end = inside.find("))").unwrap_or(inside.len());
         let inside = &inside[..end];
@@ -171,9 +184,23 @@ fn is_own(source: &Source, name: &str) -> bool {
 }
 
 /// Names of variables that are made of a text.
-fn names(line: &str, say: &mut impl FnMut(&str)) {
+fn names(source: &Source, line: &str, say: &mut impl FnMut(&str)) {
     for word in ["declare", "typeset", "let", "eval"] {
-        if commands(line).any(|command| first_word(command) == word) {
+        // A declaration without a value evaluates nothing.
+        let is_bare = |command: &str| {
+            ["-a ", "-A "].iter().any(|kind| {
+                command
+                    .trim()
+                    .strip_prefix("declare ")
+                    .and_then(|rest| rest.strip_prefix(kind))
+                    .is_some_and(|names| {
+                        names
+                            .chars()
+                            .all(|sign| sign.is_ascii_alphanumeric() || sign == '_' || sign == ' ')
+                    })
+            })
+        };
+        if commands(line).any(|command| first_word(command) == word && !is_bare(command)) {
             say(&format!("`{word}` evaluates what it is given"));
         }
     }
@@ -201,10 +228,25 @@ fn names(line: &str, say: &mut impl FnMut(&str)) {
             continue;
         }
         let inside = line[at + 1..].split(']').next().unwrap_or_default();
-        if inside.contains('$') {
-            say("a subscript from a variable");
+        let name = line[..at]
+            .rsplit(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_')
+            .next();
+        if inside.contains('$') && !name.is_some_and(|name| is_map(source, name)) {
+            say("a subscript from a variable, of a list that is not declared with `-A`");
         }
     }
+}
+
+/// Returns whether a script declares this list as one whose subscripts are texts.
+fn is_map(source: &Source, name: &str) -> bool {
+    let declarations = ["declare -A ", "local -A "];
+    source.lines.iter().any(|line| {
+        let line = line.trim();
+        declarations
+            .iter()
+            .filter_map(|declaration| line.strip_prefix(declaration))
+            .any(|names| names.split(' ').any(|known| known == name))
+    })
 }
 
 /// Texts that are run.

@@ -57,7 +57,9 @@ const BAD: &[&str] = &[
     "printf \"$answer\\n\"",
     "printf -- $answer",
     "declare \"$answer\"",
-    "declare -A seen",
+    "declare -A seen=([$answer]=1)",
+    "if ((answer > 3)); then :; fi",
+    "cat <<-SQL\n\tSELECT $((answer))\nSQL",
     "local -n list=$1",
     "typeset -i n",
     "unset \"$answer\"",
@@ -120,6 +122,10 @@ const GOOD: &[&str] = &[
     "batt as --nobody -- rm -- \"$folder/x\"",
     "rm -f -- \"$BATT_DEST/redis/x\"",
     "cd /",
+    "declare -a list other",
+    "declare -A seen\nseen[=$answer]=1\necho \"${seen[=$answer]:-}\"",
+    "cat <<-SQL\n\tSELECT ((a > 3) AND b)\nSQL",
+    "query \"SELECT ((a) > 3\n    AND ((b)) > 4)\"",
     "case $answer in rm) echo mv ;; esac",
 ];
 

@@ -31,7 +31,18 @@ impl Source {
         let mut lines = Vec::new();
         let mut explained = BTreeSet::new();
         let mut places = vec![Place::Code];
+        let mut end_of_text: Option<String> = None;
         for (number, line) in text.lines().enumerate() {
+            // What follows `<<` is a text, up to a line of its own.
+            if let Some(end) = &end_of_text {
+                if line.trim() == end {
+                    end_of_text = None;
+                    lines.push(String::new());
+                } else {
+                    lines.push(format!("\"{}\"", line.replace('"', "")));
+                }
+                continue;
+            }
             if let Some((before, reason)) = line.split_once(REASON)
                 && reason.len() > 5
             {
@@ -40,7 +51,9 @@ impl Source {
                     explained.insert(number + 2);
                 }
             }
-            lines.push(code(line, &mut places));
+            let code = code(line, &mut places);
+            end_of_text = beginning_of_text(&code);
+            lines.push(code);
         }
         Self { lines, explained }
     }
@@ -61,6 +74,15 @@ impl Source {
         }
         head
     }
+}
+
+/// Returns the word that ends the text that begins after a line.
+fn beginning_of_text(code: &str) -> Option<String> {
+    let (_, word) = code.split_once("<<").filter(|(_, word)| !word.starts_with('<'))?;
+    let word = word.trim_start_matches('-').trim();
+    let word = word.split([' ', ';', ')', '|']).next()?.trim_matches(['\'', '"']);
+    word.starts_with(|sign: char| sign.is_ascii_uppercase())
+        .then(|| word.to_owned())
 }
 
 /// Returns a line without what is no code.
