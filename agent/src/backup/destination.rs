@@ -171,7 +171,7 @@ fn refusal(obstacle: Obstacle, missing: Missing) -> Error {
         Why::System(cause) => Error::system(
             match missing {
                 Missing::Made(_) => format!("cannot open the destination `{}`", place.display()),
-                Missing::AnError => format!("cannot open the folder `{}`", place.display()),
+                Missing::AnError | Missing::End => format!("cannot open the folder `{}`", place.display()),
             },
             std::io::Error::from(cause),
         ),
