@@ -9,7 +9,7 @@ mod read;
 
 pub(crate) use append::{append, append_all};
 pub(crate) use entry::{Entry, LoadEnded, StoreEnded};
-pub(crate) use environment::ScriptEnvironment;
+pub(crate) use environment::{EnvironmentError, ScriptEnvironment};
 pub(crate) use read::{Failure, Ledger, masked_facts};
 
 /// The name of the file in the private folder.

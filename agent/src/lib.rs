@@ -17,6 +17,7 @@ mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hatch;
 mod home;
 mod host;
 mod journal;

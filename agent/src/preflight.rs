@@ -72,7 +72,7 @@ pub(crate) fn preflight(
         },
         memory: None,
         stranger: Stranger::allot(),
-        alone: false,
+        cell: None,
     };
     let called = call.run(cancellation, || 0)?;
     let said = with_hints(LogReader::new(&work.log()).last_lines(MOST_LINES));
@@ -85,7 +85,7 @@ pub(crate) fn preflight(
             let complaint = format!("it has not answered for {} seconds", PATIENCE.as_secs());
             Preflight::Bad(said.into_iter().chain([complaint]).collect())
         }
-        Err(CallFailure::OutOfMemory(reason) | CallFailure::Lost(reason)) => Preflight::Bad(vec![reason]),
+        Err(CallFailure::OverLimit(reason) | CallFailure::Lost(reason)) => Preflight::Bad(vec![reason]),
     })
 }
 

@@ -7,7 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::{fmt, io};
 
 use crate::fact::{FactKey, InvalidFact, VALUE_LIMIT};
-use crate::ledger::{Entry, ScriptEnvironment, append_all};
+use crate::hatch::Desk;
+use crate::ledger::Entry;
 
 /// The most bytes of lines that are taken at once.
 const LINES_LIMIT: u64 = 16 << 20;
@@ -53,7 +54,7 @@ impl RecordRequest {
 ///
 /// # Errors
 /// A key or a value that cannot be one; then none of them is recorded. A ledger that cannot be written.
-pub(crate) fn record(request: &RecordRequest, environment: &ScriptEnvironment) -> Result<(), RecordError> {
+pub(crate) fn record(request: &RecordRequest, desk: &Desk) -> Result<(), RecordError> {
     let of = match &request.of {
         None => None,
         Some(of) => Some(of.to_str().ok_or(RecordError::NotText("name"))?.to_owned()),
@@ -72,7 +73,7 @@ pub(crate) fn record(request: &RecordRequest, environment: &ScriptEnvironment) -
     if entries.is_empty() {
         return Ok(());
     }
-    append_all(environment.staging(), &entries).map_err(RecordError::Ledger)
+    desk.note_all(&entries).map_err(RecordError::Ledger)
 }
 
 /// Why a fact was not recorded.
@@ -131,8 +132,8 @@ mod tests {
     use super::*;
     use crate::ledger::Ledger;
 
-    fn environment(staging: &std::path::Path) -> ScriptEnvironment {
-        ScriptEnvironment::from_variables(|name| match name {
+    fn environment(staging: &std::path::Path) -> Desk {
+        Desk::of_variables(|name| match name {
             "BATT_DEST" => Some(staging.into()),
             "BATT_SERVICE" => Some("mysql".into()),
             _ => None,

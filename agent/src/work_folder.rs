@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use batt_protocol::Error;
+use rustix::fs::{Gid, Mode, OFlags, Uid};
 
 use crate::backup::remove_folder;
 use crate::process::{Cgroup, Family};
@@ -69,6 +70,10 @@ impl WorkFolder {
             // Whatever the umask is.
             fs::set_permissions(&inner, fs::Permissions::from_mode(0o711)).map_err(fail)?;
         }
+        DirBuilder::new()
+            .mode(0o700)
+            .create(folder.root())
+            .map_err(fail)?;
         let agent = std::env::current_exe()
             .map_err(|cause| Error::system("cannot find the running program", cause))?;
         std::os::unix::fs::symlink(&agent, folder.tools().join("batt")).map_err(fail)?;
@@ -93,6 +98,51 @@ impl WorkFolder {
     /// Returns the folder for scripts that are not those of a home.
     pub(crate) fn scripts(&self) -> PathBuf {
         self.path().join("scripts")
+    }
+
+    /// Returns the empty folder on which a root is made.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.path().join("root")
+    }
+
+    /// Gives the scratch folder to an account, and closes it for all others.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(crate) fn give_scratch(&self, account: u32) -> Result<(), Error> {
+        let scratch = self.scratch();
+        let fail = |cause: rustix::io::Errno| {
+            Error::system(
+                format!("cannot give the folder `{}` away", scratch.display()),
+                cause,
+            )
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let folder = rustix::fs::open(&scratch, flags, Mode::empty()).map_err(fail)?;
+        rustix::fs::fchmod(&folder, Mode::RWXU).map_err(fail)?;
+        if rustix::process::geteuid().is_root() {
+            let (user, group) = (Uid::from_raw(account), Gid::from_raw(account));
+            rustix::fs::fchown(&folder, Some(user), Some(group)).map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the running agent where another account can run it too: itself, or a copy in the folder of tools.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(crate) fn agent_for_all(&self, agent: &Path, reachable: bool) -> Result<PathBuf, Error> {
+        const READ_AND_RUN: u32 = 0o005;
+        let fail = |cause: std::io::Error| Error::system("cannot copy the running program", cause);
+        let mode = agent.metadata().map_err(fail)?.mode();
+        if reachable && mode & READ_AND_RUN == READ_AND_RUN {
+            return Ok(agent.to_owned());
+        }
+        let copy = self.tools().join("batt");
+        fs::remove_file(&copy).map_err(fail)?;
+        fs::copy(agent, &copy).map_err(fail)?;
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).map_err(fail)?;
+        Ok(copy)
     }
 
     /// Returns the file that the script's log begins in.

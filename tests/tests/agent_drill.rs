@@ -87,14 +87,10 @@ fn a_drill_script_that_loads_nothing_is_not_believed() {
 fn a_damaged_backup_fails_without_its_script() {
     let (notes, backup) = Notes::backed_up();
     Notes::flip(&backup.join("long.zst"));
-    let ran = notes.host.scratch().join("ran");
-    notes
-        .host
-        .companion("drill-notes", &format!("touch {}", ran.display()));
+    notes.host.companion("drill-notes", "exit 69");
     let (exit, told) = drilled(&notes);
     assert_eq!((exit, &told["outcome"]), (2, &json!("failed")), "{told}");
     assert!(told["reason"].as_str().unwrap().contains("`long.zst`"), "{told}");
-    assert!(!ran.exists());
 }
 
 #[test]
@@ -118,10 +114,10 @@ fn what_this_host_cannot_do_says_nothing_of_the_backup() {
     assert_eq!((exit, &told["outcome"]), (8, &json!("not-possible")), "{told}");
     assert!(told["reason"].as_str().unwrap().contains("killed by signal 9"));
     notes.drill_settings("max_duration = \"1s\"");
-    notes.host.companion("drill-notes", "sleep 1000");
+    let waits = waiting(&notes, 1_000_000_071);
     let (exit, told) = drilled(&notes);
     assert_eq!((exit, &told["outcome"]), (8, &json!("timed-out")), "{told}");
-    assert_none_lives(&notes.place().display().to_string());
+    assert_none_lives(&waits);
     let after = fs::read(notes.host.home().join("var/catalogue.jsonl")).unwrap();
     assert_eq!(before, after, "no receipt");
     notes.batt(&["restore", "notes", "-n"]).code(0);
@@ -183,10 +179,16 @@ fn no_network_is_within_the_reach_of_a_drill() {
 #[test]
 fn a_backup_that_went_meanwhile_is_not_called_bad() {
     let (notes, backup) = Notes::backed_up();
-    let script = format!("rm -r '{}'\n{DRILL}", backup.display());
-    notes.host.companion("drill-notes", &script);
-    let (exit, told) = drilled(&notes);
-    assert_eq!((exit, &told["outcome"]), (8, &json!("gone")), "{told}");
+    // It goes on until the backup cannot be read any more.
+    let script = "while batt load long -- cat >/dev/null; do sleep 0.0071; done; exit 3";
+    notes.host.companion("drill-notes", script);
+    let child = notes.start(&["--format", "json", "drill", "notes"]);
+    until("the script loads", || !living_with("0.0071").is_empty());
+    fs::remove_dir_all(&backup).unwrap();
+    let told: Value = serde_json::from_str(&Finished::of(child).code(8).stdout).unwrap();
+    notes.assert_nothing_left();
+    let told = &told["drills"][0];
+    assert_eq!(told["outcome"], "gone", "{told}");
     assert!(
         told["reason"]
             .as_str()
@@ -224,20 +226,24 @@ fn a_service_without_a_drill_script_is_told() {
 #[test]
 fn nothing_of_the_caller_reaches_a_drill_and_a_folder_needs_no_catalogue() {
     let (notes, backup) = Notes::backed_up();
-    let told = notes.host.scratch().join("env");
+    notes.host.companion("drill-notes", &format!("env\n{DRILL}"));
     notes
         .host
-        .companion("drill-notes", &format!("env > {}\n{DRILL}", told.display()));
+        .configure("notes", &[("NOTES_PASSWORD", "canary-of-a-drill")]);
     fs::remove_file(notes.host.home().join("var/catalogue.jsonl")).unwrap();
     let mut command = notes.command(&["drill", "--from", backup.to_str().unwrap()]);
     command.env("PGHOST", "db.example.net").env("BATT_REPLACE", "yes");
-    Finished::run(&mut command).code(0);
-    let told = fs::read_to_string(told).unwrap();
+    let told = Finished::run(&mut command).code(0).said();
     assert!(told.contains("BATT_VERB=drill\n"), "{told}");
-    assert!(
-        !told.contains("PGHOST") && !told.contains("BATT_REPLACE"),
-        "{told}"
-    );
+    for hidden in [
+        "PGHOST",
+        "BATT_REPLACE",
+        "NOTES_",
+        "canary-of-a-drill",
+        "BATT_HOME",
+    ] {
+        assert!(!told.contains(hidden), "{hidden}: {told}");
+    }
     notes.assert_nothing_left();
 }
 
@@ -258,15 +264,21 @@ fn what_a_copy_shows_says_nothing_of_the_one_that_was_copied() {
     notes.batt(&["restore", "notes", "-n"]).code(0);
 }
 
+/// Makes the drill script wait, in a process of its own too, and returns what stands in the command lines of both.
+fn waiting(notes: &Notes, seconds: u64) -> String {
+    let body = format!("setsid sleep {seconds} &\nsleep {seconds}");
+    notes.host.companion("drill-notes", &body);
+    seconds.to_string()
+}
+
 #[test]
 fn a_drill_that_is_ended_leaves_nothing() {
     let (notes, _) = Notes::backed_up();
-    let place = notes.place().display().to_string();
-    let waits = notes.waiting("drill-notes");
+    let waits = waiting(&notes, 1_000_000_072);
     notes.host.drop_in("other", "batt store a -- echo text");
     notes.host.batt(&["other"]).success();
     let child = notes.start(&["--format", "json", "drill"]);
-    until("the script waits", || waits.exists());
+    until("the script waits", || living_with(&waits).len() == 2);
     signal(&child, Signal::TERM);
     let told = Finished::of(child).code(143);
     let told: Value = serde_json::from_str(&told.stdout).unwrap();
@@ -275,17 +287,15 @@ fn a_drill_that_is_ended_leaves_nothing() {
         assert_eq!(told["drills"][position]["service"], service);
         assert_eq!(told["drills"][position]["outcome"], "cancelled");
     }
-    assert_none_lives(&place);
+    assert_none_lives(&waits);
     notes.assert_nothing_left();
-    fs::remove_file(&waits).unwrap();
     let mut child = notes.start(&["drill"]);
-    until("the script waits", || waits.exists());
+    until("the script waits", || living_with(&waits).len() == 2);
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(!living_with(&place).is_empty(), "the script outlives batt");
+    until("all of it ends with batt", || living_with(&waits).is_empty());
     notes.host.companion("drill-notes", DRILL);
     assert_eq!(drilled(&notes).0, 0);
-    assert_none_lives(&place);
 }
 
 #[test]

@@ -466,7 +466,17 @@ fn inner_commands() -> Vec<Command> {
                     .long("memory")
                     .value_parser(clap::value_parser!(u64)),
             )
-            .arg(Arg::new("alone").long("alone").action(ArgAction::SetTrue))
+            .arg(
+                Arg::new("cell")
+                    .long("cell")
+                    .value_parser(|text: &str| text.parse::<crate::process::Cell>()),
+            )
+            .arg(
+                Arg::new("inside")
+                    .long("inside")
+                    .action(ArgAction::SetTrue)
+                    .requires("cell"),
+            )
             .arg(trailing_command()),
     ]
 }

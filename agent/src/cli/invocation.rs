@@ -15,7 +15,7 @@ use crate::enclosure::ShowRequest;
 use crate::home::Home;
 use crate::pattern::Pattern;
 use crate::place::{self, Placement};
-use crate::process::LaunchRequest;
+use crate::process::{Cell, LaunchRequest};
 use crate::reserved::{OPTIONS, SUBCOMMANDS};
 use crate::script::Shelf;
 
@@ -421,7 +421,8 @@ fn launch(matches: &ArgMatches) -> Result<Action, Error> {
         cgroup: matches.get_one::<PathBuf>("cgroup").cloned(),
         nice: matches.get_one::<i32>("nice").copied(),
         memory: matches.get_one::<u64>("memory").copied(),
-        alone: matches.get_flag("alone"),
+        cell: matches.get_one::<Cell>("cell").cloned(),
+        inside: matches.get_flag("inside"),
         script: Path::new(&script).to_owned(),
         items: command.collect(),
     }))

@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use batt_protocol::{Error, ExitCode};
 
 use crate::archive::{Kind, UnknownKind};
-use crate::ledger::{Entry, ScriptEnvironment, append};
+use crate::hatch::Desk;
+use crate::ledger::{Entry, EnvironmentError, ScriptEnvironment};
 use crate::load::{self, LoadRequest};
 use crate::record::{self, RecordRequest};
 use crate::store::{self, StoreRequest};
@@ -17,7 +18,7 @@ pub(crate) fn store(
     name: OsString,
     command: Vec<OsString>,
 ) -> Result<ExitCode, Error> {
-    let environment = environment()?;
+    let environment = ScriptEnvironment::from_variables(|name| std::env::var_os(name)).map_err(no_script)?;
     let check = kind(check)?;
     let mut words = command.into_iter();
     let command = words
@@ -37,31 +38,26 @@ pub(crate) fn store(
 
 /// Hands an archive to a command.
 pub(crate) fn load(check: Option<&str>, name: OsString, command: Vec<OsString>) -> Result<ExitCode, Error> {
-    let environment = environment()?;
+    let desk = desk()?;
     let check = kind(check)?;
     let mut words = command.into_iter();
     let command = words
         .next()
         .ok_or_else(|| Error::usage("there is no command after `--`"))?;
-    let source = std::env::var_os("BATT_SOURCE").ok_or_else(|| {
-        Error::usage("`BATT_SOURCE` is not set")
-            .hint("This command is for `restore-` and `drill-` scripts that `batt` runs.")
-    })?;
     let request = LoadRequest {
         name,
         check,
-        source: source.into(),
         command,
         arguments: words.collect(),
     };
-    load::load(&request, &environment)
+    load::load(&request, &desk)
         .map(|()| ExitCode::OK)
         .map_err(|error| Error::new(ExitCode::from_code(error.exit_code()), error.to_string()))
 }
 
 /// Records a fact about the content, or those that come as lines.
 pub(crate) fn record(of: Option<OsString>, fact: Option<(OsString, OsString)>) -> Result<ExitCode, Error> {
-    let environment = environment()?;
+    let desk = desk()?;
     let mut request = RecordRequest {
         of,
         facts: Vec::new(),
@@ -73,7 +69,7 @@ pub(crate) fn record(of: Option<OsString>, fact: Option<(OsString, OsString)>) -
         }
         None => request.read_lines(std::io::stdin()),
     };
-    read.and_then(|()| record::record(&request, &environment))
+    read.and_then(|()| record::record(&request, &desk))
         .map(|()| ExitCode::OK)
         .map_err(|error| Error::new(ExitCode::from_code(error.exit_code()), error.to_string()))
 }
@@ -86,7 +82,7 @@ pub(crate) fn remember_refusal(arguments: &[OsString], error: &Error) {
     let in_a_run = ["BATT_RUN_ID", "BATT_VERB"]
         .iter()
         .any(|name| std::env::var_os(name).is_some());
-    let Some(environment) = environment().ok().filter(|_| in_a_run) else {
+    let Some(desk) = desk().ok().filter(|_| in_a_run) else {
         return;
     };
     // Not the dump command: it is long, and may hold what nobody is to see.
@@ -102,7 +98,7 @@ pub(crate) fn remember_refusal(arguments: &[OsString], error: &Error) {
         reason: error.message().chars().take(LENGTH).collect(),
     };
     // When this line cannot be written, nothing can.
-    let _ = append(environment.staging(), &refused);
+    let _ = desk.note(&refused);
 }
 
 fn kind(word: Option<&str>) -> Result<Option<Kind>, Error> {
@@ -111,7 +107,10 @@ fn kind(word: Option<&str>) -> Result<Option<Kind>, Error> {
         .map_err(|error: UnknownKind| Error::usage(error.to_string()))
 }
 
-fn environment() -> Result<ScriptEnvironment, Error> {
-    ScriptEnvironment::from_variables(|name| std::env::var_os(name))
-        .map_err(|error| Error::usage(error.to_string()))
+fn desk() -> Result<Desk, Error> {
+    Desk::of_this_script().map_err(no_script)
+}
+
+fn no_script(error: EnvironmentError) -> Error {
+    Error::usage(error.to_string())
 }

@@ -7,9 +7,9 @@ use batt_protocol::text::{list_and, quoted};
 /// Why an archive was not loaded. The command may have got some of it.
 #[derive(Debug)]
 pub(crate) enum LoadError {
-    /// The manifest that was verified cannot be read.
-    Manifest(String),
-    /// The backup holds these archives, and none of the name.
+    /// No backup is restored here.
+    NoBackup,
+    /// The backup holds archives of these names, the first of many, and none of this.
     Unknown(Vec<String>),
     /// The archive's file cannot be opened: why, with its name.
     Unopened(String),
@@ -44,10 +44,9 @@ impl LoadError {
     /// Returns the exit code: 64 for a wrong request, 2 for a load that failed, 1 for an error of this machine.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            LoadError::Unknown(_) => 64,
+            LoadError::Unknown(_) | LoadError::NoBackup => 64,
             LoadError::Machine(_) | LoadError::Ledger(_) => 1,
-            LoadError::Manifest(_)
-            | LoadError::Unopened(_)
+            LoadError::Unopened(_)
             | LoadError::Damaged(..)
             | LoadError::Start { .. }
             | LoadError::Command { .. }
@@ -59,14 +58,17 @@ impl LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LoadError::Manifest(reason) | LoadError::Unopened(reason) => formatter.write_str(reason),
+            LoadError::NoBackup => formatter.write_str(
+                "`BATT_SOURCE` is not set\nhint: this command is for `restore-` and `drill-` scripts that `batt` runs",
+            ),
+            LoadError::Unopened(reason) => formatter.write_str(reason),
             LoadError::Unknown(known) if known.is_empty() => {
                 write!(formatter, "the backup holds no archives")
             }
             LoadError::Unknown(known) => write!(
                 formatter,
                 "the backup holds no archive of this name\nhint: it holds {}",
-                list_and(&known[..known.len().min(20)])
+                list_and(known)
             ),
             LoadError::Damaged(file, reason) => write!(formatter, "{}: {reason}", quoted(file)),
             LoadError::Start { command, reason } => write!(formatter, "cannot start `{command}`: {reason}"),

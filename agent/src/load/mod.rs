@@ -6,12 +6,11 @@ mod intake;
 mod vetted;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::archive::{Kind, UnpackError, unpack};
-use crate::backup::{ArchiveRecord, Manifest, open_verified};
-use crate::ledger::{Entry, LoadEnded, ScriptEnvironment, append};
+use crate::hatch::{Desk, Unavailable};
+use crate::ledger::{Entry, LoadEnded};
 pub(crate) use error::LoadError;
 use intake::Intake;
 use vetted::Vetted;
@@ -26,8 +25,6 @@ pub(crate) struct LoadRequest {
     pub(crate) name: OsString,
     /// What it must be a complete one of, and safe to restore.
     pub(crate) check: Option<Kind>,
-    /// The folder of the backup.
-    pub(crate) source: PathBuf,
     /// The program.
     pub(crate) command: OsString,
     /// Its arguments, each exactly one.
@@ -38,48 +35,42 @@ pub(crate) struct LoadRequest {
 ///
 /// It succeeds only when the file is the one that the manifest names, byte for byte, when all of its content went into
 /// the command, and when the command ended with exit code 0 and had taken everything.
-pub(crate) fn load(request: &LoadRequest, environment: &ScriptEnvironment) -> Result<(), LoadError> {
+pub(crate) fn load(request: &LoadRequest, desk: &Desk) -> Result<(), LoadError> {
     let name = request.name.to_string_lossy().into_owned();
     let call = std::process::id();
-    let folder = environment.staging();
     let ledger = |error: std::io::Error| LoadError::Ledger(error.to_string());
-    append(
-        folder,
-        &Entry::LoadBegan {
-            name: name.clone(),
-            call,
-        },
-    )
-    .map_err(ledger)?;
+    let began = Entry::LoadBegan {
+        name: name.clone(),
+        call,
+    };
+    desk.note(&began).map_err(ledger)?;
     let begun = Instant::now();
-    match loaded(request, folder, &name) {
-        Ok(raw_bytes) => append(
-            folder,
-            &Entry::LoadEnded(LoadEnded {
+    match loaded(request, desk, &name) {
+        Ok(raw_bytes) => {
+            let ended = Entry::LoadEnded(LoadEnded {
                 name,
                 call,
                 raw_bytes,
                 seconds: begun.elapsed().as_secs_f64(),
-            }),
-        )
-        .map_err(ledger),
+            });
+            desk.note(&ended).map_err(ledger)
+        }
         Err(error) => {
             // Where this line cannot be written, the load is one that never ended, and fails the restore too.
             let reason = error.to_string();
-            let _ = append(folder, &Entry::LoadFailed { name, call, reason });
+            let _ = desk.note(&Entry::LoadFailed { name, call, reason });
             Err(error)
         }
     }
 }
 
 /// Hands the archive over and returns the length of its content.
-fn loaded(request: &LoadRequest, folder: &Path, name: &str) -> Result<u64, LoadError> {
-    // The manifest as it was verified, not as it may be by now.
-    let manifest = Manifest::read(folder).map_err(|error| LoadError::Manifest(error.to_string()))?;
-    let archive = manifest
-        .archive_named(name)
-        .ok_or_else(|| LoadError::Unknown(manifest.archives.iter().map(known).collect()))?;
-    let file = open_verified(&request.source, folder, archive).map_err(LoadError::Unopened)?;
+fn loaded(request: &LoadRequest, desk: &Desk, name: &str) -> Result<u64, LoadError> {
+    let (archive, file) = desk.archive(name).map_err(|unavailable| match unavailable {
+        Unavailable::Unknown(names) => LoadError::Unknown(names),
+        Unavailable::Unreadable(reason) => LoadError::Unopened(reason),
+        Unavailable::NoBackup => LoadError::NoBackup,
+    })?;
     let length = [(LENGTH, archive.raw_bytes.to_string())];
     let mut intake = Intake::start(&request.command, &request.arguments, &length)?;
     let mut vetted = Vetted::new(&mut intake, request.check, archive.raw_bytes);
@@ -104,9 +95,4 @@ fn loaded(request: &LoadRequest, folder: &Path, name: &str) -> Result<u64, LoadE
     }
     intake.finish()?;
     Ok(unpacked.raw_bytes)
-}
-
-/// Returns the name by which an archive is asked for.
-fn known(archive: &ArchiveRecord) -> String {
-    archive.called().to_owned()
 }

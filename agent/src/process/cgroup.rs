@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::process::Pid;
 
@@ -52,12 +53,44 @@ impl Cgroup {
         limited
     }
 
+    /// Bounds the number of its processes and threads, where the hierarchy can.
+    pub(crate) fn limit_processes(&self, most: u64) {
+        if let Some(parent) = self.path.parent() {
+            let _ = fs::write(parent.join("cgroup.subtree_control"), b"+pids");
+        }
+        let _ = fs::write(self.path.join("pids.max"), most.to_string());
+    }
+
+    /// Tells whether a process of the group was refused another one.
+    pub(crate) fn has_run_out_of_processes(&self) -> bool {
+        self.has_happened("pids.events", "max ")
+    }
+
+    /// Returns how many processes and threads it has; none where nobody can say.
+    pub(crate) fn tasks(&self) -> Option<u64> {
+        let threads = fs::read_to_string(self.path.join("cgroup.threads")).ok()?;
+        Some(threads.lines().count() as u64)
+    }
+
+    /// Returns the time of processors that it took; none where nobody can say.
+    pub(crate) fn processor(&self) -> Option<Duration> {
+        let statistics = fs::read_to_string(self.path.join("cpu.stat")).ok()?;
+        let microseconds = statistics
+            .lines()
+            .find_map(|line| line.strip_prefix("usage_usec "))?;
+        microseconds.trim().parse().ok().map(Duration::from_micros)
+    }
+
     /// Tells whether the kernel has ended a process of the group for its memory.
     pub(crate) fn has_run_out_of_memory(&self) -> bool {
-        let events = fs::read_to_string(self.path.join("memory.events")).unwrap_or_default();
+        self.has_happened("memory.events", "oom_kill ")
+    }
+
+    fn has_happened(&self, file: &str, event: &str) -> bool {
+        let events = fs::read_to_string(self.path.join(file)).unwrap_or_default();
         events
             .lines()
-            .filter_map(|line| line.strip_prefix("oom_kill "))
+            .filter_map(|line| line.strip_prefix(event))
             .any(|count| count.trim() != "0")
     }
 

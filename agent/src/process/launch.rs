@@ -6,12 +6,13 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use batt_protocol::{Error, ExitCode};
 use rustix::process::{Resource, Rlimit, setrlimit, setsid};
 
 use super::Cgroup;
+use super::cell::{self, Cell};
 use crate::files;
 
 /// How a script is to be started.
@@ -25,8 +26,10 @@ pub(crate) struct LaunchRequest {
     pub(crate) nice: Option<i32>,
     /// Bytes of memory that each of its processes may take.
     pub(crate) memory: Option<u64>,
-    /// Whether no network is within its reach, where that can be.
-    pub(crate) alone: bool,
+    /// The cell that it runs in, where its content is not to be trusted.
+    pub(crate) cell: Option<Cell>,
+    /// Whether this is the process that begins inside of the cell.
+    pub(crate) inside: bool,
     /// The script.
     pub(crate) script: PathBuf,
     /// Its items.
@@ -50,8 +53,11 @@ impl LaunchRequest {
         if let Some(memory) = self.memory {
             arguments.push(format!("--memory={memory}").into());
         }
-        if self.alone {
-            arguments.push("--alone".into());
+        if let Some(cell) = &self.cell {
+            arguments.extend(["--cell".into(), cell.argument().into()]);
+        }
+        if self.inside {
+            arguments.push("--inside".into());
         }
         arguments.extend(["--".into(), self.script.clone().into()]);
         arguments.extend(self.items.iter().cloned());
@@ -59,13 +65,10 @@ impl LaunchRequest {
     }
 }
 
-/// Brings up the loopback of a new network, where the program for it is installed, and becomes a command.
-const IN_A_NETWORK_OF_ITS_OWN: &str = "ip link set lo up 2>/dev/null; exec \"$@\"";
-
 /// Becomes the script. Returns only when that fails.
 pub(crate) fn launch(request: &LaunchRequest) -> Result<Infallible, Error> {
-    if request.alone && can_be_alone() {
-        return alone(request);
+    if let Some(cell) = request.cell.as_ref().filter(|_| request.inside) {
+        return cell::inhabit(request, cell);
     }
     // The parent started this process as no group's leader, so it can lead a session.
     setsid().map_err(|cause| Error::system("cannot start a session", cause))?;
@@ -95,40 +98,17 @@ pub(crate) fn launch(request: &LaunchRequest) -> Result<Infallible, Error> {
             },
         );
     }
+    if let Some(cell) = &request.cell {
+        return cell::guard(request, cell);
+    }
     let cause = Command::new(&request.script).args(&request.items).exec();
-    let reason = reason(&request.script, &cause);
+    let reason = unstartable(&request.script, &cause);
     files::replace(&request.failure_file, reason.as_bytes(), 0o600)?;
     Err(Error::new(ExitCode::FAILED, reason))
 }
 
-/// Tells whether this process may make a network namespace (network_namespaces(7)), and has the program for it.
-fn can_be_alone() -> bool {
-    let mut trial = Command::new("unshare");
-    trial
-        .args(["--net", "--", "true"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    trial.status().is_ok_and(|status| status.success())
-}
-
-/// Becomes this very program again, in a network that reaches nobody, to launch the script there.
-fn alone(request: &LaunchRequest) -> Result<Infallible, Error> {
-    let fail = |cause: std::io::Error| Error::system("cannot launch the script without a network", cause);
-    let again = LaunchRequest {
-        alone: false,
-        ..request.clone()
-    };
-    let agent = std::env::current_exe().map_err(fail)?;
-    let mut command = Command::new("unshare");
-    command
-        .args(["--net", "--", "sh", "-c", IN_A_NETWORK_OF_ITS_OWN, "sh"])
-        .arg(agent)
-        .args(again.arguments());
-    Err(fail(command.exec()))
-}
-
-fn reason(script: &Path, cause: &std::io::Error) -> String {
+/// Returns why a script cannot be started.
+pub(super) fn unstartable(script: &Path, cause: &std::io::Error) -> String {
     let shown = script.display();
     match rustix::io::Errno::from_io_error(cause) {
         Some(rustix::io::Errno::NOEXEC) => {

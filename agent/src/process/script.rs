@@ -15,8 +15,9 @@ use batt_protocol::Error;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::allowance::Taken;
 use super::tree::Killed;
-use super::{Cgroup, Family, LaunchRequest};
+use super::{Allowance, Cgroup, Family, LaunchRequest};
 use crate::cancellation::Cancellation;
 use crate::log::{LogWriter, Mask};
 
@@ -37,6 +38,8 @@ pub(crate) struct Start {
     /// A line of the environment that no other script has.
     pub(crate) mark: String,
     pub(crate) cgroup: Option<Cgroup>,
+    /// What it may take of the machine.
+    pub(crate) allowance: Option<Allowance>,
     pub(crate) log: LogWriter,
     pub(crate) mask: Mask,
 }
@@ -57,6 +60,8 @@ pub(crate) enum Verdict {
     TooLong(Duration),
     /// Nothing moved for `stall_timeout`.
     Stalled(Duration),
+    /// It took more of the machine than it may.
+    Exceeded,
     /// Somebody wished to stop.
     Cancelled,
 }
@@ -72,6 +77,8 @@ pub(crate) struct Ended {
     pub(crate) all_gone: bool,
     /// Whether the kernel has ended some of it for the memory of its group.
     pub(crate) out_of_memory: bool,
+    /// Which limit it came to, where that is known.
+    pub(crate) exceeded: Option<String>,
     /// Why its output could not be kept, when it could not.
     pub(crate) log_failure: Option<Error>,
 }
@@ -82,6 +89,7 @@ pub(crate) struct ScriptProcess {
     /// Readable when the child has ended (pidfd_open(2)).
     end: OwnedFd,
     family: Family,
+    taken: Option<Taken>,
     drain: Drain,
 }
 
@@ -109,6 +117,7 @@ impl ScriptProcess {
             child,
             end,
             family,
+            taken: start.allowance.map(Taken::of),
             drain: Drain::start(reader, start.log, start.mask),
         })
     }
@@ -125,6 +134,7 @@ impl ScriptProcess {
         let (mut moved_at, mut moved) = (begun, 0);
         let mut verdict = Verdict::ByItself;
         let mut asked_at: Option<Instant> = None;
+        let mut exceeded = None;
         while !self.has_ended(TICK)? {
             let now = Instant::now();
             let movement = watch().wrapping_add(self.drain.bytes());
@@ -132,6 +142,12 @@ impl ScriptProcess {
                 (moved_at, moved) = (now, movement);
             }
             match asked_at {
+                None if self.exceeds(&mut exceeded) => {
+                    // At once: it would go on while it was asked to end.
+                    verdict = Verdict::Exceeded;
+                    self.family.kill();
+                    asked_at = Some(now);
+                }
                 None => {
                     verdict = judge(limits, cancellation, now - begun, now - moved_at);
                     if verdict != Verdict::ByItself {
@@ -151,6 +167,10 @@ impl ScriptProcess {
             .map_err(|cause| Error::system("cannot wait for the script", cause))?;
         self.drain.wait(DRAIN);
         let Killed { found, all_gone } = self.family.kill();
+        if exceeded.is_none() && verdict == Verdict::ByItself && !status.success() {
+            let taken = self.taken.as_ref();
+            exceeded = taken.and_then(|taken| taken.passed_at_last(&self.family));
+        }
         let mut out_of_memory = false;
         if let Some(cgroup) = &self.family.cgroup {
             out_of_memory = cgroup.has_run_out_of_memory();
@@ -165,8 +185,16 @@ impl ScriptProcess {
             left_behind,
             all_gone,
             out_of_memory,
+            exceeded,
             log_failure,
         })
+    }
+
+    /// Tells whether it takes more than it may, and which limit that is.
+    fn exceeds(&mut self, exceeded: &mut Option<String>) -> bool {
+        let taken = self.taken.as_mut();
+        *exceeded = taken.and_then(|taken| taken.passed(&self.family));
+        exceeded.is_some()
     }
 
     fn has_ended(&self, time: Duration) -> Result<bool, Error> {

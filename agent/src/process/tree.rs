@@ -14,6 +14,8 @@ use super::Cgroup;
 /// How long the kernel may take to end processes that were killed.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
+/// Ticks of the clock in a second, as /proc counts them (USER_HZ, time(7)).
+const TICKS: u64 = 100;
 
 /// The children that this process had before it started a script, as after `exec batt > >(logger)` in a shell. They are
 /// none of ours.
@@ -66,6 +68,9 @@ struct Process {
     parent: i32,
     session: i32,
     zombie: bool,
+    /// Time of processors, with that of children that were waited for, in ticks of the clock.
+    ticks: u64,
+    threads: u64,
     started: u64,
 }
 
@@ -92,6 +97,26 @@ impl Family {
     /// Returns the members that live.
     pub(crate) fn members(&self) -> Vec<Pid> {
         self.look_until_sure().members
+    }
+
+    /// Returns how many processes and threads it has, and how much time of processors it took, as far as that can be seen.
+    pub(crate) fn takes(&self, with_processor: bool) -> (u64, Duration) {
+        let group = self.cgroup.as_ref();
+        let processor = match with_processor {
+            true => group.and_then(Cgroup::processor),
+            false => Some(Duration::ZERO),
+        };
+        if let (Some(tasks), Some(processor)) = (group.and_then(Cgroup::tasks), processor) {
+            return (tasks, processor);
+        }
+        let Found {
+            members, processes, ..
+        } = self.look();
+        let own = processes.iter().filter(|process| members.contains(&process.pid));
+        let (tasks, ticks) = own.fold((0, 0), |(tasks, ticks), process| {
+            (tasks + process.threads, ticks + process.ticks)
+        });
+        (tasks, Duration::from_millis(ticks * 1000 / TICKS))
     }
 
     fn look_until_sure(&self) -> Found {
@@ -301,12 +326,20 @@ fn stat(pid: Pid) -> Option<Process> {
     let zombie = matches!(fields.next()?, "Z" | "X");
     let parent = fields.next()?.parse().ok()?;
     let session = fields.nth(1)?.parse().ok()?;
-    let started = fields.nth(15)?.parse().ok()?;
+    // Four numbers from the fourteenth field on: user, system, and those of children.
+    let mut ticks = 0;
+    for skipped in [7, 0, 0, 0] {
+        ticks += fields.nth(skipped)?.parse().unwrap_or(0);
+    }
+    let threads = fields.nth(2)?.parse().unwrap_or(1);
+    let started = fields.nth(1)?.parse().ok()?;
     Some(Process {
         pid,
         parent,
         session,
         zombie,
+        ticks,
+        threads,
         started,
     })
 }

@@ -6,11 +6,13 @@ use std::time::Instant;
 use batt_protocol::text::list_and;
 use batt_protocol::{Error, HumanBytes};
 
-use super::{Companion, Comparison, Source, Verb};
+use super::confinement::Confined;
+use super::{Companion, Comparison, Confinement, Source, Verb};
 use crate::account::Stranger;
 use crate::backup::ArchiveRecord;
 use crate::cancellation::Cancellation;
 use crate::conf_file::Conf;
+use crate::hatch::Keeper;
 use crate::home::Home;
 use crate::ledger::Ledger;
 use crate::log::{LogReader, Mask};
@@ -40,6 +42,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) limits: Limits,
     /// Bytes of memory.
     pub(crate) memory: Option<u64>,
+    /// How its script is confined, where it is.
+    pub(crate) confinement: Option<Confinement>,
     /// Bytes of the log that are kept.
     pub(crate) log_limit: u64,
 }
@@ -94,13 +98,28 @@ impl Attempt<'_> {
         let work = WorkFolder::make(&self.place)?;
         self.source.write_to(&work.path())?;
         let strangers = process::adopt_orphans();
-        let environment = self.environment(&work, conf.as_ref());
+        let agent = std::env::current_exe()
+            .map_err(|cause| Error::system("cannot find the running program", cause))?;
+        let script = self.scripts.place(&work)?;
+        let stranger = Stranger::allot();
+        let number = stranger.as_ref().map(Stranger::uid);
+        let confined = self
+            .confinement
+            .as_ref()
+            .map(|confinement| confinement.prepare(&work, &agent, (&script, self.archives), number))
+            .transpose()?;
+        let keeper = confined
+            .as_ref()
+            .map(|confined| self.keeper(&work, confined))
+            .transpose()?;
+        let environment = self.environment(&work, conf.as_ref(), confined.as_ref());
         let mut secrets = environment.secrets();
         secrets.extend(conf.iter().flat_map(Conf::secrets));
         let call = ScriptCall {
-            agent: std::env::current_exe()
-                .map_err(|cause| Error::system("cannot find the running program", cause))?,
-            script: self.scripts.place(&work)?,
+            agent,
+            script: confined
+                .as_ref()
+                .map_or(script, |confined| confined.script.clone()),
             arguments: self
                 .archives
                 .iter()
@@ -116,9 +135,8 @@ impl Attempt<'_> {
             nice: None,
             limits: self.limits,
             memory: self.memory,
-            stranger: Stranger::allot(),
-            // What a dump makes may want to reach out, as a foreign table does that a view is filled from.
-            alone: self.verb == Verb::Drill,
+            stranger,
+            cell: confined.map(|confined| (confined.cell, confined.allowance)),
         };
         let mut shown = Shown {
             log: LogReader::new(&work.log()),
@@ -128,10 +146,12 @@ impl Attempt<'_> {
         let called = call.run(cancellation, || shown.show(show))?;
         let seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
         shown.show(show);
+        drop(keeper);
         let hidden = process::end_descendants(&strangers);
         let mut mask = Mask::new(secrets);
         let ledger = Ledger::read(&work.path()).masked(|text| mask.whole(text));
         let mut warnings = called.warnings;
+        warnings.extend(self.confinement.as_ref().and_then(Confinement::warning));
         if let (Err(CallFailure::Complained { .. }), Some(memory)) = (&called.result, called.memory_of_each) {
             let memory = HumanBytes(memory);
             warnings.push(format!(
@@ -154,16 +174,30 @@ impl Attempt<'_> {
         })
     }
 
-    fn environment(&self, work: &WorkFolder, conf: Option<&Conf>) -> Environment {
-        let mut environment = match self.verb {
-            Verb::Restore => Environment::of_caller(&self.source.manifest.service),
-            Verb::Drill => Environment::clean(),
-        };
+    /// Opens the hatch of a cell, for its account alone.
+    fn keeper(&self, work: &WorkFolder, confined: &Confined) -> Result<Keeper, Error> {
+        let backup = (&self.source.manifest, self.source.folder.as_path(), self.archives);
+        Keeper::start(&work.path(), Confined::SOCKET, confined.account, backup)
+    }
+
+    fn environment(
+        &self,
+        work: &WorkFolder,
+        conf: Option<&Conf>,
+        confined: Option<&Confined>,
+    ) -> Environment {
         let service = &self.source.manifest.service;
-        environment.set_common(service, self.home, conf, &work.tools());
-        environment.set("TMPDIR", work.scratch());
-        environment.set("BATT_SCRATCH", work.scratch());
-        environment.set("BATT_SOURCE", &self.source.folder);
+        let mut environment = match confined {
+            Some(confined) => confined.environment(service),
+            None => {
+                let mut environment = Environment::of_caller(service);
+                environment.set_common(service, self.home, conf, &work.tools());
+                environment.set("TMPDIR", work.scratch());
+                environment.set("BATT_SCRATCH", work.scratch());
+                environment.set("BATT_SOURCE", &self.source.folder);
+                environment
+            }
+        };
         environment.set("BATT_VERB", self.verb.word());
         if let Some(into) = self.into {
             environment.set("BATT_TARGET", into);
@@ -188,7 +222,7 @@ impl Attempt<'_> {
         match result {
             Err(CallFailure::Cancelled) => return Err(Undone::Cancelled),
             Err(CallFailure::TimedOut(reason)) => return Err(Undone::TimedOut(reason)),
-            Err(CallFailure::OutOfMemory(reason)) => return Err(Undone::NotHere(reason)),
+            Err(CallFailure::OverLimit(reason)) => return Err(Undone::NotHere(reason)),
             Err(CallFailure::Complained {
                 code: Some(UNAVAILABLE),
                 ..

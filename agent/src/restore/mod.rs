@@ -3,6 +3,7 @@
 
 mod attempt;
 mod comparison;
+mod confinement;
 mod from;
 mod items;
 mod script;
@@ -10,6 +11,7 @@ mod source;
 
 pub(crate) use attempt::{Attempt, Attempted, Undone};
 pub(crate) use comparison::{Compared, Comparison};
+pub(crate) use confinement::Confinement;
 pub(crate) use from::From;
 pub(crate) use items::choose;
 pub(crate) use script::{Companion, Verb};

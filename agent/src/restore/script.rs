@@ -97,14 +97,12 @@ impl Companion {
 
     /// Puts the scripts where they can be called, and returns the one that is to be.
     ///
-    /// Those of a home are called in their place. A drill finds its restore script beside itself, so when one of the two
-    /// comes from inside batt, both are put into the work folder, the home's own one as a link.
+    /// For a restore, one of a home is called in its place. A drill runs where the home is not: both of its scripts are copied
+    /// into the work folder, where the one finds the other beside itself.
     pub(crate) fn place(&self, work: &WorkFolder) -> Result<PathBuf, Error> {
-        let all_own = self
-            .scripts
-            .iter()
-            .all(|(_, origin)| matches!(origin, Origin::Own(_)));
-        if all_own && let Some((_, Origin::Own(path))) = self.scripts.first() {
+        if self.verb == Verb::Restore
+            && let Some((_, Origin::Own(path))) = self.scripts.first()
+        {
             return Ok(path.clone());
         }
         for (name, origin) in &self.scripts {
@@ -113,12 +111,10 @@ impl Companion {
                 Error::system(format!("cannot write the script `{}`", path.display()), cause)
             };
             match origin {
-                Origin::Own(own) => std::os::unix::fs::symlink(own, &path).map_err(fail)?,
-                Origin::Shipped(content) => {
-                    fs::write(&path, content).map_err(fail)?;
-                    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(fail)?;
-                }
+                Origin::Own(own) => fs::copy(own, &path).map(|_| ()).map_err(fail)?,
+                Origin::Shipped(content) => fs::write(&path, content).map_err(fail)?,
             }
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(fail)?;
         }
         Ok(work.scripts().join(self.verb.script(&self.service)))
     }

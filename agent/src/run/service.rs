@@ -302,7 +302,7 @@ impl Running<'_> {
             },
             memory: None,
             stranger: Stranger::allot(),
-            alone: false,
+            cell: None,
         };
         call.run(self.around.cancellation, || self.show(Stage::Running))
     }
@@ -405,7 +405,7 @@ impl Running<'_> {
             Err(CallFailure::Complained { complaint, .. }) => Ok(Some(complaint)),
             Err(CallFailure::Cancelled) => Err(Failure::cancelled()),
             Err(CallFailure::TimedOut(reason)) => failure(Outcome::TimedOut, reason),
-            Err(CallFailure::OutOfMemory(reason) | CallFailure::Lost(reason)) => {
+            Err(CallFailure::OverLimit(reason) | CallFailure::Lost(reason)) => {
                 failure(Outcome::Failed, reason)
             }
         }

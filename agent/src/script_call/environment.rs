@@ -15,7 +15,7 @@ pub(crate) const MARK: &str = "BATT_MARK";
 
 /// Where programs are looked for unless the settings say otherwise. Never where the caller says: root's script would run
 /// what lies there.
-const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What a restore gets of the caller's environment, besides what begins with the name of its service: where a client
 /// connects and as whom, and the settings of the shipped scripts. A `*` at the end stands for anything.

@@ -12,8 +12,10 @@ use batt_protocol::{Error, HumanBytes};
 use crate::account::{self, STRANGER, Stranger};
 use crate::cancellation::Cancellation;
 use crate::log::{LogReader, LogWriter, Mask};
-use crate::process::{self, Cgroup, Ended, LaunchRequest, Limits, ScriptProcess, Start, Verdict};
-pub(crate) use environment::{Environment, MARK, search_path};
+use crate::process::{
+    self, Allowance, Cell, Cgroup, Ended, LaunchRequest, Limits, ScriptProcess, Start, Verdict,
+};
+pub(crate) use environment::{Environment, MARK, SEARCH_PATH, search_path};
 
 /// How many lines of its log the reason of a failed script has.
 const LAST_LINES: usize = 5;
@@ -49,8 +51,8 @@ pub(crate) struct ScriptCall {
     pub(crate) memory: Option<u64>,
     /// The account that nobody has, for what it opens that others control.
     pub(crate) stranger: Option<Stranger>,
-    /// Whether no network is within its reach, where that can be.
-    pub(crate) alone: bool,
+    /// The cell that it runs in, and what it may take there.
+    pub(crate) cell: Option<(Cell, Allowance)>,
 }
 
 /// Why a script did not succeed. What is told of it ends with the last lines of its log.
@@ -60,8 +62,8 @@ pub(crate) enum CallFailure {
     Cancelled,
     /// It was stopped.
     TimedOut(String),
-    /// It took more memory than it may.
-    OutOfMemory(String),
+    /// It took more of the machine than it may: memory, or room, or what else is bounded.
+    OverLimit(String),
     /// It could not be started, or processes of it cannot be killed.
     Lost(String),
     /// It ended by itself, and not well.
@@ -98,6 +100,10 @@ impl ScriptCall {
         // For all together where the group can; there it is known when it was too little. Else for each process.
         let in_group = |memory: u64| cgroup.as_ref().is_some_and(|group| group.limit_memory(memory));
         let memory = self.memory.filter(|memory| !in_group(*memory));
+        if let (Some((cell, _)), Some(group)) = (&self.cell, &cgroup) {
+            // The two processes of batt are in the group, too.
+            group.limit_processes(cell.processes.saturating_add(2));
+        }
         self.environment.set(MARK, &self.mark);
         if let Some(stranger) = &self.stranger {
             self.environment.set(STRANGER, stranger.uid().to_string());
@@ -109,13 +115,15 @@ impl ScriptCall {
                 cgroup: cgroup.as_ref().map(|cgroup| cgroup.path().to_owned()),
                 nice: self.nice,
                 memory,
-                alone: self.alone,
+                cell: self.cell.as_ref().map(|(cell, _)| cell.clone()),
+                inside: false,
                 script: self.script.clone(),
                 items: self.arguments.clone(),
             },
             environment: self.environment.take(),
             mark: format!("{MARK}={}", self.mark),
             cgroup,
+            allowance: self.cell.as_ref().map(|(_, allowance)| allowance.clone()),
             log: LogWriter::create(&self.log, self.log_limit)?,
             mask: Mask::new(self.secrets.clone()),
         };
@@ -158,7 +166,10 @@ impl ScriptCall {
                     most.as_secs()
                 ))));
             }
-            Verdict::ByItself => {}
+            Verdict::Exceeded | Verdict::ByItself => {}
+        }
+        if let Some(limit) = &ended.exceeded {
+            return Err(CallFailure::OverLimit(told(format!("stopped: {limit}"))));
         }
         if let Ok(reason) = fs::read_to_string(&self.failure_file) {
             return Err(CallFailure::Lost(reason));
@@ -172,7 +183,7 @@ impl ScriptCall {
             ))));
         }
         if let Some(memory) = self.memory.filter(|_| ended.out_of_memory) {
-            return Err(CallFailure::OutOfMemory(told(format!(
+            return Err(CallFailure::OverLimit(told(format!(
                 "it took more memory than the {} that it may",
                 HumanBytes(memory)
             ))));

@@ -15,7 +15,7 @@ use crate::cli::{DrillRequest, Output};
 use crate::console::Console;
 use crate::home::Home;
 use crate::process::Limits;
-use crate::restore::{Attempt, Attempted, Companion, From, Source, Undone, Verb, choose};
+use crate::restore::{Attempt, Attempted, Companion, Confinement, From, Source, Undone, Verb, choose};
 use crate::settings::Settings;
 use crate::work_folder::WorkFolder;
 use crate::{host, trust};
@@ -179,6 +179,7 @@ impl Rehearsal<'_> {
                 stall_timeout: None,
             },
             memory: limits.memory().or_else(usual_memory),
+            confinement: Some(Confinement::new(&limits, self.settings.reserve)),
             log_limit: self.settings.log_limit,
         };
         let mut live = LiveLog::new(console, !self.quiet);

@@ -95,6 +95,7 @@ pub(crate) fn restore(
                 place: WorkFolder::usual_place(),
                 limits: Limits::default(),
                 memory: None,
+                confinement: None,
                 log_limit: settings.log_limit,
             };
             let mut live = LiveLog::new(console, !output.quiet);
