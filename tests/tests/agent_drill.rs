@@ -180,10 +180,11 @@ fn no_network_is_within_the_reach_of_a_drill() {
 fn a_backup_that_went_meanwhile_is_not_called_bad() {
     let (notes, backup) = Notes::backed_up();
     // It goes on until the backup cannot be read any more.
-    let script = "while batt load long -- cat >/dev/null; do sleep 0.0071; done; exit 3";
-    notes.host.companion("drill-notes", script);
+    let seconds = "1000000073";
+    let script = format!("sleep {seconds} &\nwhile batt load long -- cat >/dev/null; do :; done; exit 3");
+    notes.host.companion("drill-notes", &script);
     let child = notes.start(&["--format", "json", "drill", "notes"]);
-    until("the script loads", || !living_with("0.0071").is_empty());
+    until("the script loads", || !living_with(seconds).is_empty());
     fs::remove_dir_all(&backup).unwrap();
     let told: Value = serde_json::from_str(&Finished::of(child).code(8).stdout).unwrap();
     notes.assert_nothing_left();

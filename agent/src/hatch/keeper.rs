@@ -25,6 +25,8 @@ use crate::ledger::{self, Entry};
 
 /// How long whoever asks may take with it.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long is waited when nobody can be let in.
+const PAUSE: Duration = Duration::from_millis(20);
 /// As many archives as are handed in at a time.
 const MOST_ARCHIVES: usize = 64;
 /// What an archive is handed in through holds so much, where the kernel allows it.
@@ -124,11 +126,14 @@ impl Shelf {
             if !ends[1].revents().is_empty() {
                 return;
             }
-            if !ends[0].revents().is_empty()
-                && let Ok((stream, _)) = listener.accept()
-            {
+            if ends[0].revents().is_empty() {
+                continue;
+            }
+            match listener.accept() {
                 // Whoever does not ask as batt does gets no answer.
-                let _ = self.answer_all(&stream);
+                Ok((stream, _)) => drop(self.answer_all(&stream)),
+                // For want of descriptors: somebody will give one free.
+                Err(_) => std::thread::sleep(PAUSE),
             }
         }
     }

@@ -432,3 +432,71 @@ fn what_a_drill_says_of_itself_is_bounded_and_is_of_its_own_backup() {
     assert!(reason.contains("`batt load secret` failed"), "{reason}");
     assert!(!report.to_string().contains("text of another"), "{report}");
 }
+
+/// Runs a program as an account that nobody has, with nothing of root's.
+fn as_nobody(folder: &Path, program: &Path, arguments: &[&str]) -> Finished {
+    let mut command = std::process::Command::new("setpriv");
+    command
+        .args(["--reuid=61190", "--regid=61190", "--clear-groups", "--"])
+        .arg(program)
+        .args(["--home", folder.join("home").to_str().unwrap()])
+        .args(arguments)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("HOME", folder)
+        .env("TMPDIR", folder.join("work"))
+        .current_dir("/");
+    Finished::run(&mut command)
+}
+
+#[test]
+fn a_caller_who_is_not_root_gets_a_cell_by_a_user_namespace() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = |path: &Path| std::os::unix::fs::chown(path, Some(61190), Some(61190)).unwrap();
+    chmod(folder.path(), 0o755);
+    own(folder.path());
+    let batt = batt_tests::host::under_test("batt");
+    let run = |arguments: &[&str]| as_nobody(folder.path(), &batt, arguments);
+    run(&["init"]).code(0);
+    for name in ["work", "secret"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+        own(&folder.path().join(name));
+    }
+    let secret = folder.path().join("secret/file");
+    fs::write(&secret, CANARY).unwrap();
+    own(&secret);
+    let looks = format!("cat {} | say secret", secret.display());
+    for (name, body) in [
+        ("backup-x", "batt store a -- echo text"),
+        ("restore-x", "batt load a -- cat"),
+        (
+            "drill-x",
+            &format!("{LOOKS_AROUND}\n{looks}\nexec \"${{0%/*}}/restore-x\""),
+        ),
+    ] {
+        let path = folder.path().join("home/scripts-available").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+        chmod(&path, 0o755);
+        own(&path);
+    }
+    let backups = folder.path().join("backups");
+    run(&["--path", backups.to_str().unwrap(), "x"]).code(0);
+    let finished = run(&["drill", "x"]).code(0);
+    finished.says("proven");
+    let seen = seen(&finished);
+    for (name, answer) in [
+        ("secret", ""),
+        ("capabilities", "0000000000000000"),
+        ("no_new_privs", "1"),
+        ("root", "bin dev etc proc run sbin scratch tmp usr"),
+        ("elsewhere", ""),
+        ("interfaces", "lo"),
+        ("writable", "/dev/shm /proc /scratch /tmp"),
+        ("wrote outside", ""),
+        ("sockets", "/run/batt/socket"),
+    ] {
+        assert_eq!(seen[name], answer, "{name}\n{}", finished.said());
+    }
+    assert!(!seen.contains_key("user namespace"), "{seen:?}");
+    assert_eq!(fs::read_dir(folder.path().join("work")).unwrap().count(), 0);
+}
