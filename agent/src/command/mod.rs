@@ -78,7 +78,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Check { path } => check::check(&home, path, console),
         Action::Serve { path } => crate::serve::serve(&home, path),
         Action::Supervise(run) => supervise::supervise(&home, &run),
-        Action::Launch(request) => match process::launch(&request)? {},
+        Action::Launch(request) => process::launch(&request),
         Action::Store {
             check,
             retries,

@@ -2,7 +2,6 @@
 //!
 //! What has to happen between fork and exec happens in a program of its own, so that no unsafe code is needed.
 
-use std::convert::Infallible;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -65,8 +64,8 @@ impl LaunchRequest {
     }
 }
 
-/// Becomes the script. Returns only when that fails.
-pub(crate) fn launch(request: &LaunchRequest) -> Result<Infallible, Error> {
+/// Becomes the script, which returns only when it fails; or, for a cell, waits for its end, and returns how to end.
+pub(crate) fn launch(request: &LaunchRequest) -> Result<ExitCode, Error> {
     if let Some(cell) = request.cell.as_ref().filter(|_| request.inside) {
         return cell::inhabit(request, cell);
     }

@@ -202,7 +202,7 @@ fn a_drill_sees_programs_and_what_is_its_own() {
             "61184 to 65519" => continue,
             answer => answer,
         };
-        assert_eq!(found, wanted, "{name}\n{told}");
+        assert_eq!(found.replace("-under-test", ""), wanted, "{name}\n{told}");
     }
 }
 

@@ -34,14 +34,15 @@ pub(super) fn keep_capabilities() -> rustix::io::Result<()> {
 /// The step that failed. This process must do nothing more then.
 pub(super) fn become_stranger(cell: &Cell) -> Result<(), (&'static str, rustix::io::Errno)> {
     let at = |step: &'static str| move |cause| (step, cause);
+    for capability in CapabilitySet::all().iter() {
+        // Beyond the last one that the kernel knows there is nothing to give up; a caller who is not root, and has no user
+        // namespace of its own, has none.
+        let _ = remove_capability_from_bounding_set(capability);
+    }
     if rustix::process::geteuid().is_root() {
         let group = Gid::from_raw(cell.stranger);
         let user = Uid::from_raw(cell.stranger);
         set_thread_groups(&[]).map_err(at("giving up the groups"))?;
-        for capability in CapabilitySet::all().iter() {
-            // Beyond the last one that the kernel knows there is nothing to give up.
-            let _ = remove_capability_from_bounding_set(capability);
-        }
         set_thread_res_gid(group, group, group).map_err(at("becoming another group"))?;
         set_thread_res_uid(user, user, user).map_err(at("becoming another user"))?;
     }

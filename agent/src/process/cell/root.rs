@@ -199,11 +199,11 @@ impl Root<'_> {
             }
             let path = Path::new("/").join(place.strip_prefix(self.at).unwrap_or(Path::new("")));
             let is = |one: &&str| path == Path::new(one);
-            if ["/proc", "/tmp", "/dev/shm"].iter().any(|own| is(own)) {
+            if ["/proc", "/tmp", "/dev/shm"].iter().any(is) {
                 continue;
             }
             let mut flags = kept(&place)? | MountFlags::BIND | MountFlags::NOSUID;
-            if DEVICES.iter().any(|device| is(device)) {
+            if DEVICES.iter().any(is) {
                 flags |= MountFlags::NOEXEC;
             } else if path.starts_with(SCRATCH) {
                 flags |= MountFlags::NODEV;

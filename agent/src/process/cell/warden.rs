@@ -1,6 +1,5 @@
 //! The process outside of a cell: makes its namespaces, waits, and ends as what ran in it ended.
 
-use std::convert::Infallible;
 use std::fs;
 use std::io::Read;
 use std::os::unix::net::UnixStream;
@@ -32,8 +31,8 @@ const MOST_SAID: u64 = 64 << 10;
 ///
 /// # Errors
 /// What kept the script from being started; it is in the failure file, too.
-pub(crate) fn guard(request: &LaunchRequest, cell: &Cell) -> Result<Infallible, Error> {
-    let refused = |reason: String| -> Result<Infallible, Error> {
+pub(crate) fn guard(request: &LaunchRequest, cell: &Cell) -> Result<ExitCode, Error> {
+    let refused = |reason: String| -> Result<ExitCode, Error> {
         files::replace(&request.failure_file, reason.as_bytes(), 0o600)?;
         Err(Error::new(ExitCode::FAILED, reason))
     };
@@ -72,11 +71,13 @@ pub(crate) fn guard(request: &LaunchRequest, cell: &Cell) -> Result<Infallible, 
         .wait()
         .map_err(|cause| Error::system("cannot wait for the script", cause))?;
     match Report::parse(&said) {
-        Some(Report::Unstarted(reason)) => refused(reason),
-        Some(Report::Exited(code)) => std::process::exit(code),
-        Some(Report::Killed(signal)) => end_by(signal),
+        Some(Report::NotHere(reason)) => refused(reason),
+        Some(Report::Exited(code)) => Ok(ExitCode::from_code(u8::try_from(code).unwrap_or(u8::MAX))),
+        Some(Report::Killed(signal)) => Ok(end_by(signal)),
         // It was ended from outside, with all that it had started.
-        None => end_by(std::os::unix::process::ExitStatusExt::signal(&status).unwrap_or(SIGTERM)),
+        None => Ok(end_by(
+            std::os::unix::process::ExitStatusExt::signal(&status).unwrap_or(SIGTERM),
+        )),
     }
 }
 
@@ -92,11 +93,11 @@ fn end_with(owner: u32) -> Result<(), String> {
     }
 }
 
-/// Ends this process by a signal, so that whoever waits for it learns which.
-fn end_by(signal: i32) -> ! {
+/// Ends this process by a signal, so that whoever waits for it learns which. Returns from one that ends no process, with
+/// what a shell says then.
+fn end_by(signal: i32) -> ExitCode {
     let _ = signal_hook::low_level::emulate_default_handler(signal);
-    // One that does not end a process.
-    std::process::exit(128 + signal)
+    ExitCode::from_code(u8::try_from(128 + signal).unwrap_or(u8::MAX))
 }
 
 /// Makes the namespaces. Those of processes begin with the next one that is started.

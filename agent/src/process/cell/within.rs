@@ -1,7 +1,6 @@
 //! The first process of a cell: makes its root, gives up all rights, starts the script, and is the parent of whatever that
 //! leaves behind. When it ends, the kernel ends everything else in the cell (pid_namespaces(7)).
 
-use std::convert::Infallible;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
@@ -22,8 +21,8 @@ use crate::process::launch::unstartable;
 /// What the first process says of the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Report {
-    /// The script was not started: why.
-    Unstarted(String),
+    /// The script was not started, or came to a limit: why.
+    NotHere(String),
     /// It ended by itself, with this code.
     Exited(i32),
     /// This signal ended it.
@@ -34,7 +33,7 @@ impl Report {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (word, rest) = text.split_once(' ')?;
         match word {
-            "unstarted" => Some(Self::Unstarted(rest.to_owned())),
+            "not-here" => Some(Self::NotHere(rest.to_owned())),
             "exited" => rest.parse().ok().map(Self::Exited),
             "killed" => rest.parse().ok().map(Self::Killed),
             _ => None,
@@ -43,7 +42,7 @@ impl Report {
 
     fn text(&self) -> String {
         match self {
-            Self::Unstarted(reason) => format!("unstarted {reason}"),
+            Self::NotHere(reason) => format!("not-here {reason}"),
             Self::Exited(code) => format!("exited {code}"),
             Self::Killed(signal) => format!("killed {signal}"),
         }
@@ -55,19 +54,19 @@ impl Report {
 ///
 /// # Errors
 /// A line that is not there.
-pub(crate) fn inhabit(request: &LaunchRequest, cell: &Cell) -> Result<Infallible, Error> {
+pub(crate) fn inhabit(request: &LaunchRequest, cell: &Cell) -> Result<ExitCode, Error> {
     let line = std::io::stdin()
         .as_fd()
         .try_clone_to_owned()
         .map_err(|cause| Error::system("cannot report", cause))?;
     let mut line = UnixStream::from(line);
     let report = prepare(cell, &line)
-        .and_then(|()| run(request))
-        .unwrap_or_else(Report::Unstarted);
+        .and_then(|()| run(request, cell))
+        .unwrap_or_else(Report::NotHere);
     line.write_all(report.text().as_bytes())
         .map_err(|cause| Error::system("cannot report", cause))?;
     // Whatever lives goes now.
-    std::process::exit(ExitCode::OK.code().into())
+    Ok(ExitCode::OK)
 }
 
 fn prepare(cell: &Cell, line: &UnixStream) -> Result<(), String> {
@@ -100,7 +99,7 @@ fn is_closed(line: &UnixStream) -> bool {
 }
 
 /// Starts the script and waits for its end, and for that of every orphan on the way.
-fn run(request: &LaunchRequest) -> Result<Report, String> {
+fn run(request: &LaunchRequest, cell: &Cell) -> Result<Report, String> {
     let home = std::env::var_os("HOME").unwrap_or_else(|| SCRATCH.into());
     let _ = std::fs::DirBuilder::new().mode(0o700).create(home);
     let child = Command::new(&request.script)
@@ -111,11 +110,37 @@ fn run(request: &LaunchRequest) -> Result<Report, String> {
     let script = Pid::from_child(&child);
     loop {
         match wait(WaitOptions::empty()) {
-            Ok(Some((pid, status))) if pid == script => return Ok(ended(status)),
+            Ok(Some((pid, status))) if pid == script => return judge(ended(status), cell),
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(cause) => return Err(format!("the script cannot be waited for: {cause}")),
         }
     }
+}
+
+/// A script that could start nothing more did not fail for its backup. Whatever took all the places is still there.
+fn judge(report: Report, cell: &Cell) -> Result<Report, String> {
+    // Others may have ended with the script.
+    const NEARLY: u64 = 4;
+    let is_full = || cell.view.is_some() && tasks() + NEARLY >= cell.processes;
+    if report != Report::Exited(0) && is_full() {
+        return Err(format!(
+            "stopped: it had as many processes and threads as it may, {} (`processes`)",
+            cell.processes
+        ));
+    }
+    Ok(report)
+}
+
+/// Returns how many processes and threads there are, where /proc shows those of the cell alone.
+fn tasks() -> u64 {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let processes = entries.filter(|entry| {
+        let name = entry.file_name();
+        name.as_encoded_bytes().iter().all(u8::is_ascii_digit)
+    });
+    processes
+        .map(|process| std::fs::read_dir(process.path().join("task")).map_or(0, Iterator::count) as u64)
+        .sum()
 }
 
 fn ended(status: WaitStatus) -> Report {
@@ -132,7 +157,7 @@ mod tests {
     #[test]
     fn a_report_is_read_as_it_was_written() {
         for report in [
-            Report::Unstarted("no\nhint: x".to_owned()),
+            Report::NotHere("no\nhint: x".to_owned()),
             Report::Exited(69),
             Report::Killed(9),
         ] {
