@@ -81,11 +81,15 @@ impl Confinement {
             trust::require_trusted(path)?;
         }
         let caller = rustix::process::geteuid();
-        let stranger = stranger()?;
-        let account = if caller.is_root() {
-            stranger
-        } else {
-            caller.as_raw()
+        let (stranger, account) = match (stranger, caller.is_root()) {
+            (Some(stranger), _) => (stranger, stranger),
+            // The caller's own account, under another number in a namespace of users.
+            (None, false) => (STRANGER_OF_A_USER, caller.as_raw()),
+            (None, true) => {
+                return Err(Error::program(
+                    "there is no account for the drill that nobody else has",
+                ));
+            }
         };
         work.give_scratch(account)?;
         let confined = !self.settings.is_unconfined();

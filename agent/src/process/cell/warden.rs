@@ -17,13 +17,6 @@ use super::{Cell, account, no_cell, unshare};
 use crate::files;
 use crate::process::LaunchRequest;
 
-/// Becomes a command after every descriptor from 3 on is closed: what the caller of batt has open is not for a cell.
-const CLOSING: &str = r#"for open in /proc/self/fd/*; do
-    open=${open##*/}
-    case $open in 0 | 1 | 2 | *[!0-9]*) ;; *) exec {open}>&- ;; esac
-done
-exec "$@""#;
-
 /// The most that is said of the end of a cell.
 const MOST_SAID: u64 = 64 << 10;
 
@@ -55,15 +48,13 @@ pub(crate) fn guard(request: &LaunchRequest, cell: &Cell) -> Result<ExitCode, Er
         ..request.clone()
     };
     // Its own end of the line goes with the command that holds it, so that the other one sees when all is over.
-    let started = Command::new("bash")
-        .args(["-c", CLOSING, "bash"])
-        .arg(agent)
+    let started = Command::new(agent)
         .args(inside.arguments())
         .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
         .spawn();
     let mut child = match started {
         Ok(child) => child,
-        Err(cause) => return refused(no_cell("starting `bash`", &cause)),
+        Err(cause) => return refused(no_cell("starting batt in it", &cause)),
     };
     let mut said = String::new();
     let _ = ours.take(MOST_SAID).read_to_string(&mut said);

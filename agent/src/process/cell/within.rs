@@ -15,6 +15,7 @@ use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, set_child_subreaper,
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{Cell, SCRATCH, account, loopback, no_cell, root};
+use crate::descriptors;
 use crate::process::LaunchRequest;
 use crate::process::launch::unstartable;
 
@@ -55,6 +56,7 @@ impl Report {
 /// # Errors
 /// A line that is not there.
 pub(crate) fn inhabit(request: &LaunchRequest, cell: &Cell) -> Result<ExitCode, Error> {
+    descriptors::close_all_but_standard();
     let line = std::io::stdin()
         .as_fd()
         .try_clone_to_owned()
