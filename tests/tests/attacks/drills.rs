@@ -143,7 +143,7 @@ tail -n +3 /proc/net/dev | sed 's/ *//; s/:.*//' | say interfaces
 awk '$4 ~ /^rw/ && $2 !~ /^.dev.(null|zero|full|u?random)$/ { print $2 }' /proc/self/mounts | sort | say writable
 awk '$4 !~ /nosuid/ { print $2 }' /proc/self/mounts | say setuid
 all() { find / \( -path /proc -o -path /scratch -o -path /usr \) -prune -o "$@" -print | sort; }
-all -type s | say sockets
+all -exec test -S {} \; | say sockets
 all -writable ! -type l | say "may write"
 for path in / /usr /usr/bin /etc /run /run/batt /run/batt/scripts /dev /proc/sys/kernel; do
     (: >"$path/x") && echo "$path"
