@@ -17,7 +17,7 @@ use crate::backup::{ArchiveRecord, Manifest, open_verified};
 use crate::fact::FactKey;
 use crate::ledger::{self, Entry, EnvironmentError, ScriptEnvironment};
 
-/// How long an answer may take.
+/// How long a question may take on its way. An answer takes as long as an archive that was moved has to be read again.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An archive that is handed over, as its manifest tells of it.
@@ -132,7 +132,8 @@ impl Desk {
                 let archive = manifest
                     .archive_named(name)
                     .ok_or_else(|| names(&manifest.archives))?;
-                let file = open_verified(source, environment.staging(), archive).map_err(Unavailable::Unreadable)?;
+                let file =
+                    open_verified(source, environment.staging(), archive).map_err(Unavailable::Unreadable)?;
                 Ok((archive.into(), file))
             }
             Self::Hatch(socket) => {
@@ -227,7 +228,6 @@ struct Line(UnixStream);
 impl Line {
     fn to(socket: &Path) -> io::Result<Self> {
         let stream = super::keeper::within_length(socket, |path| UnixStream::connect(path))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(Self(stream))
     }

@@ -310,7 +310,11 @@ mod tests {
         for (archive, name) in manifest.archives.iter_mut().zip(["a", "b"]) {
             archive.name = Some(name.to_owned());
             archive.content.insert("rows".to_owned(), "7".to_owned());
-            std::fs::write(source.join(&archive.file), name.repeat(100_000)).unwrap();
+            let content = name.repeat(100_000);
+            let mut digest = crate::archive::Digest::default();
+            digest.update(content.as_bytes());
+            archive.sha256 = digest.hex();
+            std::fs::write(source.join(&archive.file), content).unwrap();
         }
         let me = rustix::process::geteuid().as_raw();
         let archives = &manifest.archives[..1];
