@@ -20,7 +20,7 @@ fn a_flood_of_output_takes_neither_memory_nor_disk_and_is_counted() {
         .map(|file| file.unwrap().metadata().unwrap().len())
         .sum();
     assert!(kept < (1 << 20) + 100_000, "{kept}");
-    let log = host.batt(&["logs", "--last"]).success();
+    let log = host.batt(&["logs", "--last", "--raw"]).success();
     let note = log
         .lines()
         .find(|line| line.contains("bytes were dropped"))
