@@ -140,14 +140,16 @@ fn the_client_of_a_server_at_a_port_is_nobody() {
     ];
     host.batt_within("strace", &arguments, &["redis"]).code(0);
     let trace = fs::read_to_string(trace).unwrap();
-    let started = trace.lines().filter(|line| line.contains("/redis-cli\""));
+    let started = trace
+        .lines()
+        .filter(|line| line.contains("redis-cli\", [") && !line.contains("--rdb"));
     let mut clients = 0;
     for line in started {
         let process = line.split(' ').next().unwrap();
-        let became = trace
-            .lines()
-            .take_while(|one| *one != line)
-            .any(|one| one.starts_with(&format!("{process} ")) && one.contains("setresuid("));
+        let became = trace.lines().take_while(|one| *one != line).any(|one| {
+            one.starts_with(&format!("{process} "))
+                && (one.contains("\"--nobody\"") || one.contains("setresuid("))
+        });
         assert!(became, "a client of root: {line}");
         clients += 1;
     }
