@@ -15,6 +15,7 @@ mod environment;
 mod files;
 mod fleet;
 mod foreign;
+mod held;
 mod line;
 mod lures;
 mod mysql;
