@@ -14,7 +14,7 @@ pub(crate) fn findings(source: &Source) -> Vec<(usize, String)> {
         arithmetic(source, index, line, &mut say);
         comparisons(source, index, line, &mut say);
         names(source, line, &mut say);
-        code(line, &mut say);
+        code(source, line, &mut say);
         patterns(line, &mut say);
     }
     found
@@ -40,7 +40,10 @@ fn arithmetic(source: &Source, index: usize, line: &str, say: &mut impl FnMut(&s
         let inside = &rest[begin + 2..];
         let end = inside.find("))").unwrap_or(inside.len());
         let inside = &inside[..end];
-        if inside.contains("$(") || inside.contains('`') || inside.contains('[') && !is_length(inside) {
+        if inside.contains("$(")
+            || inside.contains('`')
+            || has_computed_subscript(inside) && !is_length(inside)
+        {
             say("arithmetic with what a command prints");
         }
         for name in variables(inside) {
@@ -52,6 +55,18 @@ fn arithmetic(source: &Source, index: usize, line: &str, say: &mut impl FnMut(&s
         }
         rest = &rest[begin + 2 + end..];
     }
+}
+
+/// Returns whether there is a subscript that the script does not write out as a number.
+fn has_computed_subscript(text: &str) -> bool {
+    text.match_indices('[')
+        .any(|(at, _)| subscript_end(&text[at..]).is_none())
+}
+
+/// The length of a subscript that is written out as a number, with its brackets.
+fn subscript_end(text: &str) -> Option<usize> {
+    let (number, _) = text.strip_prefix('[')?.split_once(']')?;
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number.len() + 2)
 }
 
 fn is_length(text: &str) -> bool {
@@ -78,6 +93,7 @@ fn variables(text: &str) -> Vec<String> {
             let end = text[at..]
                 .find(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_')
                 .map_or(text.len(), |length| at + length);
+            let end = end + subscript_end(&text[end..]).unwrap_or(0);
             names.push(text[at..end].to_owned());
             at = end;
         } else if bytes[at].is_ascii_digit() {
@@ -144,10 +160,15 @@ fn is_checked(source: &Source, index: usize, name: &str) -> bool {
     if NUMBERS.contains(&name) {
         return true;
     }
-    let guard = format!("is_number \"${name}\"");
+    let guards = [
+        format!("is_number \"${name}\""),
+        format!("is_number \"${{{name}}}\""),
+    ];
     let function = source.function_of(index);
-    let is_guarded = (function.unwrap_or(0)..=index)
-        .any(|before| source.lines[before].contains(&guard) && source.function_of(before) == function);
+    let is_guarded = (function.unwrap_or(0)..=index).any(|before| {
+        guards.iter().any(|guard| source.lines[before].contains(guard))
+            && source.function_of(before) == function
+    });
     is_guarded || is_own(source, name)
 }
 
@@ -186,19 +207,20 @@ fn is_own(source: &Source, name: &str) -> bool {
 /// Names of variables that are made of a text.
 fn names(source: &Source, line: &str, say: &mut impl FnMut(&str)) {
     for word in ["declare", "typeset", "let", "eval"] {
-        // A declaration without a value evaluates nothing.
+        // A declaration without a value evaluates nothing, and `-f` prints functions.
         let is_bare = |command: &str| {
-            ["-a ", "-A "].iter().any(|kind| {
-                command
-                    .trim()
-                    .strip_prefix("declare ")
-                    .and_then(|rest| rest.strip_prefix(kind))
-                    .is_some_and(|names| {
-                        names
-                            .chars()
-                            .all(|sign| sign.is_ascii_alphanumeric() || sign == '_' || sign == ' ')
-                    })
-            })
+            command.trim().starts_with("declare -f ")
+                || ["-a ", "-A "].iter().any(|kind| {
+                    command
+                        .trim()
+                        .strip_prefix("declare ")
+                        .and_then(|rest| rest.strip_prefix(kind))
+                        .is_some_and(|names| {
+                            names
+                                .chars()
+                                .all(|sign| sign.is_ascii_alphanumeric() || sign == '_' || sign == ' ')
+                        })
+                })
         };
         if commands(line).any(|command| first_word(command) == word && !is_bare(command)) {
             say(&format!("`{word}` evaluates what it is given"));
@@ -250,17 +272,17 @@ fn is_map(source: &Source, name: &str) -> bool {
 }
 
 /// Texts that are run.
-fn code(line: &str, say: &mut impl FnMut(&str)) {
+fn code(source: &Source, line: &str, say: &mut impl FnMut(&str)) {
     for (at, _) in line.match_indices("sh -") {
-        let rest = line[at + 4..].trim_start_matches(|sign: char| sign.is_ascii_alphabetic() || sign == '-');
-        let rest = rest.trim_start();
-        let text = rest.strip_prefix('"').unwrap_or_default();
-        if text.split('"').next().unwrap_or_default().contains('$')
-            && line[at..]
-                .split(' ')
-                .nth(1)
-                .is_some_and(|flag| flag.ends_with('c'))
-        {
+        let text = code_argument(&line[at + 3..])
+            .trim_start_matches('"')
+            .split('"')
+            .next()
+            .unwrap_or_default();
+        let is_own = text
+            .strip_prefix('$')
+            .is_some_and(|name| is_own_text(source, name));
+        if text.contains('$') && !is_own {
             say("code for a shell with a variable in it");
         }
     }
@@ -271,6 +293,64 @@ fn code(line: &str, say: &mut impl FnMut(&str)) {
             say("a file of code from a variable");
         }
     }
+}
+
+/// What follows the option `-c` of a shell.
+fn code_argument(mut arguments: &str) -> &str {
+    while arguments.starts_with('-') {
+        let (option, rest) = arguments.split_once(' ').unwrap_or((arguments, ""));
+        arguments = rest.trim_start();
+        if option.ends_with('c') {
+            return arguments;
+        }
+        if option.ends_with('o') {
+            // Its value.
+            arguments = arguments
+                .split_once(' ')
+                .map_or("", |(_, rest)| rest.trim_start());
+        }
+    }
+    ""
+}
+
+/// Returns whether all that is given to a variable are texts of the script between single quotes.
+fn is_own_text(source: &Source, name: &str) -> bool {
+    let is_sign = |sign: char| sign.is_ascii_alphanumeric() || "_-./${".contains(sign);
+    let mut is_given = false;
+    for (index, line) in source.lines.iter().enumerate() {
+        for (at, _) in line.match_indices(name) {
+            let after = &line[at + name.len()..];
+            if line[..at].ends_with(is_sign) || after.starts_with(|sign: char| is_sign(sign) || sign == '[') {
+                continue;
+            }
+            if ["read ", "for ", "mapfile "]
+                .iter()
+                .any(|giver| line[..at].contains(giver))
+                || after.starts_with("+=")
+            {
+                return false;
+            }
+            let Some(value) = after.strip_prefix('=') else {
+                continue;
+            };
+            // A text that goes on is left out up to its last quote.
+            let is_quoted = if value == "'" {
+                source.lines[index + 1..]
+                    .iter()
+                    .find(|line| !line.is_empty())
+                    .is_some_and(|line| line == "'")
+            } else {
+                value
+                    .strip_prefix("''")
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', ';']))
+            };
+            if !is_quoted {
+                return false;
+            }
+            is_given = true;
+        }
+    }
+    is_given
 }
 
 /// Patterns, scripts of sed and awk, and formats.

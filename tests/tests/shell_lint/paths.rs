@@ -6,7 +6,7 @@ use super::source::Source;
 /// What makes, moves, removes or gives away by path.
 const ACTS: &[&str] = &[
     "chown", "chmod", "mv", "rm", "rmdir", "mkdir", "ln", "cp", "touch", "mktemp", "cd", "install", "mkfifo",
-    "truncate", "tee",
+    "truncate", "tee", "chgrp", "unlink", "pushd",
 ];
 /// What is private, or nothing.
 const PRIVATE: &[&str] = &["$TMPDIR", "$BATT_SCRATCH", "$BATT_DEST"];
@@ -16,7 +16,7 @@ pub(crate) fn findings(source: &Source) -> Vec<(usize, String)> {
     for (index, line) in source.lines.iter().enumerate() {
         for command in commands(line) {
             let word = first_word(command.trim());
-            if ACTS.contains(&word) && !arguments(command, word).all(|path| is_private(source, path)) {
+            if ACTS.contains(&word) && !arguments(command, word).all(|path| is_private(source, index, path)) {
                 found.push((
                     index + 1,
                     format!("`{word}` by path, outside of the private folders"),
@@ -24,7 +24,7 @@ pub(crate) fn findings(source: &Source) -> Vec<(usize, String)> {
             }
         }
         for target in redirections(line) {
-            if !is_private(source, target) {
+            if !is_private(source, index, target) {
                 found.push((
                     index + 1,
                     format!("writes to `{target}`, outside of the private folders"),
@@ -62,7 +62,7 @@ fn arguments<'a>(command: &'a str, word: &'a str) -> impl Iterator<Item = &'a st
         paths.push(argument);
     }
     // The first of these is no path: an owner, a mode, what a link leads to.
-    if ["chown", "chmod", "ln"].contains(&word) && paths.len() > 1 {
+    if ["chown", "chgrp", "chmod", "ln"].contains(&word) && paths.len() > 1 {
         paths.remove(0);
     }
     paths.into_iter()
@@ -98,7 +98,7 @@ fn redirections(line: &str) -> Vec<&str> {
 }
 
 /// Returns whether nobody else can write where a path is.
-fn is_private(source: &Source, path: &str) -> bool {
+fn is_private(source: &Source, index: usize, path: &str) -> bool {
     let path = path.trim_matches('"');
     if ["/dev/null", "/", "&2"].contains(&path) {
         return true;
@@ -106,17 +106,79 @@ fn is_private(source: &Source, path: &str) -> bool {
     if path.contains("..") {
         return false;
     }
+    if is_plain(path) {
+        return works_in_private(source, index);
+    }
     let beginning = path.split('/').next().unwrap_or_default().replace(['{', '}'], "");
     if PRIVATE.contains(&beginning.as_str()) {
         return true;
     }
-    beginning
-        .strip_prefix('$')
-        .is_some_and(|name| is_private_name(source, name))
+    let Some(name) = beginning.strip_prefix('$') else {
+        return false;
+    };
+    // `$name.sql` is beside what the name leads to.
+    match name.split_once('.') {
+        Some((name, _)) => is_private_name(source, index, name, true),
+        None => is_private_name(source, index, name, false),
+    }
 }
 
-/// Returns whether all that is given to a variable are private folders.
-fn is_private_name(source: &Source, name: &str) -> bool {
+/// Returns whether a path is written out, and begins where the script works.
+fn is_plain(path: &str) -> bool {
+    !path.starts_with(['/', '-'])
+        && !path.is_empty()
+        && path
+            .chars()
+            .all(|sign| sign.is_ascii_alphanumeric() || "_-./".contains(sign))
+}
+
+/// Returns whether the folder that a script works in is private: where it last went, or one that `batt stage` has made for it.
+fn works_in_private(source: &Source, index: usize) -> bool {
+    let function = source.function_of(index);
+    let mut is_private_now = false;
+    let mut is_staged = false;
+    for (at, line) in source.lines.iter().enumerate() {
+        // What a function does, it does wherever the script has gone by then.
+        let is_earlier = at < index;
+        if !is_earlier && function.is_none() {
+            break;
+        }
+        if !is_earlier && commands(line).any(|command| command.contains("batt stage ")) {
+            return false;
+        }
+        let its = source.function_of(at);
+        if its.is_some() && (its != function || !is_earlier) {
+            continue;
+        }
+        if line.contains("BATT_STAGE") {
+            is_staged = true;
+        }
+        if is_staged && line.contains("batt stage ") && line.contains("\"$0\"") {
+            is_private_now = true;
+        }
+        for command in commands(line) {
+            if first_word(command.trim()) != "cd" {
+                continue;
+            }
+            let is_private_folder = arguments(command, "cd").all(|path| {
+                if is_plain(path) {
+                    is_private_now
+                } else {
+                    path != "/" && is_private(source, at, path)
+                }
+            });
+            if is_earlier {
+                is_private_now = is_private_folder;
+            } else if !is_private_folder {
+                return false;
+            }
+        }
+    }
+    is_private_now
+}
+
+/// Returns whether all that is given to a variable are private folders, or what lies within them.
+fn is_private_name(source: &Source, index: usize, name: &str, is_within: bool) -> bool {
     if name.is_empty() || name.starts_with(|sign: char| !sign.is_ascii_alphabetic() && sign != '_') {
         return false;
     }
@@ -134,7 +196,9 @@ fn is_private_name(source: &Source, name: &str) -> bool {
                 continue;
             }
             let beginning = value.split('/').next().unwrap_or_default();
-            if !PRIVATE.contains(&beginning) || value.contains("..") {
+            let is_private = PRIVATE.contains(&beginning) && (value.contains('/') || !is_within)
+                || is_plain(value) && works_in_private(source, index);
+            if !is_private || value.contains("..") {
                 return false;
             }
             is_given = true;
