@@ -21,6 +21,7 @@ mod hatch;
 mod home;
 mod host;
 mod journal;
+mod kernel_calls;
 mod ledger;
 mod load;
 mod lock;

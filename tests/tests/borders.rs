@@ -23,6 +23,7 @@ const AGENT: &[&str] = &[
     "retention",
     "cancellation",
     "descriptors",
+    "kernel_calls",
     "host",
     "safe_path",
     "trust",

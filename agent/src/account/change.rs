@@ -17,6 +17,7 @@ use rustix::thread::{
 use super::identity::{Identity, Whom};
 use super::surroundings;
 use crate::descriptors;
+use crate::kernel_calls::{self, Keys};
 
 /// What a command gets of the environment whatever it is. An account can read the environment of its processes
 /// (proc_pid_environ(5)), so the settings of the run are not in it. The mark of the run is: by it a process that was left
@@ -54,7 +55,7 @@ pub(crate) fn run_as(request: &AsRequest) -> Result<Infallible, Error> {
     let identity = request.whom.find()?;
     let room = surroundings::enter(request, &identity)?;
     let kept = kept(&request.keep);
-    become_account(&identity)?;
+    become_account(&identity, &request.whom)?;
     rustix::process::umask(Mode::from_bits_truncate(0o077));
     // A core file would hold what the command has read.
     let none = Rlimit {
@@ -84,7 +85,7 @@ pub(crate) fn run_as(request: &AsRequest) -> Result<Infallible, Error> {
 
 /// Gives up everything that this process has and the account has not. This program has one thread here, so what the kernel
 /// does to a thread is done to all of it.
-fn become_account(identity: &Identity) -> Result<(), Error> {
+fn become_account(identity: &Identity, whom: &Whom) -> Result<(), Error> {
     let user = &identity.user;
     let fail = |cause: rustix::io::Errno| {
         Error::new(
@@ -92,7 +93,8 @@ fn become_account(identity: &Identity) -> Result<(), Error> {
             format!("cannot become user {}: {}", user.uid, std::io::Error::from(cause)),
         )
     };
-    if rustix::process::geteuid().is_root() {
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
         let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
         set_thread_groups(&[]).map_err(fail)?;
         set_thread_res_gid(gid, gid, gid).map_err(fail)?;
@@ -106,7 +108,15 @@ fn become_account(identity: &Identity) -> Result<(), Error> {
         inheritable: CapabilitySet::empty(),
     };
     set_capabilities(None, none).map_err(fail)?;
-    set_no_new_privs(true).map_err(fail)
+    set_no_new_privs(true).map_err(fail)?;
+    if !is_root {
+        return Ok(());
+    }
+    let keys = match whom {
+        Whom::Named(_) => Keys::Allowed,
+        Whom::Nobody | Whom::OwnerOf(_) => Keys::Barred,
+    };
+    kernel_calls::bar(keys).map_err(fail)
 }
 
 fn kept(patterns: &[OsString]) -> Vec<(OsString, OsString)> {

@@ -1,4 +1,4 @@
-//! What an account keeps of a process that ran as it: descriptors, by which it reaches what is written to them later.
+//! What an account keeps of a process that ran as it, or has of the one that it came from: descriptors, keys, the terminal.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use batt_tests::finished::Finished;
 use batt_tests::host::Host;
+use batt_tests::triple::{DRILL, Notes};
 
 const BOB: u32 = 61_030;
 const ALICE: u32 = 61_031;
@@ -95,4 +96,142 @@ fn who_took_the_file_of_its_copy_reads_no_copy_of_another() {
         !String::from_utf8_lossy(&found).contains("hers alone"),
         "one tenant reads the database of another"
     );
+}
+
+/// Puts a key into the keyring of the session, and becomes a command.
+const KEY_OWNER: &str = r#"
+my ($type, $name, $key) = ("user", "batt-test", "a key of root");
+die "no keyrings here: $!" if syscall(248, $type, $name, $key, length $key, -3) < 0;
+exec @ARGV or die;
+"#;
+
+/// Reads that key.
+const KEY_THIEF: &str = r#"
+my ($type, $name, $key) = ("user", "batt-test", "\0" x 64);
+my $found = syscall(250, 10, -3, $type, $name, 0);
+print "key: ", $found < 0 ? "$!\n" : syscall(250, 11, $found, $key, 64) < 0 ? "$!\n" : "$key\n";
+"#;
+
+/// Returns what the thief of keys says when batt, which root called in a session with a key, is called with these arguments.
+fn stolen_keys(host: &Host, arguments: &[&str]) -> Finished {
+    host.batt_within("perl", &["-e", KEY_OWNER], arguments)
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn nobody_reads_the_keys_of_the_session_that_batt_is_called_in() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: an attack on root needs root");
+        return;
+    }
+    let host = Host::new();
+    let ground = tempfile::Builder::new().tempdir_in("/tmp").unwrap();
+    fs::set_permissions(ground.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    let his = database(ground.path(), "bob", BOB, "his own");
+    let owner = his.display().to_string();
+    let named = BOB.to_string();
+    for (whom, is_barred) in [
+        (&["--owner-of", owner.as_str()][..], true),
+        (&[named.as_str()][..], false),
+    ] {
+        let arguments: Vec<&str> = ["as"]
+            .iter()
+            .chain(whom)
+            .chain(&["--", "perl", "-e", KEY_THIEF])
+            .copied()
+            .collect();
+        let said = stolen_keys(&host, &arguments).code(0).said();
+        assert_eq!(
+            said.contains("key: Function not implemented"),
+            is_barred,
+            "{said}"
+        );
+        assert_eq!(said.contains("a key of root"), !is_barred, "{said}");
+    }
+    let (notes, _) = Notes::backed_up();
+    let drill = DRILL.replace(
+        "\"${0%/*}",
+        &format!("perl -e '{}'\n\"${{0%/*}}", KEY_THIEF.replace('\'', "'\\''")),
+    );
+    notes.host.companion("drill-notes", &drill);
+    let said = stolen_keys(&notes.host, &["drill", "notes"]).said();
+    assert!(said.contains("key: Function not implemented"), "{said}");
+    assert!(!said.contains("a key of root"), "{said}");
+}
+
+/// Types a letter for whoever reads the terminal next.
+const TYPIST: &str = r#"
+open(my $terminal, "+<", "/dev/tty") or die "no terminal: $!";
+my $letter = "x";
+print ioctl($terminal, 0x5412, $letter) ? "typed: yes\n" : "typed: $!\n";
+"#;
+
+#[test]
+fn another_account_types_nothing_into_the_terminal_of_root() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: an attack on root needs root");
+        return;
+    }
+    let host = Host::new();
+    let file = host.scratch().join("typist");
+    fs::write(&file, TYPIST).unwrap();
+    // A terminal of its own, as a person has one.
+    let typed = format!(
+        "exec script --quiet --return --command 'exec \"$BATT\" as {BOB} -- perl -e \"$TYPIST\"' /dev/null"
+    );
+    let said = host
+        .batt_within(
+            "bash",
+            &[
+                "-c",
+                &format!(
+                    "export BATT=\"$1\" TYPIST=\"$(cat '{}')\"; {typed}",
+                    file.display()
+                ),
+                "bash",
+            ],
+            &["--version"],
+        )
+        .said();
+    assert!(said.contains("typed: ") && !said.contains("yes"), "{said}");
+}
+
+#[test]
+fn what_looked_at_one_copy_does_not_outlive_that() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: an attack on root needs root");
+        return;
+    }
+    let host = Host::new();
+    let ground = tempfile::Builder::new().tempdir_in("/tmp").unwrap();
+    fs::set_permissions(ground.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    let his = database(ground.path(), "bob", BOB, "his own");
+    let hers = database(ground.path(), "alice", ALICE, "hers alone");
+    let open = ground.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o1777)).unwrap();
+    // What a program that looks at a hostile file may have become.
+    let programs = ground.path().join("programs");
+    fs::create_dir(&programs).unwrap();
+    fs::set_permissions(&programs, fs::Permissions::from_mode(0o755)).unwrap();
+    let program = programs.join("sqlite3");
+    // It stays, and waits for the next one.
+    let lingering = format!(
+        r#"#!/bin/bash
+if [ "$(id -u)" -ge 61184 ] && grep -qs 'his own' db; then
+    setsid bash -c 'end=$((SECONDS + 20))
+        until grep -qs "hers alone" db; do [ $SECONDS -lt $end ] || exit; done; cp db {}/stolen' </dev/null >/dev/null 2>&1 &
+fi
+exec /usr/bin/sqlite3 "$@"
+"#,
+        open.display()
+    );
+    fs::write(&program, lingering).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", programs.display());
+    host.configure("sqlite", &[("PATH", &path)]);
+    let item = |path: &Path| format!("--sqlite-db={}", path.display());
+    host.batt(&[&item(&his), &item(&hers)]);
+    let stolen = fs::read_dir(&open).unwrap().count();
+    assert_eq!(stolen, 0, "what looked at one database saw the next");
 }

@@ -11,6 +11,7 @@ use rustix::thread::{
 };
 
 use super::Cell;
+use crate::kernel_calls::{self, Keys};
 
 /// Lets this process keep its capabilities when it becomes another program, which one that is not called root does not.
 pub(super) fn keep_capabilities() -> rustix::io::Result<()> {
@@ -58,6 +59,7 @@ pub(super) fn become_stranger(cell: &Cell) -> Result<(), (&'static str, rustix::
     )
     .map_err(at("giving up capabilities"))?;
     set_no_new_privs(true).map_err(at("giving up what programs could bring"))?;
+    kernel_calls::bar(Keys::Barred).map_err(at("barring the keys of whoever drills"))?;
     // What it starts runs under the same account, and must not look into it.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(at("becoming untraceable"))?;
     // Forgotten with every change of the account (prctl(2)).
