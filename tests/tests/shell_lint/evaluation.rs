@@ -289,6 +289,9 @@ fn code(source: &Source, line: &str, say: &mut impl FnMut(&str)) {
     for command in commands(line) {
         let command = command.trim();
         let word = first_word(command);
+        if word == "trap" && command.contains('$') {
+            say("code for a trap with a variable in it");
+        }
         if ["source", "."].contains(&word) && command.contains('$') {
             say("a file of code from a variable");
         }

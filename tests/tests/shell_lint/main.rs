@@ -125,6 +125,10 @@ const BAD: &[&str] = &[
     "batt stage \"$target\" -- \"$0\"\nmkdir tree",
     "folder=$TMPDIR\n: >\"$folder.sql\"",
     "chgrp redis \"$file\"",
+    "trap \"rm -- '$folder'\" EXIT",
+    "find \"$folder\" -type f -exec chmod u+r {} +",
+    "find -L \"$folder\" -delete",
+    "batt load \"$name\" -- dd of=\"$folder/x\" bs=1M",
 ];
 
 /// What is allowed.
@@ -166,6 +170,10 @@ const GOOD: &[&str] = &[
     "calling() {\n    declare -f \"$@\"\n}",
     "cd \"$TMPDIR\"\nmkdir copy\nf() {\n    rm -f copy/db\n    cd copy\n}\necho text >lines",
     "if [ -z \"${BATT_STAGE:-}\" ]; then\n    exec batt stage \"$target\" -- \"$0\" \"$@\"\nfi\nmkdir tree\nfile=dump\nchmod 600 \"$file\"",
+    "trap 'rm -rf -- \"$folder\"' EXIT",
+    "find \"$TMPDIR/tree\" -type f -exec chmod u+r {} +",
+    "find \"$folder\" -type f -printf x | wc -c",
+    "batt load \"$name\" -- dd of=\"$BATT_SCRATCH/x\" bs=1M",
     "lines=$TMPDIR/lines\n: >\"$lines.sql\"",
 ];
 

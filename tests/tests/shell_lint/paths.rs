@@ -16,14 +16,23 @@ pub(crate) fn findings(source: &Source) -> Vec<(usize, String)> {
     for (index, line) in source.lines.iter().enumerate() {
         for command in commands(line) {
             let word = first_word(command.trim());
-            if ACTS.contains(&word) && !arguments(command, word).all(|path| is_private(source, index, path)) {
+            // Its paths come first; what it looks for follows.
+            let is_find = word == "find"
+                && [" -exec ", " -execdir ", " -delete"]
+                    .iter()
+                    .any(|act| command.contains(act));
+            let is_act = ACTS.contains(&word) || is_find;
+            if is_act && !arguments(command, word).all(|path| is_private(source, index, path)) {
                 found.push((
                     index + 1,
                     format!("`{word}` by path, outside of the private folders"),
                 ));
             }
         }
-        for target in redirections(line) {
+        let copies = line
+            .match_indices("dd of=")
+            .filter_map(|(at, begin)| line[at + begin.len()..].split(' ').next());
+        for target in redirections(line).into_iter().chain(copies) {
             if !is_private(source, index, target) {
                 found.push((
                     index + 1,
@@ -54,6 +63,12 @@ fn arguments<'a>(command: &'a str, word: &'a str) -> impl Iterator<Item = &'a st
     for argument in words {
         if std::mem::take(&mut takes_value) || argument == "--" {
             continue;
+        }
+        if word == "find" && (argument.starts_with('-') && paths.is_empty() && argument.len() == 2) {
+            continue;
+        }
+        if word == "find" && argument.starts_with(['-', '!', '\\']) {
+            break;
         }
         if argument.starts_with('-') {
             takes_value = argument == "-m" && word == "mkdir";
