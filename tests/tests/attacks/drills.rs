@@ -500,3 +500,36 @@ fn a_caller_who_is_not_root_gets_a_cell_by_a_user_namespace() {
     assert!(!seen.contains_key("user namespace"), "{seen:?}");
     assert_eq!(fs::read_dir(folder.path().join("work")).unwrap().count(), 0);
 }
+
+#[test]
+fn a_drill_that_tells_without_end_does_not_fill_the_catalogue() {
+    let (notes, _) = Notes::backed_up();
+    let flood = |of: &str| {
+        format!(
+            "long=$(head -c 60000 /dev/zero | tr '\\0' x)\n\
+             i=0; while [ $i -lt 100 ]; do printf 'k%s\\t%s\\n' \"$i\" \"$long\"; i=$((i + 1)); done | batt record {of} --lines\n"
+        )
+    };
+    let catalogue = notes.host.home().join("var/catalogue.jsonl");
+    let length = || fs::metadata(&catalogue).unwrap().len();
+    for (of, outcome) in [("", "proven"), ("--of plain", "failed")] {
+        notes
+            .host
+            .companion("drill-notes", &format!("{DRILL}\n{}", flood(of)));
+        let before = length();
+        let (_, report) = notes.told(&["drill", "notes"]);
+        let told = &report["drills"][0];
+        assert_eq!(told["outcome"], outcome, "{:.2000}", told.to_string());
+        let grown = length() - before;
+        assert!(grown < 1 << 20, "the catalogue grew by {grown} bytes");
+        assert!(report.to_string().len() < 4 << 20, "the report is too long");
+        let backups = notes.host.batt(&["--format", "json", "backups"]).success();
+        let backups: Value = serde_json::from_str(&backups).unwrap();
+        let backup = backups["backups"].as_array().unwrap().last().unwrap();
+        let receipt = ["drilled", "drill-failed", "drill_failed"].map(|field| &backup[field]);
+        assert!(
+            receipt.iter().any(|field| field.is_string()),
+            "the receipt is lost: {backup}"
+        );
+    }
+}

@@ -1,5 +1,6 @@
 //! `batt drill`: restores for rehearsal, in throw-away instances, and what they prove.
 
+mod bounds;
 mod told;
 
 use std::path::Path;
@@ -142,7 +143,8 @@ impl Rehearsal<'_> {
             self.rehearse(&source, &archives, &scripts, &mut drilled, console)?;
         } else {
             drilled.outcome = Outcome::Failed;
-            drilled.reason = Some(format!("the backup is damaged\n{}", damages.join("\n")));
+            let reason = format!("the backup is damaged\n{}", damages.join("\n"));
+            drilled.reason = Some(bounds::reason(reason));
             self.keep_if_there(&source, &mut drilled, None)?;
         }
         Ok(drilled)
@@ -194,7 +196,7 @@ impl Rehearsal<'_> {
         let (outcome, reason) = match attempted.result {
             Ok(()) => {
                 drilled.compared = attempted.comparison.compared();
-                drilled.differences = attempted.comparison.differences();
+                drilled.differences = bounds::differences(attempted.comparison.differences());
                 if drilled.differences.is_empty() {
                     (Outcome::Proven, None)
                 } else {
@@ -207,7 +209,7 @@ impl Rehearsal<'_> {
             Err(Undone::TimedOut(reason)) => (Outcome::TimedOut, Some(reason)),
             Err(Undone::Cancelled) => (Outcome::Cancelled, Some("cancelled".to_owned())),
         };
-        (drilled.outcome, drilled.reason) = (outcome, reason);
+        (drilled.outcome, drilled.reason) = (outcome, reason.map(bounds::reason));
         if matches!(outcome, Outcome::Proven | Outcome::Failed) {
             self.keep_if_there(source, drilled, Some(attempted.facts))?;
         }
@@ -237,13 +239,20 @@ impl Rehearsal<'_> {
                 .take(20)
                 .for_each(|difference| reason.push_str(&format!("\n{difference}")));
         }
+        let (facts, left_out) = bounds::facts(facts.unwrap_or_default());
+        if left_out > 0 {
+            let facts = batt_protocol::text::count(left_out, "fact");
+            drilled
+                .warnings
+                .push(format!("the receipt has no room for {facts} that it recorded"));
+        }
         let drill = Drill {
             at: Utc::now(),
             proven: drilled.outcome == Outcome::Proven,
             seconds: drilled.seconds,
             compared: drilled.compared,
-            facts: facts.unwrap_or_default(),
-            reason,
+            facts,
+            reason: reason.map(bounds::reason),
         };
         let id = entry.id();
         backup::remember(home, &Line::Drilled { id, drill })
