@@ -81,6 +81,8 @@ fn named(name: &OsString) -> Result<User, Error> {
     };
     let text = name.to_str().ok_or_else(unknown)?;
     match text.parse::<u32>() {
+        // It stands for "as it is" (setresuid(2)): the command would be root's.
+        Ok(u32::MAX) => Err(unknown()),
         Ok(number) => Ok(numbered(number)),
         Err(_) => host::user_named(text).ok_or_else(unknown),
     }

@@ -235,3 +235,11 @@ exec /usr/bin/sqlite3 "$@"
     let stolen = fs::read_dir(&open).unwrap().count();
     assert_eq!(stolen, 0, "what looked at one database saw the next");
 }
+
+#[test]
+fn the_number_that_changes_no_account_is_none() {
+    let host = Host::new();
+    host.batt(&["as", "4294967295", "--", "id", "-u"])
+        .code(69)
+        .says("there is no account `4294967295`");
+}
