@@ -392,10 +392,8 @@ fn patterns(line: &str, say: &mut impl FnMut(&str)) {
                     say("a pattern of grep from a variable");
                 }
             }
-            "printf" => {
-                if arguments.next().unwrap_or_default().contains('$') {
-                    say("a format with a variable in it");
-                }
+            "printf" if arguments.next().unwrap_or_default().contains('$') => {
+                say("a format with a variable in it");
             }
             _ => {}
         }
@@ -427,7 +425,7 @@ pub(crate) fn commands(line: &str) -> impl Iterator<Item = &str> {
                     quoted = true;
                 }
             }
-            b';' | b'|' | b'{' | b'`' if !quoted && !(byte == b'{' && at > 0 && bytes[at - 1] == b'$') => {
+            b';' | b'|' | b'{' | b'`' if !(quoted || byte == b'{' && at > 0 && bytes[at - 1] == b'$') => {
                 parts.push(&line[begin..at]);
                 begin = at + 1;
             }
