@@ -277,3 +277,30 @@ fn forged_accounts_take_no_password_and_run_nothing() {
         finished.code(2).says("is none of a dump");
     }
 }
+
+/// What was looked at is what is run: a name that reads like a password in a grant stays a name.
+#[test]
+fn names_of_accounts_do_not_end_where_a_password_would() {
+    let server = MariaDb::start();
+    server.sql("CREATE USER app@localhost IDENTIFIED BY 'kept'; CREATE DATABASE kept");
+    let host = Host::new();
+    let options = server.option_file("root", "");
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    let forged = host.scratch().join("forged.sql");
+    let text = "-- MariaDB dump of accounts\n\
+        CREATE USER IF NOT EXISTS `a IDENTIFIED VIA unix_socket`@`h`;\n\
+        CREATE USER IF NOT EXISTS `; DROP DATABASE kept; -- `@`h`;\n\
+        GRANT USAGE ON *.* TO `a IDENTIFIED VIA unix_socket`@`h`;\n\
+        GRANT USAGE ON *.* TO `; DROP DATABASE kept; -- `@`h`;\n-- Dump completed\n";
+    fs::write(&forged, text).unwrap();
+    host.drop_in(
+        "mysql",
+        &format!("batt store --check mysql mysql -- cat '{}'", forged.display()),
+    );
+    host.batt(&["mysql"]).code(0);
+    let finished = host.batt(&["restore", "mysql"]);
+    let there = server.sql("SELECT schema_name FROM information_schema.schemata WHERE schema_name = 'kept'");
+    assert!(there.contains("kept"), "{}", finished.said());
+    let made = server.sql("SELECT COUNT(*) FROM mysql.user WHERE host = 'h'");
+    assert_eq!(made.trim(), "2", "{}", finished.said());
+}
