@@ -17,27 +17,36 @@ pub const BACKUP: &str = r#"
 # batt: option   --note NAME    note to back up (all when none is named)
 # batt: restore  zstd -dc NAME.zst > NAME
 set -eu
-cd "$NOTES_DIR"
-[ $# -gt 0 ] || set -- *
+if [ $# -eq 0 ]; then
+    for path in "$NOTES_DIR"/*; do
+        set -- "$@" "${path##*/}"
+    done
+fi
+# A note is read by whom it belongs to, and never through a link.
+read_note() {
+    batt as --owner-of "$NOTES_DIR/$1" -- cat "./$1"
+}
 for note in "$@"; do
-    batt store "$note" -- cat "./$note"
-    batt record --of "$note" lines "$(wc -l < "./$note")"
-    batt record --of "$note" first "$(head -n 1 "./$note")"
+    batt store "$note" -- batt as --owner-of "$NOTES_DIR/$note" -- cat "./$note"
+    batt record --of "$note" lines "$(read_note "$note" | wc -l)"
+    batt record --of "$note" first "$(read_note "$note" | sed q)"
 done"#;
 
 /// Loads each note into a folder, and records what is there then.
 pub const RESTORE: &str = r#"
 set -eu
 target="${BATT_TARGET:-$NOTES_DIR}"
-mkdir -p "$target"
 for note in "$@"; do
-    if [ -s "$target/$note" ] && [ "${BATT_REPLACE:-}" != yes ]; then
-        echo "there is a note $note in $target" >&2
-        exit 1
-    fi
-    batt load "$note" -- dd of="$target/$note" status=none
-    batt record --of "$note" lines "$(wc -l < "$target/$note")"
-    batt record --of "$note" first "$(head -n 1 "$target/$note")"
+    batt place --dry-run "$target/$note"
+done
+read_note() {
+    batt as --owner-of "$target/$1" -- cat "./$1"
+}
+for note in "$@"; do
+    # For the owner of the folder, whoever that is.
+    batt load "$note" -- batt place --like "$target" "$target/$note"
+    batt record --of "$note" lines "$(read_note "$note" | wc -l)"
+    batt record --of "$note" first "$(read_note "$note" | sed q)"
     echo "$note is there"
 done"#;
 
@@ -98,10 +107,11 @@ impl Notes {
         fs::create_dir(self.folder()).expect("the folder can be written");
     }
 
-    /// Returns the notes that are in a folder, and what is in them.
+    /// Returns the notes that are in a folder, and what is in them, without those that were kept as `NAME.batt-TIME`.
     pub fn read(folder: &Path) -> BTreeMap<String, String> {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         entries
+            .filter(|entry| !entry.file_name().to_string_lossy().contains(".batt-"))
             .map(|entry| {
                 (
                     entry.file_name().to_string_lossy().into_owned(),

@@ -120,7 +120,7 @@ fn into_and_replace_reach_the_script_and_nothing_else_is_overwritten() {
     notes
         .batt(&["restore", "--note", "plain"])
         .code(2)
-        .says("there is a note plain");
+        .says("plain` is there already");
     assert_eq!(
         fs::read_to_string(notes.folder().join("plain")).unwrap(),
         "newer\n"
