@@ -207,7 +207,14 @@ impl Host {
         let guide = fs::read_to_string(backup.join("RESTORE.md")).expect("RESTORE.md can be read");
         let commands = commands_of(&guide);
         assert!(!commands.is_empty(), "no commands in:\n{guide}");
-        let script = format!("set -euo pipefail\n{}", commands.join("\n"));
+        // Who is not root leaves it out, as the guides say.
+        let alone = "runuser() { shift 3; \"$@\"; }\n";
+        let alone = if rustix::process::geteuid().is_root() {
+            ""
+        } else {
+            alone
+        };
+        let script = format!("set -euo pipefail\n{alone}{}", commands.join("\n"));
         let mut shell = self.command(&program("bash"));
         shell.arg("-c").arg(&script).current_dir(backup);
         shell.envs(environment.iter().map(|(key, value)| (key, value)));

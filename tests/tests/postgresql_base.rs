@@ -83,7 +83,7 @@ fn the_commands_of_the_guide_restore_it_without_batt() {
     let server = server();
     let host = host_of(&server);
     host.batt(&["postgresql-base"]).code(0);
-    let folder = reachable();
+    let folder = Postgresql::empty_folder();
     let into = folder.path().to_str().unwrap().to_owned();
 
     host.restore(&host.backup("postgresql-base"), &[("PGDATA", into)]);

@@ -115,7 +115,7 @@ fn everything_comes_back_equal() {
     fs::remove_dir_all(&tree).unwrap();
     fs::remove_file(&single).unwrap();
     host.batt(&["verify"]).code(0);
-    host.restore(&host.backup("file"), &[]);
+    host.restore(&host.backup("file"), &[("into", "/".to_owned())]);
 
     assert_eq!(fingerprint(&tree), before);
     assert_eq!(fs::read_to_string(&single).unwrap(), "alone");
@@ -142,6 +142,7 @@ fn a_restore_never_writes_over_what_is_there() {
     let finished = Finished::run(
         Command::new("bash")
             .args(["-c", command])
+            .env("into", "/")
             .current_dir(host.backup("file")),
     );
 
@@ -171,7 +172,7 @@ fn configured_folders_are_saved_without_what_is_excluded() {
 
     host.batt(&["file"]).code(0);
     fs::remove_dir_all(&tree).unwrap();
-    host.restore(&host.backup("file"), &[]);
+    host.restore(&host.backup("file"), &[("into", "/".to_owned())]);
 
     let mut found: Vec<_> = run("find", &[text(&tree), "-type", "f", "-printf", "%P\n"])
         .lines()
@@ -237,7 +238,7 @@ fn a_file_that_changes_while_it_is_read_is_kept_and_a_warning() {
     assert!(warnings.contains("changed while they were read"), "{report:#}");
     assert!(host.logs("file").contains("growing"), "{}", finished.said());
     fs::remove_dir_all(&tree).unwrap();
-    host.restore(&host.backup("file"), &[]);
+    host.restore(&host.backup("file"), &[("into", "/".to_owned())]);
     assert_eq!(fs::read_to_string(tree.join("quiet")).unwrap(), "here");
 }
 
@@ -285,7 +286,7 @@ fn file_systems_mounted_below_are_left_out_and_recorded() {
     let skipped = host.facts("file", "skipped-mounts.");
     assert_eq!(skipped.values().collect::<Vec<_>>(), [text(&mount)]);
     fs::remove_dir_all(tree).unwrap();
-    host.restore(&host.backup("file"), &[]);
+    host.restore(&host.backup("file"), &[("into", "/".to_owned())]);
     assert_eq!(
         run(
             "find",

@@ -1,6 +1,13 @@
 //! The redis service on a real server: the RDB file comes back by the commands of RESTORE.md and is equal.
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![allow(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails, and what is skipped is reported loudly"
+)]
 
+use std::process::Command;
+
+use batt_tests::finished::Finished;
 use batt_tests::host::Host;
 use batt_tests::server::redis::Redis;
 
@@ -55,6 +62,38 @@ fn everything_comes_back_equal() {
     for database in [0, 5] {
         assert_eq!(restored.fingerprint(database), server.fingerprint(database));
     }
+}
+
+/// The account of the server controls its folder: what root wrote there could land anywhere.
+#[test]
+fn the_commands_of_the_guide_write_as_the_server_and_through_no_link() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("only root can act as another account: not tried");
+        return;
+    }
+    let server = Redis::start(CANARY);
+    server.run("SET a 1\n");
+    let host = host_of(&server, CANARY);
+    host.batt(&["redis"]).code(0);
+    let guide = std::fs::read_to_string(host.backup("redis").join("RESTORE.md")).unwrap();
+    let commands: Vec<&str> = guide
+        .lines()
+        .skip_while(|line| *line != "## Restore")
+        .filter(|line| !line.starts_with(['#', '`', 'I']))
+        .collect();
+    let folder = Redis::empty_folder();
+    let of_root = host.scratch().join("of-root");
+    std::os::unix::fs::symlink(&of_root, folder.path().join("dump.rdb")).unwrap();
+
+    let finished = Finished::run(
+        Command::new("bash")
+            .args(["-euo", "pipefail", "-c", &commands.join("\n")])
+            .env("dir", folder.path())
+            .current_dir(host.backup("redis")),
+    );
+
+    assert!(!of_root.exists(), "{commands:?}");
+    assert_ne!(finished.code, Some(0), "{commands:?}");
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn everything_comes_back_equal_whatever_the_file_is_called() {
         fs::remove_file(file).unwrap();
     }
     host.batt(&["verify"]).code(0);
-    host.restore(&host.backup("sqlite"), &[]);
+    host.restore(&host.backup("sqlite"), &[("owner", "root".to_owned())]);
     let after: Vec<String> = files.iter().map(|file| sqlite::fingerprint(file)).collect();
     assert_eq!(after, before);
 }
@@ -88,7 +88,7 @@ fn what_is_in_the_write_ahead_log_is_saved_and_what_is_not_committed_is_not() {
 
     assert_eq!(host.content("sqlite", text(&file))["journal_mode"], "wal");
     fs::remove_file(&file).unwrap();
-    host.restore(&host.backup("sqlite"), &[]);
+    host.restore(&host.backup("sqlite"), &[("owner", "root".to_owned())]);
     assert_eq!(sqlite::sql(&file, "SELECT id FROM t"), "1\n2\n");
 }
 

@@ -80,6 +80,11 @@ impl Postgresql {
         Self { running, folder }
     }
 
+    /// Returns an empty folder of the account of the server.
+    pub fn empty_folder() -> TempDir {
+        private_folder(Account::of_package("postgres"))
+    }
+
     /// Runs SQL statements as `postgres` in a database; returns the rows, columns between `|`. Panics on an error.
     #[track_caller]
     pub fn sql(&self, database: &str, statements: &str) -> String {
