@@ -2,7 +2,7 @@
 //! Started by a root user they run under the account of their package, as in production.
 
 use std::fs::{self, File};
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -101,6 +101,10 @@ fn private_folder(account: Option<Account>) -> TempDir {
         .tempdir_in("/tmp")
         .expect("/tmp can be written");
     Account::take(account, folder.path());
+    if account.is_some() {
+        // As the folders of sockets are in /run: who has an account in the server need not have one on the host.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).expect("the mode can be set");
+    }
     folder
 }
 

@@ -10,6 +10,7 @@
     reason = "a panic is how a test fails, and what is skipped is reported loudly"
 )]
 
+mod clients;
 mod drills;
 mod environment;
 mod files;

@@ -8,6 +8,7 @@ use batt_tests::host::Host;
 use batt_tests::server::fake_mysql::{FakeMysql, Reply};
 use batt_tests::server::mariadb::MariaDb;
 
+use crate::clients::{assert_harmless, seen};
 use crate::lures::Stage;
 
 /// What an honest server answers to the statements of the scripts that hold a text. The first that fits is meant.
@@ -303,4 +304,106 @@ fn names_of_accounts_do_not_end_where_a_password_would() {
     assert!(there.contains("kept"), "{}", finished.said());
     let made = server.sql("SELECT COUNT(*) FROM mysql.user WHERE host = 'h'");
     assert_eq!(made.trim(), "2", "{}", finished.said());
+}
+
+const SECRET: &str = "canary-5b71-of-the-settings";
+
+/// A server may send what its client does not expect, and a dump may hold what its client takes for its own: so the client is nobody.
+#[test]
+fn a_client_that_logs_in_with_a_password_may_do_nothing_here() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can act as another account");
+        return;
+    }
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE shop; USE shop; CREATE TABLE t (id INT PRIMARY KEY, a TEXT);
+         INSERT INTO t SELECT seq, REPEAT('x', 200) FROM seq_1_to_100000;
+         CREATE TABLE m (id INT) ENGINE=MyISAM;
+         CREATE USER keeper@localhost IDENTIFIED BY 'canary-of-keeper';
+         GRANT ALL ON *.* TO keeper@localhost WITH GRANT OPTION; GRANT PROXY ON ''@'%' TO keeper@localhost WITH GRANT OPTION",
+    );
+    let host = Host::new();
+    let options = server.option_file("keeper", "canary-of-keeper");
+    // The file includes another, as Debian's do.
+    let including = options.with_file_name("including.cnf");
+    fs::write(
+        &including,
+        format!("[client]\nquick\n!include {}\nquick\n", options.display()),
+    )
+    .unwrap();
+    let names = ["mariadb", "mariadb-dump", "mysql", "mysqldump"];
+
+    for path in [&options, &including] {
+        host.configure(
+            "mysql",
+            &[
+                ("MYSQL_CREDS", path.to_str().unwrap()),
+                ("OTHER_PASSWORD", SECRET),
+            ],
+        );
+        let (clients, finished) = seen(&host, &names, || host.batt(&["mysql"]));
+        finished.code(0);
+        assert!(
+            clients.iter().any(|client| client.name == "mariadb-dump"),
+            "{clients:?}"
+        );
+        for client in &clients {
+            assert_harmless(client, &host, SECRET);
+            assert!(!client.arguments.contains("canary"), "{client:?}");
+        }
+    }
+
+    let (clients, finished) = seen(&host, &names, || host.batt(&["restore", "mysql", "--replace"]));
+    finished.code(0);
+    // The one that the dump is fed to.
+    assert!(
+        clients
+            .iter()
+            .any(|client| client.arguments.contains("--comments")),
+        "{clients:?}"
+    );
+    for client in &clients {
+        assert_harmless(client, &host, SECRET);
+    }
+    host.assert_nowhere("canary-of-keeper");
+}
+
+/// It does not become root where it cannot get by as nobody.
+#[test]
+fn a_client_that_may_not_reach_the_socket_says_so() {
+    let server = MariaDb::start();
+    server.sql("CREATE USER keeper@localhost IDENTIFIED BY 'x'; GRANT ALL ON *.* TO keeper@localhost");
+    let host = Host::new();
+    let options = server.option_file("keeper", "x");
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    let socket = server.socket();
+    let folder = socket.parent().unwrap();
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
+    host.batt(&["mysql"]).code(2).says("may not reach this socket");
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o711)).unwrap();
+    host.batt(&["mysql"]).code(0);
+}
+
+/// What an option file includes is read by root, so it has to be root's, too.
+#[test]
+fn what_an_option_file_includes_is_root_s() {
+    let server = MariaDb::start();
+    let host = Host::new();
+    let options = server.option_file("root", "");
+    let included = host.scratch().join("included");
+    fs::create_dir(&included).unwrap();
+    fs::write(included.join("more.cnf"), "[client]\npassword=x\n").unwrap();
+    let text = fs::read_to_string(&options).unwrap();
+    for (line, owner) in [("!include ", 4711), ("!includedir ", 4711)] {
+        let path = if line == "!include " {
+            included.join("more.cnf")
+        } else {
+            included.clone()
+        };
+        fs::write(&options, format!("{text}{line}{}\n", path.display())).unwrap();
+        host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+        chown(&included, Some(owner), None).unwrap();
+        host.batt(&["mysql"]).code(2).says("is not safe to use");
+    }
 }
