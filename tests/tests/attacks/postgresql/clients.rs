@@ -1,12 +1,15 @@
 //! The clients that root runs as the account of the server: what that account finds in them.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::thread;
 
+use batt_tests::host::Host;
 use batt_tests::server::postgresql::Postgresql;
 
 use super::host_of;
+use crate::clients::{assert_harmless, seen};
 
 const SECRET: &str = "canary-9f1c-of-the-settings";
 
@@ -111,4 +114,129 @@ fn open_files(process: &Path) -> Vec<String> {
     entries
         .filter_map(|entry| Some(fs::read_link(entry.path()).ok()?.to_string_lossy().into_owned()))
         .collect()
+}
+
+/// Makes a superuser that logs in with a password, and a file that holds it.
+fn keeper(server: &Postgresql, host: &Host) -> String {
+    server.sql(
+        "postgres",
+        "CREATE ROLE keeper SUPERUSER LOGIN PASSWORD 'canary-of-keeper'",
+    );
+    let path = host.scratch().join("pgpass");
+    fs::write(&path, "*:*:*:keeper:canary-of-keeper\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// A server may send what its client does not expect, and a dump is code for it: so a client that needs nothing of root is nobody.
+#[test]
+fn a_client_that_logs_in_with_a_password_may_do_nothing_here() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can act as another account");
+        return;
+    }
+    let names = ["psql", "pg_dump", "pg_dumpall", "pg_restore"];
+    for format in ["custom", "directory"] {
+        let server = Postgresql::start();
+        server.sql(
+            "postgres",
+            "CREATE DATABASE shop; CREATE ROLE app; CREATE TABLE t AS SELECT 1 AS a",
+        );
+        server.sql(
+            "shop",
+            "CREATE TABLE t AS SELECT generate_series(1, 100000) AS a; CREATE INDEX ON t (a); ALTER TABLE t OWNER TO app",
+        );
+        let host = host_of(&server, &[]);
+        let file = keeper(&server, &host);
+        let folder = server.environment()[0].1.clone();
+        host.configure(
+            "postgresql",
+            &[
+                ("PGHOST", folder.as_str()),
+                ("PGUSER", "keeper"),
+                ("PGPASSFILE", &file),
+                ("PG_FORMAT", format),
+                ("OTHER_PASSWORD", SECRET),
+            ],
+        );
+        let (backing_up, finished) = seen(&host, &names, || host.batt(&["postgresql"]));
+        finished.code(0);
+        server.sql("postgres", "DROP DATABASE shop");
+        server.sql("postgres", "DROP ROLE app");
+        let (restoring, finished) = seen(&host, &names, || {
+            host.batt(&[
+                "restore",
+                "postgresql",
+                "--postgresql-db",
+                "shop",
+                "--postgresql-db",
+                "pg_dumpall-globals",
+            ])
+        });
+        finished.code(0);
+        assert_eq!(server.sql("shop", "SELECT count(*) FROM t"), "100000\n");
+        for (clients, name) in [(&backing_up, "pg_dump"), (&restoring, "pg_restore")] {
+            assert!(clients.iter().any(|client| client.name == name), "{clients:?}");
+            for client in clients {
+                assert_harmless(client, &host, SECRET);
+            }
+        }
+        host.assert_nowhere("canary-of-keeper");
+    }
+}
+
+#[test]
+fn the_client_that_copies_a_cluster_with_a_password_may_do_nothing_here() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can act as another account");
+        return;
+    }
+    let server = Postgresql::start();
+    let host = Host::new();
+    let folder = server.environment()[0].1.clone();
+    host.configure(
+        "postgresql-base",
+        &[
+            ("PGHOST", folder.as_str()),
+            ("PGUSER", "postgres"),
+            ("PGPASSWORD", "canary-of-postgres"),
+            ("OTHER_PASSWORD", SECRET),
+        ],
+    );
+    let names = ["psql", "pg_basebackup"];
+    let (clients, finished) = seen(&host, &names, || host.batt(&["postgresql-base"]));
+    finished.code(0);
+    assert!(
+        clients.iter().any(|client| client.name == "pg_basebackup"),
+        "{clients:?}"
+    );
+    for client in &clients {
+        assert_harmless(client, &host, SECRET);
+    }
+}
+
+/// It does not become root where it cannot get by as nobody, unless that is wanted.
+#[test]
+fn a_client_that_may_not_reach_the_socket_says_so() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can act as another account");
+        return;
+    }
+    let server = Postgresql::start();
+    let host = Host::new();
+    let file = keeper(&server, &host);
+    let folder = server.environment()[0].1.clone();
+    let mut settings = vec![
+        ("PGHOST", folder.as_str()),
+        ("PGUSER", "keeper"),
+        ("PGPASSFILE", file.as_str()),
+    ];
+    host.configure("postgresql", &settings);
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+    let finished = host.batt(&["postgresql"]).code(2);
+    finished.says("Permission denied");
+    finished.says("BACKUP_USER=root");
+    settings.push(("BACKUP_USER", "root"));
+    host.configure("postgresql", &settings);
+    host.batt(&["postgresql"]).code(0);
 }
