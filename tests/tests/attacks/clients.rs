@@ -78,6 +78,10 @@ fn client(process: &Path, names: &[&str]) -> Option<Client> {
         return None;
     }
     let (status, environment, arguments) = (read("status")?, read("environ")?, read("cmdline")?);
+    // What a program is asked about itself has nothing to do with a server.
+    if arguments.contains("\0--version") || arguments.contains("\0--help") {
+        return None;
+    }
     let user = status.lines().find_map(|line| line.strip_prefix("Uid:\t"))?;
     let user = user.split('\t').next()?.parse().ok()?;
     let open = open_files(process);
