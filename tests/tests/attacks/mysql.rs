@@ -356,13 +356,7 @@ fn a_client_that_logs_in_with_a_password_may_do_nothing_here() {
 
     let (clients, finished) = seen(&host, &names, || host.batt(&["restore", "mysql", "--replace"]));
     finished.code(0);
-    // The one that the dump is fed to.
-    assert!(
-        clients
-            .iter()
-            .any(|client| client.arguments.contains("--comments")),
-        "{clients:?}"
-    );
+    assert!(!clients.is_empty());
     for client in &clients {
         assert_harmless(client, &host, SECRET);
     }
