@@ -2,6 +2,7 @@
 //! opened: a FIFO would keep us waiting, and a device may act when it is opened. On the way to it only links of root are
 //! followed.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -136,13 +137,17 @@ pub(super) fn reach(path: &Path) -> Result<OwnedFd, Errno> {
         Err(cause @ (Errno::NOENT | Errno::ACCESS)) => Err(cause),
         // A link, or a kernel that does not know the call (before 5.6), or one that keeps it from us.
         Err(_) => {
-            let walked = SafeFolder::open(path, Links::OfRoot, Missing::AnError);
+            let (above, name) = match (path.parent(), path.file_name()) {
+                (Some(above), Some(name)) => (above, name),
+                _ => (path, OsStr::new(".")),
+            };
+            let walked = SafeFolder::open(above, Links::OfRoot, Missing::AnError);
             let walked = walked.map_err(|obstacle| match obstacle.why {
                 Why::System(cause) => cause,
                 Why::Link | Why::TooManyLinks => Errno::LOOP,
                 Why::NotAbsolute => Errno::INVAL,
             })?;
-            walked.folder().try_clone_to_owned().map_err(|_| Errno::MFILE)
+            openat(walked.folder(), name, FOLDER, Mode::empty())
         }
     }
 }
