@@ -372,7 +372,7 @@ fn a_host_gets_its_own_settings_and_nothing_else_of_the_folder() {
     let fleet = Fleet::of(&["db1", "db2"]);
     fleet.file("conf/hosts/db1/backup-app.conf", "APP_PASSWORD=of-db1\n");
     fleet.file("conf/hosts/db2/backup-app.conf", "APP_PASSWORD=of-db2\n");
-    fleet.file("conf/groups/db/batt.toml", "jobs = 1\n");
+    fleet.file("conf/groups/db/backup-work.conf", "COLOUR=blue\n");
     // A set-user-ID bit of ours gives nobody anything there.
     chmod(
         &fleet.fleet_folder().join("scripts-available/backup-work"),
