@@ -77,6 +77,8 @@ impl Trace {
         let calls = format!("trace={}", calls.join(","));
         let wrapper = [
             "-f",
+            // Only the calls that are asked for stop a process.
+            "--seccomp-bpf",
             "-qq",
             "-y",
             "--pidns-translation",
@@ -138,6 +140,19 @@ impl Trace {
             }
         }
         found
+    }
+
+    /// Returns the folders in `parent` that are named in it and begin with `prefix`.
+    pub fn folders(&self, parent: &Path, prefix: &str) -> BTreeSet<PathBuf> {
+        let beginning = format!("{}/{prefix}", parent.display());
+        let named = self.0.match_indices(&beginning).map(|(at, _)| {
+            let rest = &self.0[at + beginning.len()..];
+            let end = rest
+                .find(|letter: char| !letter.is_ascii_alphanumeric())
+                .unwrap_or(rest.len());
+            PathBuf::from(format!("{beginning}{}", &rest[..end]))
+        });
+        named.collect()
     }
 
     /// Asserts that no process of root named a path below `foreign`.

@@ -27,5 +27,6 @@ mod redis;
 mod restores;
 mod secrets;
 mod sqlite;
+mod traces;
 mod trusted;
 mod words;
