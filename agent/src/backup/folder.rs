@@ -2,7 +2,6 @@
 //! opened: a FIFO would keep us waiting, and a device may act when it is opened. On the way to it only links of root are
 //! followed.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -34,17 +33,26 @@ impl BackupFolder {
     /// Opens it.
     ///
     /// # Errors
-    /// Why not. A link in its place is not followed, nor one on the way that others may have made.
+    /// Why not. A link is not followed when others may have made it.
     pub(crate) fn open(path: &Path) -> Result<Self, String> {
-        match reach(path) {
-            Ok(folder) => Ok(Self { folder }),
-            Err(Errno::NOENT) => Err("the folder is missing".to_owned()),
-            Err(Errno::NOTDIR | Errno::LOOP) => Err("it is no folder".to_owned()),
-            Err(cause) => Err(format!(
-                "the folder cannot be opened: {}",
-                std::io::Error::from(cause)
-            )),
-        }
+        reach(path).map(Self::of).map_err(cannot_open)
+    }
+
+    /// Opens it where it is a folder itself, and no link to one.
+    ///
+    /// # Errors
+    /// Why not, as in [`BackupFolder::open`].
+    pub(crate) fn open_itself(path: &Path) -> Result<Self, String> {
+        let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
+            return Self::open(path);
+        };
+        let above = if above.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            above
+        };
+        let opened = reach(above).and_then(|above| openat(above, name, FOLDER, Mode::empty()));
+        opened.map(Self::of).map_err(cannot_open)
     }
 
     /// Returns one that is open.
@@ -130,6 +138,14 @@ impl BackupFolder {
     }
 }
 
+fn cannot_open(cause: Errno) -> String {
+    match cause {
+        Errno::NOENT => "the folder is missing".to_owned(),
+        Errno::NOTDIR | Errno::LOOP => "it is no folder".to_owned(),
+        cause => format!("the folder cannot be opened: {}", std::io::Error::from(cause)),
+    }
+}
+
 /// Opens a folder that is there. There is mostly no link on the way: then the kernel walks it in one go.
 pub(super) fn reach(path: &Path) -> Result<OwnedFd, Errno> {
     match openat2(CWD, path, FOLDER, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
@@ -137,17 +153,13 @@ pub(super) fn reach(path: &Path) -> Result<OwnedFd, Errno> {
         Err(cause @ (Errno::NOENT | Errno::ACCESS)) => Err(cause),
         // A link, or a kernel that does not know the call (before 5.6), or one that keeps it from us.
         Err(_) => {
-            let (above, name) = match (path.parent(), path.file_name()) {
-                (Some(above), Some(name)) => (above, name),
-                _ => (path, OsStr::new(".")),
-            };
-            let walked = SafeFolder::open(above, Links::OfRoot, Missing::AnError);
+            let walked = SafeFolder::open(path, Links::OfRoot, Missing::AnError);
             let walked = walked.map_err(|obstacle| match obstacle.why {
                 Why::System(cause) => cause,
                 Why::Link | Why::TooManyLinks => Errno::LOOP,
                 Why::NotAbsolute => Errno::INVAL,
             })?;
-            openat(walked.folder(), name, FOLDER, Mode::empty())
+            walked.folder().try_clone_to_owned().map_err(|_| Errno::MFILE)
         }
     }
 }

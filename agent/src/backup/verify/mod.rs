@@ -80,7 +80,7 @@ pub(crate) fn verify_chosen(
     chosen: &dyn Fn(&ArchiveRecord) -> bool,
 ) -> Option<Verification> {
     let mut damages = Damages::default();
-    let opened = match BackupFolder::open(folder) {
+    let opened = match BackupFolder::open_itself(folder) {
         Ok(opened) => opened,
         Err(damage) => {
             damages.push(damage);
