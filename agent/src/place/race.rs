@@ -56,11 +56,12 @@ fn tree(folder: &Path) -> Vec<(PathBuf, u32, u32, u64, i64)> {
     found
 }
 
-/// Makes a call again and again beside the account, and returns how often it went well.
+/// Makes a call again and again beside the account, then once when the account rests, which must go well: beside it
+/// each may be refused, as the account may be held up at a bad moment for as long as all of them take.
 #[track_caller]
-fn raced(call: impl Fn(&Path) -> Result<(), Error>) -> Option<u32> {
+fn raced(call: impl Fn(&Path) -> Result<(), Error>) {
     if !rustix::process::geteuid().is_root() {
-        return None; // only root can be another account
+        return; // only root can be another account
     }
     let ground = tempfile::tempdir().unwrap();
     fs::set_permissions(ground.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -93,13 +94,15 @@ fn raced(call: impl Fn(&Path) -> Result<(), Error>) -> Option<u32> {
     child.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
     let racer = Racer(child);
     let rounds = std::env::var("BATT_ROUNDS").map_or(100, |rounds| rounds.parse().unwrap());
-    let mut done = 0;
     for _ in 0..rounds {
-        done += u32::from(call(&home.join("app")).is_ok());
+        let _ = call(&home.join("app"));
     }
     drop(racer);
     assert_eq!(tree(&canary), before, "something outside changed");
-    Some(done)
+    let app = home.join("at-rest");
+    fs::create_dir(&app).unwrap();
+    chown(&app, Some(USER), Some(USER)).unwrap();
+    call(&app).unwrap();
 }
 
 #[test]
@@ -111,16 +114,15 @@ fn a_file_is_put_where_it_was_meant_to_be_or_nowhere() {
         with: vec!["-wal".into()],
         replace: true,
     };
-    let done = raced(|app| {
+    raced(|app| {
         let target = Target::find(&app.join("x"), Missing::Made(FOLDER_MODE))?;
         placement.put_read(&mut "restored".as_bytes(), &target, &mut |_| {})
     });
-    assert!(done.is_none_or(|done| done > 0));
 }
 
 #[test]
 fn a_file_without_unnamed_files_is_put_there_or_nowhere() {
-    let done = raced(|app| {
+    raced(|app| {
         let target = Target::find(&app.join("x"), Missing::Made(FOLDER_MODE))?;
         let fail = |cause| target.fail("raced", cause);
         let mut partial = Partial::named(&target).map_err(fail)?;
@@ -130,14 +132,11 @@ fn a_file_without_unnamed_files_is_put_there_or_nowhere() {
             .map_err(|cause| target.fail("raced", cause))?;
         partial.name_it(&target).map_err(fail)
     });
-    // It has a name that the account may take away first.
-    assert!(done.is_none_or(|done| done < u32::MAX));
 }
 
 #[test]
 fn what_goes_aside_is_in_the_folder_of_the_account() {
-    let done = raced(|app| aside(app, &["-wal".into()], &mut |_| {}));
-    assert!(done.is_none_or(|done| done > 0));
+    raced(|app| aside(app, &["-wal".into()], &mut |_| {}));
 }
 
 fn fill(stage: &Stage) {
@@ -148,14 +147,13 @@ fn fill(stage: &Stage) {
 
 #[test]
 fn a_private_folder_is_the_only_one_that_is_filled_and_removed() {
-    let done = raced(|app| {
+    raced(|app| {
         let stage = Stage::make(&app.join("x"))?;
         fill(&stage);
         Ok(())
     });
-    assert!(done.is_none_or(|done| done > 0));
     // In the folder of the account itself, as where its home is a file system of its own.
-    let done = raced(|app| {
+    raced(|app| {
         let target = Target::find(&app.join("x"), Missing::End)?;
         let stage = Stage::make_in(
             rustix::io::dup(target.folder()).map_err(|cause| target.fail("raced", cause))?,
@@ -164,5 +162,4 @@ fn a_private_folder_is_the_only_one_that_is_filled_and_removed() {
         fill(&stage);
         Ok(())
     });
-    assert!(done.is_none_or(|done| done > 0));
 }
