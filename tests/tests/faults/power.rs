@@ -21,8 +21,7 @@ fn what_was_reported_good_before_the_power_was_cut_is_there_and_whole() {
         return;
     }
     let seeds = if is_full() { 50 } else { 5 };
-    let reported: usize = (0..seeds).map(cut_at).sum();
-    assert!(reported > seeds as usize, "{reported}");
+    (0..seeds).for_each(cut_at);
 }
 
 /// A disk of its own, in a file.
@@ -60,9 +59,8 @@ impl Disk {
     }
 }
 
-/// Backs up again and again, cuts the power at a moment that the seed tells, and returns how many backups had been
-/// reported good.
-fn cut_at(seed: u64) -> usize {
+/// Backs up again and again, and cuts the power at a moment that the seed tells, when one backup or several were reported good.
+fn cut_at(seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     let disk = Disk::new(folder.path());
     let mount = disk.mount.to_str().unwrap();
@@ -93,7 +91,10 @@ fn cut_at(seed: u64) -> usize {
                 }
             }
         });
-        until("one was reported good", || !reported.lock().unwrap().is_empty());
+        let least = 1 + (seed % 3) as usize;
+        until("some were reported good", || {
+            reported.lock().unwrap().len() >= least
+        });
         // Spread over some runs; a step that has no divisor in common with the length of one.
         std::thread::sleep(Duration::from_micros(seed * 37_003 % 600_000));
         let before = reported.lock().unwrap().clone();
@@ -136,5 +137,4 @@ fn cut_at(seed: u64) -> usize {
     watched.invariants(&what, None);
     drop(watched);
     disk.unmount();
-    before.len()
 }
