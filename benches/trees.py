@@ -25,7 +25,7 @@ def measure(programs: str, size: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory(prefix="batt-bench-") as folder:
         small, large = os.path.join(folder, "small"), os.path.join(folder, "large")
         tell(f"trees: {SMALL_FILES} small files")
-        _write_small(small)
+        write_small(small, SMALL_FILES)
         _one_tree(programs, folder, small, f"{SMALL_FILES:,} small files", rounds)
         shutil.rmtree(small)
         tell(f"trees: {size / 2**30:.1f} GiB of large files")
@@ -83,9 +83,10 @@ def _print(title: str, costs: dict[str, list[Cost]]) -> None:
     table(["what", "wall s", "least-greatest", "CPU s", "ratio wall", "ratio CPU", "memory MB (largest process)"], rows)
 
 
-def _write_small(tree: str) -> None:
+def write_small(tree: str, count: int) -> None:
+    """Makes a tree of small files, the same each time."""
     chance = random.Random(2015)
-    for number in range(SMALL_FILES):
+    for number in range(count):
         place = os.path.join(tree, f"{number // 500:03}")
         if number % 500 == 0:
             os.makedirs(place)
