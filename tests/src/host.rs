@@ -112,6 +112,15 @@ impl Host {
         )
     }
 
+    /// Returns how many programs `batt` starts on this host, the first with it. Each costs more than the little that most of them do.
+    #[track_caller]
+    pub fn programs_started(&self, arguments: &[&str]) -> usize {
+        let (finished, trace) = self.batt_traced(arguments);
+        finished.success();
+        let began = |line: &&str| line.contains("execve") && line.ends_with("= 0");
+        trace.lines().filter(began).count()
+    }
+
     /// Runs `batt` on this host by a program that takes a command line at the end of its own.
     pub fn batt_within(&self, wrapper: &str, its_arguments: &[&str], arguments: &[&str]) -> Finished {
         let mut command = self.command(&program(wrapper));

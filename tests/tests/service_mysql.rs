@@ -61,6 +61,17 @@ fn administer(host: &Host, server: &MariaDb) {
 }
 
 #[test]
+fn a_backup_of_a_small_server_starts_few_programs() {
+    let server = MariaDb::start();
+    server.sql("CREATE DATABASE small; CREATE TABLE small.t (id INT) ENGINE=InnoDB");
+    make_keeper(&server);
+    let host = Host::new();
+    log_in(&host, &server, "keeper", CANARY);
+    let started = host.programs_started(&["mysql"]);
+    assert!(started <= 66, "{started} programs");
+}
+
+#[test]
 fn everything_comes_back_equal() {
     let server = MariaDb::start();
     server.sql(SHOP);

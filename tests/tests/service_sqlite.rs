@@ -108,6 +108,15 @@ fn a_backup_leaves_no_files_beside_the_database() {
 }
 
 #[test]
+fn a_backup_of_a_database_starts_few_programs() {
+    let host = Host::new();
+    let file = host.scratch().join("small.db");
+    sqlite::sql(&file, "CREATE TABLE t (id INTEGER)");
+    let started = host.programs_started(&["--sqlite-db", text(&file)]);
+    assert!(started <= 24, "{started} programs");
+}
+
+#[test]
 fn what_is_no_database_fails_by_its_name_and_is_not_made() {
     let host = Host::new();
     let missing = host.scratch().join("missing.db");

@@ -12,19 +12,13 @@ use crate::clients::{assert_harmless, seen};
 use crate::lures::Stage;
 
 /// What an honest server answers to the statements of the scripts that hold a text. The first that fits is meant.
-const HONEST: [(&str, &[&str]); 20] = [
-    ("VERSION()", &["10.11.19-MariaDB-0+deb12u1"]),
-    ("@@innodb_page_size", &["16384"]),
-    ("@@innodb_strict_mode", &["1"]),
-    ("@@lower_case_table_names", &["0"]),
-    ("@@max_allowed_packet", &["16777216"]),
-    ("@@SESSION.sql_select_limit", &["18446744073709551615"]),
+const HONEST: [(&str, &[&str]); 14] = [
+    ("SELECT '--'", &["--"]),
     (
         "SLAVES STATUS",
         &["x\n Seconds_Behind_Master: 0\n Last_SQL_Error: none"],
     ),
     ("plugin_library", &["auth_ed25519.so"]),
-    ("@@log_bin", &["0"]),
     ("SHOW GRANTS FOR", &["GRANT USAGE ON *.* TO `a`@`localhost`"]),
     (
         "SHOW GRANTS",
@@ -44,10 +38,33 @@ const HONEST: [(&str, &[&str]); 20] = [
     ("UNION ALL", &["table.part", "InnoDB"]),
 ];
 
-/// A server that is honest but for one answer.
+/// What it has one of, in one row.
+const ONE_EACH: [(&str, &str); 5] = [
+    ("VERSION()", "10.11.19-MariaDB-0+deb12u1"),
+    ("@@SESSION.sql_select_limit", "18446744073709551615"),
+    ("@@log_bin", "0"),
+    ("@@lower_case_table_names", "0"),
+    ("@@max_allowed_packet", "16777216"),
+];
+
+/// Variables, a row each.
+const VARIABLES: [(&str, &str); 2] = [("innodb_page_size", "16384"), ("innodb_strict_mode", "ON")];
+
+/// A server that is honest but for one answer, or one of the values above.
 fn server_that_says(needle: &str, lure: &str) -> FakeMysql {
     let (needle, lure) = (needle.to_owned(), lure.to_owned());
     FakeMysql::start(Arc::new(move |statement| {
+        let told = |(name, value): &(&str, &str)| {
+            let value = if needle == *name { lure.as_str() } else { *value };
+            value.as_bytes().to_vec()
+        };
+        if statement.contains("VERSION()") {
+            return Reply::Rows(vec![ONE_EACH.iter().map(told).collect()]);
+        }
+        if statement.contains("SHOW VARIABLES") {
+            let row = |variable: &(&str, &str)| vec![variable.0.as_bytes().to_vec(), told(variable)];
+            return Reply::Rows(VARIABLES.iter().map(row).collect());
+        }
         let Some((about, row)) = HONEST.iter().find(|(about, _)| statement.contains(about)) else {
             return Reply::Done;
         };
@@ -64,7 +81,9 @@ fn server_that_says(needle: &str, lure: &str) -> FakeMysql {
 #[test]
 fn no_answer_of_a_server_is_evaluated() {
     let stage = Stage::new();
-    for (position, (about, _)) in HONEST.iter().enumerate() {
+    let values = ONE_EACH.iter().chain(&VARIABLES).map(|(name, _)| *name);
+    let answers = values.chain(HONEST.iter().map(|(about, _)| *about));
+    for (position, about) in answers.enumerate() {
         for lure in &stage.lures(position) {
             let server = server_that_says(about, lure);
             let port = server.port().to_string();
