@@ -1,7 +1,7 @@
 //! A program that has ended: its exit code and what it said.
 
 use std::io::Write as _;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::thread;
 
 /// What is left of a program after it has ended.
@@ -82,6 +82,12 @@ impl Finished {
             self.stderr
         );
         self
+    }
+}
+
+impl From<Output> for Finished {
+    fn from(output: Output) -> Self {
+        Self::from_parts(output.status, &output.stdout, &output.stderr)
     }
 }
 

@@ -14,6 +14,7 @@ pub mod lab;
 pub mod process;
 pub mod proving;
 pub mod published;
+pub mod racing;
 pub mod server;
 pub mod trace;
 pub mod triple;

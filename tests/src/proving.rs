@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::finished::Finished;
 use crate::host::Host;
@@ -21,9 +22,14 @@ impl Host {
 
     /// Restores with these variables in the environment of the caller.
     pub fn batt_restore(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Finished {
+        Finished::run(self.restore_command(arguments).envs(environment.iter().copied()))
+    }
+
+    /// Returns the command that restores on this host.
+    pub fn restore_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.batt_command(&["restore"]);
         command.env("TMPDIR", self.workshop()).args(arguments);
-        Finished::run(command.envs(environment.iter().copied()))
+        command
     }
 
     /// Drills a service, and expects that nothing is left of it.
