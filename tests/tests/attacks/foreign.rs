@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use batt_tests::drop_in::{Told, chmod, told};
 use batt_tests::host::Host;
@@ -246,88 +246,4 @@ fn what_another_account_forges_in_its_folder_is_not_believed() {
     host.batt(&["purge", "data", "--keep-last", "1"]);
     assert_eq!(fs::read_to_string(place.join("one")).unwrap(), "evil");
     assert!(!place.join("PINNED").exists());
-}
-
-/// Starts a shell as the other account, in its folder.
-fn mallory(ground: &Ground, script: &str) -> Child {
-    Command::new("setpriv")
-        .args([
-            "--reuid",
-            &MALLORY.to_string(),
-            "--regid",
-            &MALLORY.to_string(),
-            "--clear-groups",
-            "sh",
-            "-c",
-            script,
-        ])
-        .current_dir(&ground.his)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-#[test]
-fn an_account_that_swaps_what_lies_in_its_folder_gets_nothing_moved_removed_or_changed() {
-    let ground = Ground::new();
-    let his = ground.his.to_str().unwrap();
-    ground.host.settings(&format!("allow_foreign = \"{his}\"\n"));
-    // What must stay as it is: a folder of root's that has an entry of every name that batt uses.
-    let victim = ground.host.root().join("victim");
-    for name in ["data", "tmp", ".aside"] {
-        fs::create_dir_all(victim.join(name).join("kept")).unwrap();
-    }
-    for file in ["manifest.json", "PINNED", "data/manifest.json", "data/one"] {
-        fs::write(victim.join(file), "kept").unwrap();
-    }
-    let place = ground.his.join("at");
-    fs::create_dir(&place).unwrap();
-    chown(&place, Some(MALLORY), Some(MALLORY)).unwrap();
-    let before = listing(&victim);
-    let mut racer = mallory(
-        &ground,
-        "cd at; n=0\nwhile :; do for f in .data.batt-* data data~*; do\n\
-         [ -e \"$f\" ] || continue; n=$((n + 1)); mv \"$f\" \".gone$n\" && ln -s ../../victim \"$f\"\n\
-         [ $((n % 3)) -ne 0 ] || rm -f \"$f\"; done; done",
-    );
-    for _ in 0..15 {
-        let pattern = ground.host.root().join("his/at");
-        ground.host.batt_at(&pattern, &["data"]);
-        ground.host.batt(&["verify", "data"]);
-        ground.host.batt(&["purge", "data", "--keep-last", "1"]);
-    }
-    racer.kill().unwrap();
-    racer.wait().unwrap();
-    assert_eq!(listing(&victim), before);
-    assert_eq!(names(&ground.host.home().join("var/staging")), [] as [&str; 0]);
-}
-
-/// Returns everything below a folder, with its owner, mode and content.
-fn listing(folder: &Path) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for name in names(&folder) {
-            let path = folder.join(name);
-            let metadata = fs::symlink_metadata(&path).unwrap();
-            let content = if metadata.is_file() {
-                fs::read_to_string(&path).unwrap()
-            } else {
-                String::new()
-            };
-            lines.push(format!(
-                "{} {:o} {} {content}",
-                path.display(),
-                metadata.mode(),
-                metadata.uid()
-            ));
-            if metadata.is_dir() {
-                folders.push(path);
-            }
-        }
-    }
-    lines.sort();
-    lines
 }

@@ -1,6 +1,6 @@
 //! Attacks: what an account of the host, a database, a backup, a server or a host of a fleet may try, and must not get.
 //!
-//! `make attacks` runs them; `make attacks AGAINST=COMMIT` runs them against the programs of an earlier commit, where those
+//! `make attacks` runs them, with many more turns of an account that races and all that is mutated when `BATT_ATTACKS` is `full`; `make attacks AGAINST=COMMIT` runs them against the programs of an earlier commit, where those
 //! that were mended since succeed: there these tests fail.
 #![allow(
     clippy::expect_used,
@@ -11,6 +11,7 @@
 )]
 
 mod clients;
+mod destinations;
 mod drills;
 mod environment;
 mod files;
@@ -22,8 +23,8 @@ mod lures;
 mod mysql;
 mod ours;
 mod postgresql;
-mod racer;
 mod redis;
+mod rehearsals;
 mod restores;
 mod secrets;
 mod sqlite;
