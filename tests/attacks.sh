@@ -13,4 +13,8 @@ if [ $# -gt 0 ]; then
     export BATT_TEST_PROGRAMS="$earlier/target/debug"
     echo "Against $(git -C "$earlier/tree" log -1 --format='%h %s'): each test that fails is an attack that succeeds there."
 fi
-cargo test --package batt-tests --locked --test attacks --no-fail-fast
+if [ $# -eq 0 ]; then
+    cargo test --package batt --locked --lib place::race
+fi
+# With output: how much was tried.
+exec cargo test --package batt-tests --locked --test attacks --no-fail-fast -- --show-output

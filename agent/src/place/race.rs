@@ -1,4 +1,5 @@
-//! Another account that swaps folders and names as fast as it can, against each verb: `BATT_ROUNDS` times.
+//! Another account that swaps folders and names as fast as it can, against each verb: 100
+//! calls of each, 10,000 with `BATT_ATTACKS=full`.
 
 use std::fs;
 use std::io::Read as _;
@@ -93,8 +94,8 @@ fn raced(call: impl Fn(&Path) -> Result<(), Error>) {
         .unwrap();
     child.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
     let racer = Racer(child);
-    let rounds = std::env::var("BATT_ROUNDS").map_or(100, |rounds| rounds.parse().unwrap());
-    for _ in 0..rounds {
+    let is_full = std::env::var("BATT_ATTACKS").is_ok_and(|how| how == "full");
+    for _ in 0..if is_full { 10_000 } else { 100 } {
         let _ = call(&home.join("app"));
     }
     drop(racer);
