@@ -4,14 +4,16 @@
 //! Raced is each verb that works where another account may be:
 //!
 //! - backups: of a `file` and of `sqlite` in its folder, and of any service into a destination there (`attacks/files.rs`,
-//!   `attacks/sqlite.rs`, `attacks/foreign.rs`)
+//!   `attacks/sqlite.rs`, `attacks/destinations.rs`)
 //! - restores: `file`, `sqlite`, `redis` and `postgresql-base`, and the verbs that they place with (`attacks/restores.rs`). Those of
 //!   `mysql` and `postgresql` go through a server: nothing is placed in a folder, so there is none to swap.
-//! - `purge` and `verify` in a destination there (`attacks/foreign.rs`)
+//! - `purge` and `verify` in a destination there (`attacks/destinations.rs`)
 //! - drills: beside a folder that all may write to, and against what a backup brings, in its cell (`attacks/rehearsals.rs`)
 //!
 //! A raced call may end as it likes: the account may be held up at a bad moment for as long as all calls take. What a verb is for is
 //! asked of a call when the account rests.
+
+mod race;
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
@@ -24,6 +26,7 @@ use tempfile::TempDir;
 use crate::drop_in::chmod;
 use crate::finished::Finished;
 use crate::process::{signal, until};
+use race::Race;
 
 /// The account that races; nobody else has this number.
 pub const USER: u32 = 60_417;
@@ -31,10 +34,6 @@ pub const USER: u32 = 60_417;
 pub const CANARY: &str = "for root's eyes alone";
 /// What it runs.
 pub const ACCOUNT: &str = include_str!("racing/account.pl");
-/// After so many calls in a row without a turn nobody races.
-const MOST_WITHOUT_A_TURN: u32 = 200;
-/// The same where the account runs inside of a call, which is long.
-const MOST_WITHOUT_A_TURN_INSIDE: u32 = 5;
 /// renameat2(2), which perl has no name for.
 const RENAMEAT2: &str = if cfg!(target_arch = "x86_64") {
     "316"
@@ -67,36 +66,6 @@ impl Mode {
             Self::Guest => "guest",
         }
     }
-}
-
-/// How long a verb is raced.
-#[derive(Debug, Clone, Copy)]
-struct Length {
-    turns: u64,
-    calls: u32,
-}
-
-impl Length {
-    /// A few turns of the account; 10,000 with `BATT_ATTACKS=full`. `BATT_TURNS` says it too, and `BATT_CALLS` in how many calls at
-    /// least.
-    fn wanted(usual_calls: u32) -> Self {
-        let is_full = std::env::var("BATT_ATTACKS").is_ok_and(|how| how == "full");
-        let said = |name: &str| std::env::var(name).map(|number| number.parse().expect("a number"));
-        Self {
-            turns: said("BATT_TURNS").unwrap_or(if is_full { 10_000 } else { 200 }),
-            calls: said("BATT_CALLS").map_or(usual_calls, |calls| {
-                u32::try_from(calls).expect("a number of calls").max(usual_calls)
-            }),
-        }
-    }
-}
-
-/// What came of a race. Only turns that the account had during calls are counted.
-#[derive(Debug)]
-struct Raced {
-    calls: u32,
-    turns: u64,
-    went_well: u32,
 }
 
 /// A folder of the account that races, and beside it a tree of root's.
@@ -365,7 +334,7 @@ impl Ground {
     #[track_caller]
     pub fn race_inside(&self, what: &str, mut call: impl FnMut() -> Finished) {
         let mut race = Race::of(self, what, Mode::All);
-        race.most_without = MOST_WITHOUT_A_TURN_INSIDE;
+        race.is_inside();
         while race.goes_on() {
             let finished = call();
             let said = finished.said();
@@ -403,74 +372,6 @@ impl Drop for Ground {
     }
 }
 
-/// A race that goes on.
-struct Race<'a> {
-    ground: &'a Ground,
-    what: String,
-    before: String,
-    length: Length,
-    without: u32,
-    most_without: u32,
-    raced: Raced,
-}
-
-impl<'a> Race<'a> {
-    fn of(ground: &'a Ground, what: &str, mode: Mode) -> Self {
-        Self {
-            ground,
-            what: format!("{what}, {}", mode.word()),
-            before: ground.outside(),
-            length: Length::wanted(ground.calls),
-            without: 0,
-            most_without: MOST_WITHOUT_A_TURN,
-            raced: Raced {
-                calls: 0,
-                turns: 0,
-                went_well: 0,
-            },
-        }
-    }
-
-    fn goes_on(&self) -> bool {
-        self.raced.turns < self.length.turns || self.raced.calls < self.length.calls
-    }
-
-    #[track_caller]
-    fn called(&mut self, finished: &Finished, turns: u64) {
-        self.without = if turns == 0 { self.without + 1 } else { 0 };
-        assert!(
-            self.without < self.most_without,
-            "{}: nobody races: {:?}; batt said:\n{}",
-            self.what,
-            self.raced,
-            finished.said()
-        );
-        self.raced.calls += 1;
-        self.raced.turns += turns;
-        self.raced.went_well += u32::from(finished.code == Some(0));
-        assert_eq!(
-            self.ground.outside(),
-            self.before,
-            "{}: something outside changed; batt said:\n{}",
-            self.what,
-            finished.said()
-        );
-    }
-
-    #[allow(clippy::print_stderr, reason = "how much was tried is for whoever asks")]
-    fn over(self) {
-        let Raced {
-            calls,
-            turns,
-            went_well,
-        } = self.raced;
-        eprintln!(
-            "raced: {}: {calls} calls, {turns} turns of the account, {went_well} went well",
-            self.what
-        );
-    }
-}
-
 /// The account that races. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct Account {
@@ -497,5 +398,27 @@ impl Drop for Account {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_writes_by_a_path_is_caught() {
+        let Some(ground) = Ground::new() else { return };
+        let path = ground.app().join("app.db");
+        let write = || {
+            Finished::run(
+                Command::new("sh")
+                    .args(["-c", "echo restored >\"$0\""])
+                    .arg(&path),
+            )
+        };
+        let caught = std::panic::catch_unwind(|| ground.race("a shell", Mode::All, write));
+        let said = caught.expect_err("it is led outside");
+        let said = said.downcast_ref::<String>().expect("an assertion says why");
+        assert!(said.contains("something outside changed"), "{said}");
     }
 }
