@@ -12,7 +12,7 @@ use warnings;
 no warnings 'once';
 
 my ($mode, $canary, $folder, $pattern, $exchange) = @ARGV;
-my ($turns, $taken, $over) = (0, 0, 0);
+my ($turns, $taken, $over, $pace) = (0, 0, 0, 0);
 my $away = "$folder.away";
 my $counted = -f STDOUT;
 $SIG{TERM} = sub { $over = 1 };
@@ -27,6 +27,12 @@ sub turn { $turns++; tell_turns() }
 sub hold {
     my $chance = rand;
     select(undef, undef, undef, rand($chance < 0.01 ? 0.02 : 0.001)) if $chance < 0.2;
+}
+
+# Whoever is always in the way is met at the first step. So at times it is in the way but now and then, for some turns.
+sub rest {
+    $pace = rand() < 0.2 ? 0.05 : 0 if rand() < 0.05;
+    select(undef, undef, undef, rand $pace) if $pace;
 }
 
 # In its own folder, in FOLDER, and in the folders of that: its own alone can be listed.
@@ -86,9 +92,9 @@ sub intrude {
 }
 
 my %does = (
-    all => sub { flip(sub { strike($_) for found() }); strike($_) for found() },
+    all => sub { flip(sub { strike($_) for found() }); strike($_) for found(); rest() },
     late => sub { my @found = found(); @found && rand() < 0.2 ? flip(sub { }) : strike($_) for @found },
-    clean => sub { flip(sub { strike($_) for found() }); unlink glob "$folder/*" },
+    clean => sub { flip(sub { strike($_) for found() }); unlink glob "$folder/*"; rest() },
     exchange => \&exchange,
     guest => \&intrude,
 );

@@ -81,7 +81,7 @@ fn assert_not_led(bytes: &[u8]) {
 #[test]
 fn a_folder_that_is_swapped_meanwhile_leads_root_nowhere() {
     for mode in [Mode::Exchange, Mode::All] {
-        let Some(ground) = Ground::new().map(|ground| ground.striking("^(data|note)$").calling(8)) else {
+        let Some(ground) = Ground::new().map(|ground| ground.striking("^(data|note)$").calling(4)) else {
             return;
         };
         let item = ground.app().join("data");

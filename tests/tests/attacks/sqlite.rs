@@ -266,7 +266,7 @@ fn a_link_brings_nothing_of_another_tenant() {
 #[test]
 fn a_folder_that_is_swapped_meanwhile_brings_nothing_of_another_tenant() {
     for mode in [Mode::Exchange, Mode::All] {
-        let Some(ground) = racing::Ground::new().map(|ground| ground.striking("^app.db").calling(8)) else {
+        let Some(ground) = racing::Ground::new().map(|ground| ground.striking("^app.db").calling(4)) else {
             return;
         };
         // What its folder is swapped for is another tenant's, who has a database there.
