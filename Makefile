@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo lab test needs format lint docs shell-lint unit faults attacks dist bench clean
+.PHONY: help build demo lab test needs format lint docs shell-lint unit engines engines-stable faults attacks dist bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ docs: ## build the documentation of the code
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --document-private-items
 
 shell-lint: ## check the scripts with shellcheck and with a lint of our own
-	shellcheck scripts-available/* tests/install-needs tests/attacks.sh tests/lab/*.sh .ci/run benches/*.sh
+	shellcheck scripts-available/* tests/install-needs tests/engines tests/engines-root tests/within-root tests/attacks.sh tests/lab/*.sh .ci/run benches/*.sh
 	$(CARGO) test --package batt-tests --locked --quiet --test shell_lint
 
 unit: ## run all tests: of the crates, and of the programs on real servers
@@ -45,6 +45,12 @@ unit: ## run all tests: of the crates, and of the programs on real servers
 	else \
 		$(CARGO) test --workspace --locked; \
 	fi
+
+engines: engines-stable ## run the zoo on newer servers: those of Debian stable, and those of unstable where they can be had
+	tests/engines sid
+
+engines-stable: needs
+	tests/engines trixie
 
 faults: needs ## inject a fault at every call, and cut the power 50 times (the tests take samples); some ten minutes
 	BATT_FAULTS=full $(CARGO) test --package batt-tests --locked --test faults

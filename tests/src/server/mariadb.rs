@@ -1,4 +1,4 @@
-//! A private MariaDB server, with the account `root` and no password, on a Unix socket alone.
+//! A private MariaDB server, or one of MySQL where that is what is installed, with the account `root` and no password, on a Unix socket alone.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,7 +8,10 @@ use std::process::Command;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::{Account, Running, SEARCH_PATH, build_of, copy_of_template, private_folder, program, wait_until};
+use super::{
+    Account, Running, SEARCH_PATH, build_of, copy_of_template, first_program, is_installed, private_folder,
+    program, wait_until,
+};
 use crate::finished::Finished;
 
 /// A MariaDB server that lives as long as this value.
@@ -29,7 +32,7 @@ impl MariaDb {
     /// Starts an empty server with options of its own.
     pub fn start_with(options: &[&str]) -> Self {
         let account = Account::of_package("mysql");
-        let server = program("mariadbd");
+        let server = first_program(&["mariadbd", "mysqld"]);
         let folder = private_folder(account);
         let data = folder.path().join("data");
         copy_of_template(
@@ -37,11 +40,20 @@ impl MariaDb {
             account,
             &data,
             |target| {
-                let mut install = Account::command(account, &program("mariadb-install-db"));
+                let (program, its_own) = if is_mysql() {
+                    (
+                        server.clone(),
+                        ["--initialize-insecure", "--secure-file-priv=NULL"],
+                    )
+                } else {
+                    let its_own = ["--auth-root-authentication-method=normal", "--skip-test-db"];
+                    (program("mariadb-install-db"), its_own)
+                };
+                let mut install = Account::command(account, &program);
                 install
                     .arg("--no-defaults")
                     .arg(format!("--datadir={}", target.display()));
-                install.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
+                install.args(its_own);
                 Finished::run(&mut install).success();
             },
         );
@@ -57,6 +69,13 @@ impl MariaDb {
             .arg(format!("--tmpdir={}", folder.path().display()))
             .args(["--skip-networking", "--innodb-buffer-pool-size=32M"])
             .args(options)
+            // The folder of Debian's package is not there where the server alone is.
+            .args(
+                is_mysql()
+                    .then_some(["--secure-file-priv=NULL", "--loose-mysqlx=OFF"])
+                    .into_iter()
+                    .flatten(),
+            )
             .args([
                 "--innodb-flush-log-at-trx-commit=0",
                 "--loose-innodb-log-file-size=16M",
@@ -160,9 +179,14 @@ impl MariaDb {
     }
 }
 
+/// Whether the server is MySQL's.
+pub fn is_mysql() -> bool {
+    !is_installed("mariadbd")
+}
+
 /// Returns a client that talks to a server as `root`, in batch mode, without anybody's option files.
 fn client(socket: &Path) -> Command {
-    let mut command = Command::new(program("mariadb"));
+    let mut command = Command::new(first_program(&["mariadb", "mysql"]));
     command
         .env_clear()
         .env("PATH", SEARCH_PATH)

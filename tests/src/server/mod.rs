@@ -94,6 +94,18 @@ pub(crate) fn program(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("`{name}` is not installed\n{INSTALL_HINT}"))
 }
 
+/// Finds the first of these programs that is installed; panics with a hint when none is.
+fn first_program(names: &[&str]) -> PathBuf {
+    let found = names.iter().find(|name| is_installed(name));
+    program(found.or(names.first()).expect("there is a name"))
+}
+
+fn is_installed(name: &str) -> bool {
+    SEARCH_PATH
+        .split(':')
+        .any(|folder| Path::new(folder).join(name).is_file())
+}
+
 /// Makes a private folder whose path is short enough for a Unix socket in it (107 bytes, unix(7)).
 fn private_folder(account: Option<Account>) -> TempDir {
     let folder = tempfile::Builder::new()

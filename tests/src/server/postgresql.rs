@@ -107,23 +107,11 @@ impl Postgresql {
     /// Returns a fingerprint of everything in a database: its schema as pg_dump writes it, the rows of each table in
     /// order, large objects, sequences, encoding.
     pub fn fingerprint(&self, database: &str) -> String {
-        let mut schema = Command::new(newest_programs().join("pg_dump"));
-        schema
-            .env_clear()
-            .env("PATH", SEARCH_PATH)
-            .args(["--schema-only", "--no-password"]);
-        schema
-            .args(["--username=postgres", "--host"])
-            .arg(self.folder.path());
+        let mut schema = self.dump_program("pg_dump");
+        schema.arg("--schema-only");
         schema.arg(format!("--dbname={}", connection(database)));
         let schema = Finished::run(&mut schema).success();
-        // Two lines hold a key that is new in each dump.
-        let is_stable = |line: &&str| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict");
-        let mut fingerprint: String = schema
-            .lines()
-            .filter(is_stable)
-            .map(|line| format!("{line}\n"))
-            .collect();
+        let mut fingerprint = without_keys(&schema);
 
         let tables = self.sql(
             database,
@@ -149,6 +137,36 @@ impl Postgresql {
                      FROM pg_database d LEFT JOIN pg_db_role_setting ON setdatabase = d.oid
                      WHERE datname = current_database();",
             )
+    }
+
+    /// Returns the server as `pg_dumpall` tells it: roles, databases, and what is in them. Databases that take no connections are
+    /// left out, as pg_dumpall does. By `pg_dump` of each, since pg_dumpall knows no names of two lines.
+    pub fn dump_all(&self) -> String {
+        let mut globals = self.dump_program("pg_dumpall");
+        let mut told = without_keys(&Finished::run(globals.arg("--globals-only")).success());
+        let databases = self.sql(
+            "postgres",
+            "SELECT string_agg(datname, E'\x01' ORDER BY datname) FROM pg_database WHERE datallowconn",
+        );
+        for database in databases.trim_end_matches('\n').split('\u{1}') {
+            let mut dump = self.dump_program("pg_dump");
+            // It makes no database whose name has two lines.
+            dump.args((!database.contains('\n')).then_some("--create"));
+            dump.arg(format!("--dbname={}", connection(database)));
+            told += &without_keys(&Finished::run(&mut dump).success());
+        }
+        told
+    }
+
+    fn dump_program(&self, name: &str) -> Command {
+        let mut command = Command::new(newest_programs().join(name));
+        command
+            .env_clear()
+            .env("PATH", SEARCH_PATH)
+            .env("PGOPTIONS", SESSION)
+            .args(["--no-password", "--username=postgres", "--host"])
+            .arg(self.folder.path());
+        command
     }
 
     /// Returns the roles with their rights, passwords and memberships.
@@ -203,6 +221,22 @@ pub fn newest_programs() -> PathBuf {
     PathBuf::from(format!("/usr/lib/postgresql/{newest}/bin"))
 }
 
+/// Returns a dump without the two lines that hold a key which is new in each.
+fn without_keys(dump: &str) -> String {
+    let is_stable = |line: &&str| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict");
+    dump.lines()
+        .filter(is_stable)
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+/// What tests ask is not changed by what roles and databases of a test set.
+const SESSION: &str = "-c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 \
+    -c idle_in_transaction_session_timeout=0 -c search_path=public -c standard_conforming_strings=on -c row_security=on \
+    -c role=none -c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=1 -c bytea_output=hex -c xmloption=content \
+    -c default_transaction_isolation=read\\ committed -c default_transaction_deferrable=off -c session_replication_role=origin \
+    -c default_tablespace= -c transform_null_equals=off -c client_min_messages=warning -c quote_all_identifiers=off";
+
 /// Returns a connection string in which a name stays a name, whatever is in it.
 fn connection(database: &str) -> String {
     format!("dbname='{}'", database.replace('\\', "\\\\").replace('\'', "\\'"))
@@ -214,7 +248,8 @@ fn client(folder: &Path, database: &str) -> Command {
     command
         .env_clear()
         .env("PATH", SEARCH_PATH)
-        .env("LC_ALL", "C.UTF-8");
+        .env("LC_ALL", "C.UTF-8")
+        .env("PGOPTIONS", SESSION);
     command.args([
         "--no-psqlrc",
         "--no-password",

@@ -1,4 +1,4 @@
-//! A private Redis server with a password, on a Unix socket alone.
+//! A private Redis server with a password, on a Unix socket alone; or one of Valkey, where that is what is installed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::{Account, Running, SEARCH_PATH, private_folder, program};
+use super::{Account, Running, SEARCH_PATH, first_program, is_installed, private_folder};
 use crate::finished::Finished;
 
 /// A Redis server that lives as long as this value.
@@ -25,15 +25,20 @@ impl Redis {
 
     /// Makes a folder for the files of a server that is yet to be started.
     pub fn empty_folder() -> TempDir {
-        private_folder(Account::of_package("redis"))
+        private_folder(account())
     }
 
     /// Starts a server on what is in a folder made by [`Redis::empty_folder`].
     pub fn start_on(folder: TempDir, password: &str) -> Self {
-        let account = Account::of_package("redis");
+        Self::start_with(folder, password, &[])
+    }
+
+    /// Starts a server on what is in a folder made by [`Redis::empty_folder`], with options of its own.
+    pub fn start_with(folder: TempDir, password: &str, options: &[&str]) -> Self {
+        let account = account();
         Account::take(account, folder.path());
         let socket = folder.path().join("s");
-        let mut command = Account::command(account, &program("redis-server"));
+        let mut command = Account::command(account, &first_program(&["redis-server", "valkey-server"]));
         command
             .args(["--port", "0", "--unixsocket"])
             .arg(&socket)
@@ -42,6 +47,7 @@ impl Redis {
         command.args(["--save", "", "--appendonly", "no", "--requirepass", password]);
         // The five seconds by which a dump waits for further replicas to share it.
         command.args(["--repl-diskless-sync-delay", "0"]);
+        command.args(options);
         let running = Running::start(command, &folder.path().join("log"), Signal::KILL, || {
             Finished::run(client(&socket, password).arg("PING")).stdout == "PONG\n"
         });
@@ -86,8 +92,17 @@ impl Redis {
     }
 }
 
+fn account() -> Option<Account> {
+    let package = if is_installed("redis-server") {
+        "redis"
+    } else {
+        "valkey"
+    };
+    Account::of_package(package)
+}
+
 fn client(socket: &Path, password: &str) -> Command {
-    let mut command = Command::new(program("redis-cli"));
+    let mut command = Command::new(first_program(&["redis-cli", "valkey-cli"]));
     command
         .env_clear()
         .env("PATH", SEARCH_PATH)
