@@ -64,6 +64,20 @@ fn everything_comes_back_equal() {
     }
 }
 
+#[test]
+fn a_server_that_does_not_send_its_data_set_is_asked_to_save_it() {
+    let options = ["--rename-command", "SYNC", "", "--rename-command", "PSYNC", ""];
+    let server = Redis::start_with(Redis::empty_folder(), CANARY, &options);
+    fill(&server);
+    let host = host_of(&server, CANARY);
+
+    let finished = host.batt(&["--format", "json", "redis"]).code(0);
+
+    finished.says("the server did not send its data set");
+    assert_eq!(host.content("redis", "dump.rdb")["keys.db5"], "1");
+    assert_eq!(host.fact("redis", "dbfilename"), "dump.rdb");
+}
+
 /// The account of the server controls its folder: what root wrote there could land anywhere.
 #[test]
 fn the_commands_of_the_guide_write_as_the_server_and_through_no_link() {

@@ -183,14 +183,17 @@ pub(super) fn fact(
     of: Option<&str>,
     key: FactKey,
 ) -> Result<Option<String>, Unavailable> {
-    let facts = match of {
-        None => &manifest.facts,
+    let key = String::from(key);
+    let found = match of {
+        None => manifest.facts.get(&key),
         Some(name) => {
             let archive = manifest.archive_named(name);
-            &archive.ok_or_else(|| names(&manifest.archives))?.content
+            let archive = archive.ok_or_else(|| names(&manifest.archives))?;
+            // What it holds, or what its check found.
+            archive.content.get(&key).or_else(|| archive.facts.get(&key))
         }
     };
-    Ok(facts.get(&String::from(key)).cloned())
+    Ok(found.cloned())
 }
 
 /// Parts entries so that each part is a question that is not too long.

@@ -1,20 +1,27 @@
 //! Counting the keys of a snapshot while it passes, by walking its opcodes. Strings are passed over, whatever their
-//! length, so memory is bounded. Redis up to version 12 of the format, and Valkey (`rdb.h` of both).
+//! length, so memory is bounded. Redis up to version 12 of the format (8.0), and Valkey up to version 80 (9.0; `rdb.h` of both).
 //!
-//! What is not known ends the walk: then nothing was counted, and nothing is wrong with the snapshot.
+//! What is not known ends the walk: then nothing was counted, which is told, and nothing is wrong with the snapshot.
 
 use std::collections::BTreeMap;
 
 use super::super::CheckFacts;
 use super::super::walk::{Format, Walker, Want};
 use super::HEADER;
-use super::value::{Field, MODULE_VALUE, Meaning, NUMBER, TEXT, value_of};
+use super::value::{Field, MODULE_VALUE, Maker, Meaning, NUMBER, TEXT, has_ending_fields, value_of};
 
 /// More databases than a server is set up with.
 const DATABASES_LIMIT: usize = 4096;
 
+/// Databases of which it can be told that their keys are not compared.
+const NOT_COMPARED_LIMIT: usize = 20;
+
+/// In place of a number that depends on the hour.
+const NOT_COMPARED: &str = "not compared";
+
 /// The walk through one snapshot.
 pub(super) struct Snapshot {
+    maker: Maker,
     /// What is still to be read, the next one last. No more than one value has fields, however many elements.
     pending: Vec<Field>,
     database: u64,
@@ -22,6 +29,8 @@ pub(super) struct Snapshot {
     expires: bool,
     counts: BTreeMap<u64, Count>,
     libraries: u64,
+    /// The highest database that was named, and one more.
+    databases: u64,
 }
 
 /// The keys of one database.
@@ -31,18 +40,22 @@ struct Count {
     lasting: u64,
     /// Those with an end of life: how many of them are there again depends on the hour.
     expiring: u64,
+    /// Hashes whose fields end by themselves, with an end of life or without.
+    with_ending_fields: u64,
 }
 
 /// Returns the walk that counts.
 pub(super) fn counting() -> Walker<Snapshot> {
     let snapshot = Snapshot {
-        pending: vec![Field::Opcode],
+        maker: Maker::Redis,
+        pending: vec![Field::Header],
         database: 0,
         expires: false,
         counts: BTreeMap::new(),
         libraries: 0,
+        databases: 0,
     };
-    Walker::new(snapshot, Want::Skip(HEADER as u64))
+    Walker::new(snapshot, Want::Take(HEADER))
 }
 
 impl Snapshot {
@@ -75,20 +88,22 @@ impl Snapshot {
             // A slot of a cluster, and how many keys are in it.
             0xf4 => self.expect(&[NUMBER, NUMBER, NUMBER]),
             kind => {
-                let value = value_of(kind).ok_or_else(|| format!("the unknown type {kind}"))?;
+                let value = value_of(kind, self.maker).ok_or_else(|| format!("the unknown type {kind}"))?;
                 self.expect(value);
                 self.expect(&[TEXT]);
-                self.count_key()?;
+                self.count_key(has_ending_fields(kind))?;
             }
         }
         Ok(())
     }
 
-    fn count_key(&mut self) -> Result<(), String> {
+    fn count_key(&mut self, has_ending_fields: bool) -> Result<(), String> {
         if self.counts.len() >= DATABASES_LIMIT && !self.counts.contains_key(&self.database) {
             return Err(format!("more than {DATABASES_LIMIT} databases"));
         }
+        self.databases = self.databases.max(self.database.saturating_add(1));
         let count = self.counts.entry(self.database).or_default();
+        count.with_ending_fields += u64::from(has_ending_fields);
         if std::mem::take(&mut self.expires) {
             count.expiring += 1;
         } else {
@@ -146,6 +161,7 @@ impl Snapshot {
         }
         match self.pending.last() {
             Some(Field::Bytes(length)) => Want::Skip(*length),
+            Some(Field::Header) => Want::Take(HEADER),
             Some(Field::LengthRest(length, ..)) => Want::Take(usize::from(*length)),
             Some(_) => Want::Take(1),
             // The sum is left.
@@ -159,6 +175,12 @@ impl Format for Snapshot {
         // Nothing was taken: what was passed over is done, or it is the header.
         if let [first, ..] = taken {
             match self.pending.pop() {
+                Some(Field::Header) => {
+                    if taken.starts_with(b"VALKEY") {
+                        self.maker = Maker::Valkey;
+                    }
+                    self.expect(&[Field::Opcode]);
+                }
                 Some(Field::Opcode) => self.opcode(*first)?,
                 Some(Field::Length(meaning)) => self.length(*first, meaning)?,
                 Some(Field::LengthRest(_, high, meaning)) => {
@@ -181,21 +203,35 @@ impl Format for Snapshot {
         "its keys"
     }
 
-    /// Keys that stay are content, which a restore is held to. Of the others the number is told alone.
+    /// Keys that stay are content, which a restore is held to. Of the others the number is told alone. In a database with hashes
+    /// whose fields end by themselves it depends on the hour, too, which hashes stay.
     fn finish(self, _: u64) -> Result<CheckFacts, String> {
         let mut facts = CheckFacts::default();
-        let mut expiring = 0;
+        let mut not_compared = Vec::new();
         for (database, count) in &self.counts {
-            if count.lasting > 0 {
+            if count.with_ending_fields > 0 {
+                not_compared.push(format!("db{database}"));
+                facts.insert_content("keys", &format!("db{database}"), NOT_COMPARED);
+            } else if count.lasting > 0 {
                 facts.insert_content("keys", &format!("db{database}"), count.lasting);
             }
-            expiring += count.expiring;
+        }
+        if not_compared.len() > NOT_COMPARED_LIMIT {
+            return Err(format!(
+                "more than {NOT_COMPARED_LIMIT} databases with hashes whose fields end by themselves"
+            ));
+        }
+        if !not_compared.is_empty() {
+            facts.insert("databases-not-compared", &not_compared.join(" "));
         }
         if self.libraries > 0 {
             facts.insert_content("functions", "libraries", self.libraries);
         }
-        facts.insert_count("keys", self.counts.values().map(|count| count.lasting).sum());
-        facts.insert_count("keys-expiring", expiring);
+        let sum = |of: fn(&Count) -> u64| self.counts.values().map(of).sum();
+        facts.insert_count("keys", sum(|count| count.lasting));
+        facts.insert_count("keys-expiring", sum(|count| count.expiring));
+        facts.insert_count("keys-with-ending-fields", sum(|count| count.with_ending_fields));
+        facts.insert_count("databases", self.databases);
         Ok(facts)
     }
 }
@@ -297,9 +333,58 @@ mod tests {
     }
 
     #[test]
+    fn hashes_whose_fields_end_are_counted_and_their_database_is_not_compared() {
+        let fields = b"\x01f\x01v";
+        let ending = |header: &[u8], value: &[&[u8]]| {
+            let value = value.concat();
+            let all = [
+                header,
+                b"\0\x01k\x01v\xfe\x05",
+                &value,
+                b"\0\x01l\x01v",
+                &[0xff; 9],
+            ]
+            .concat();
+            for piece in [1, all.len()] {
+                let facts = count(&all, piece).unwrap();
+                let content: Vec<_> = facts
+                    .content()
+                    .iter()
+                    .map(|(key, value)| format!("{key} {value}"))
+                    .collect();
+                assert_eq!(content, ["keys.db0 1", "keys.db5 not compared"], "{value:?}");
+                assert_eq!(facts.get("databases-not-compared"), Some("db5"));
+                assert_eq!(facts.get("keys-with-ending-fields"), Some("1"));
+                assert_eq!(facts.get("databases"), Some("6"));
+            }
+        };
+        let redis: [&[&[u8]]; 4] = [
+            &[b"\x16\x01h\x02\x05", fields, b"\0", fields],
+            &[b"\x17\x01h\x02lp"],
+            &[b"\x18\x01htttttttt\x02\x40\xff", fields, b"\0", fields],
+            &[b"\x19\x01htttttttt\x02lp"],
+        ];
+        for value in redis {
+            ending(b"REDIS0012", value);
+        }
+        ending(
+            b"VALKEY080",
+            &[b"\x16\x01h\x02", fields, b"tttttttt", fields, &[0xff; 8]],
+        );
+    }
+
+    #[test]
+    fn what_only_the_other_maker_knows_is_not_counted() {
+        for kind in [0x17, 0x18, 0x19] {
+            let bytes = [b"VALKEY080".as_slice(), &[kind], b"\x01h\x02lp", &[0xff; 9]].concat();
+            assert!(count(&bytes, 3).unwrap_err().contains("unknown type"), "{kind}");
+        }
+    }
+
+    #[test]
     fn an_unknown_type_or_encoding_is_not_counted() {
         for value in [
-            b"\x16\x01k\x01v".as_slice(),
+            b"\x1a\x01k\x01v".as_slice(),
             b"\xc8\x01k\x01v",
             b"\0\x82",
             b"\0\xc5",

@@ -114,7 +114,11 @@ impl StreamCheck for RdbCheck {
         let version = self.version()?;
         let server = self.server_version();
         // What cannot be counted is no damage: whether the snapshot is whole, the sum tells.
-        let mut facts = self.keys.finish().unwrap_or_default();
+        let mut facts = self.keys.finish().unwrap_or_else(|reason| {
+            let mut facts = CheckFacts::default();
+            facts.insert("keys-not-counted", &reason);
+            facts
+        });
         facts.insert_count("format-version", u64::from(version));
         if let Some(server) = server {
             facts.insert("server-version", &server);
@@ -189,6 +193,17 @@ mod tests {
         let mut snapshot = fixture("redis-checksum.rdb");
         snapshot.push(b'\n');
         assert!(check(Kind::Rdb, &snapshot).is_err());
+    }
+
+    #[test]
+    fn what_is_not_counted_is_told() {
+        let mut snapshot = b"REDIS0013\x21\x01k\x01v\xff".to_vec();
+        let mut sum = super::Crc64::default();
+        sum.update(&snapshot);
+        snapshot.extend_from_slice(&sum.value().to_le_bytes());
+        let facts = check(Kind::Rdb, &snapshot).unwrap();
+        assert_eq!(facts.get("keys-not-counted"), Some("the unknown type 33"));
+        assert_eq!(facts.get("keys"), None);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 /// A piece of a snapshot.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Field {
+    /// The first bytes: who wrote it.
+    Header,
     /// What comes next: a key of some type, or a word about those that follow.
     Opcode,
     /// A length in one to nine bytes.
@@ -112,12 +114,35 @@ const STREAM_3: &[Field] = &[
     ]),
 ];
 
+/// Whose snapshot it is: from type 22 on, Redis and Valkey have different ideas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Maker {
+    Redis,
+    Valkey,
+}
+
+/// A hash whose fields end by themselves: of each when, counted from the first end of all.
+const ENDING: &[Field] = &[TIME, list(&[NUMBER, TEXT, TEXT])];
+const ENDING_LISTPACK: &[Field] = &[TIME, TEXT];
+/// The same before the release of Redis 7.4.
+const ENDING_OF_OLD: &[Field] = &[list(&[NUMBER, TEXT, TEXT])];
+const ENDING_OF_VALKEY: &[Field] = &[list(&[TEXT, TEXT, TIME])];
+
+/// Whether a value of this type is a hash whose fields end by themselves: it may be gone as a whole by then, or be a hash as any.
+pub(super) fn has_ending_fields(kind: u8) -> bool {
+    matches!(kind, 22..=25)
+}
+
 /// Returns the fields of a value of this type, or `None` for one that is not known.
 ///
-/// Not known on purpose are 22 to 25, hashes whose fields end by themselves, of which Redis and Valkey have different
-/// ideas; and the modules and functions of servers before their release (6, 246).
-pub(super) fn value_of(kind: u8) -> Option<&'static [Field]> {
+/// Not known on purpose are the modules and functions of servers before their release (6, 246).
+pub(super) fn value_of(kind: u8, maker: Maker) -> Option<&'static [Field]> {
     Some(match kind {
+        22 if maker == Maker::Valkey => ENDING_OF_VALKEY,
+        22 if maker == Maker::Redis => ENDING_OF_OLD,
+        23 if maker == Maker::Redis => &[TEXT],
+        24 if maker == Maker::Redis => ENDING,
+        25 if maker == Maker::Redis => ENDING_LISTPACK,
         // A string, and what is kept as one: zipmap, ziplists, intset, listpacks.
         0 | 9..=13 | 16 | 17 | 20 => &[TEXT],
         // A list, a set, a list of ziplists.

@@ -1,0 +1,8 @@
+//! Everything that a server can hold, on a real server: backed up, drilled, restored into an empty one, and both compared by
+//! other means than ours. On what is installed here; `make engines` runs the same on newer servers.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod difference;
+mod redis;
+mod sqlite;
