@@ -310,3 +310,24 @@ fn tables_that_are_written_together_come_back_together() {
         ahead("locked")
     );
 }
+
+#[test]
+fn a_folder_in_the_data_folder_and_a_version_with_words_behind_it_are_no_hindrance() {
+    let server = MariaDb::start_with(&[
+        "--skip-log-bin",
+        "--version=10.11.99-MariaDB-0+deb12u1 from Debian",
+    ]);
+    server.sql("CREATE DATABASE shop; CREATE TABLE shop.article (id INT)");
+    // As on a file system of its own.
+    let data = server.socket().with_file_name("data");
+    std::fs::create_dir(data.join("lost+found")).unwrap();
+    let host = Host::new();
+    log_in(&host, &server, "root", "");
+
+    let finished = host.batt(&["--format", "json", "mysql"]).code(0);
+
+    finished.says("the folder `lost+found` in the data folder");
+    assert_eq!(host.fact("mysql", "server.version"), "10.11.99-MariaDB-0+deb12u1");
+    let names = host.facts("mysql", "tables.");
+    assert_eq!(names.keys().collect::<Vec<_>>(), ["tables.shop"]);
+}

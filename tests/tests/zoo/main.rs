@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod difference;
+mod mysql;
 mod redis;
 mod sqlite;

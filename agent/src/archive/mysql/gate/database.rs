@@ -277,6 +277,10 @@ fn is_small(statement: &Statement<'_>) -> bool {
     if statement.has(0, &["UNLOCK", "TABLES"]) {
         return length == 2;
     }
+    // Behind the rows of each table, since MariaDB 11.8.
+    if statement.is(0, "COMMIT") {
+        return length == 1;
+    }
     if statement.has(0, &["ALTER", "TABLE"]) {
         let switches = statement.is(3, "DISABLE") || statement.is(3, "ENABLE");
         return is_name(2) && switches && statement.is(4, "KEYS") && length == 5;

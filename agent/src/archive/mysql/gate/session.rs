@@ -13,6 +13,7 @@ const SETTINGS: &[&str] = &[
     "SQL_MODE",
     "SQL_NOTES",
     "NOTE_VERBOSITY",
+    "AUTOCOMMIT",
     "SYSTEM_VERSIONING_INSERT_HISTORY",
 ];
 
@@ -27,6 +28,7 @@ const KEPT: &[(&str, &str)] = &[
     ("@OLD_SQL_MODE", "SQL_MODE"),
     ("@OLD_SQL_NOTES", "SQL_NOTES"),
     ("@OLD_NOTE_VERBOSITY", "NOTE_VERBOSITY"),
+    ("@OLD_AUTOCOMMIT", "AUTOCOMMIT"),
     ("@saved_cs_client", "CHARACTER_SET_CLIENT"),
     ("@saved_cs_results", "CHARACTER_SET_RESULTS"),
     ("@saved_col_connection", "COLLATION_CONNECTION"),

@@ -56,6 +56,19 @@ const HEAD: &str = "-- MariaDB dump by mariadb-dump\n\
     CREATE TABLE `t` (\n  `a` int(11) DEFAULT NULL\n) ENGINE=InnoDB;\n";
 
 #[test]
+fn rows_between_a_setting_of_autocommit_and_a_commit_pass() {
+    passes(&format!(
+        "{HEAD}SET @OLD_AUTOCOMMIT=@@AUTOCOMMIT, @@AUTOCOMMIT=0;\n\
+         /*!40000 ALTER TABLE `t` DISABLE KEYS */;\nINSERT INTO `t` VALUES\n(1);\n\
+         /*!40000 ALTER TABLE `t` ENABLE KEYS */;\nCOMMIT;\nSET AUTOCOMMIT=@OLD_AUTOCOMMIT;\n-- Dump completed\n"
+    ));
+    stops(&format!("{HEAD}COMMIT AND CHAIN;\n-- Dump completed\n"));
+    stops(&format!(
+        "{HEAD}SET AUTOCOMMIT=@OLD_SQL_MODE;\n-- Dump completed\n"
+    ));
+}
+
+#[test]
 fn what_dump_programs_write_passes_as_it_is() {
     for name in [
         "mariadb-app.sql",
