@@ -5,5 +5,6 @@
 
 mod difference;
 mod mysql;
+mod postgresql;
 mod redis;
 mod sqlite;
