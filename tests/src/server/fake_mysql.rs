@@ -4,15 +4,19 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+
+use super::flood;
 
 /// What a server answers to a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// Rows of texts; every row has as many columns as the first.
     Rows(Vec<Vec<Vec<u8>>>),
+    /// The same row again and again.
+    WithoutEnd(Vec<Vec<u8>>),
     /// It has done what was asked.
     Done,
     /// It refuses.
@@ -34,6 +38,7 @@ pub struct FakeMysql {
     port: u16,
     ended: Arc<AtomicBool>,
     heard: Arc<Mutex<Heard>>,
+    flooded: Arc<AtomicU64>,
 }
 
 /// What clients have sent.
@@ -57,23 +62,36 @@ impl FakeMysql {
         let over = Arc::clone(&ended);
         let heard = Arc::new(Mutex::new(Heard::default()));
         let ears = Arc::clone(&heard);
+        let flooded = Arc::new(AtomicU64::new(0));
+        let flood = Arc::clone(&flooded);
         thread::spawn(move || {
             for connection in listener.incoming() {
                 if over.load(Ordering::Relaxed) {
                     return;
                 }
                 let (answering, ears) = (Arc::clone(&answering), Arc::clone(&ears));
+                let flood = Arc::clone(&flood);
                 if let Ok(connection) = connection {
-                    thread::spawn(move || Session::new(connection).serve(&answering, &ears));
+                    thread::spawn(move || Session::new(connection, flood).serve(&answering, &ears));
                 }
             }
         });
-        Self { port, ended, heard }
+        Self {
+            port,
+            ended,
+            heard,
+            flooded,
+        }
     }
 
     /// Returns its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Returns how many bytes of answers without end clients have taken.
+    pub fn flooded(&self) -> u64 {
+        self.flooded.load(Ordering::Relaxed)
     }
 
     /// Returns what clients have sent so far.
@@ -94,6 +112,7 @@ impl Drop for FakeMysql {
 struct Session {
     connection: TcpStream,
     sequence: u8,
+    flooded: Arc<AtomicU64>,
 }
 
 const OK: &[u8] = b"\0\0\0\x02\0\0\0";
@@ -101,10 +120,11 @@ const END: &[u8] = b"\xfe\0\0\x02\0";
 const REFUSED: &[u8] = b"\xff\x28\x04#42000no";
 
 impl Session {
-    fn new(connection: TcpStream) -> Self {
+    fn new(connection: TcpStream, flooded: Arc<AtomicU64>) -> Self {
         Self {
             connection,
             sequence: 0,
+            flooded,
         }
     }
 
@@ -137,6 +157,16 @@ impl Session {
             Reply::Done => self.send(OK),
             Reply::Refused => self.send(REFUSED),
             Reply::Rows(rows) => self.rows(&rows),
+            Reply::WithoutEnd(row) => {
+                self.columns(row.len())?;
+                // As many as there are numbers of packets.
+                let mut again = Vec::new();
+                for _ in 0..=u8::MAX {
+                    again.extend(self.packet(&texts(&row))?);
+                }
+                flood(&mut self.connection, &again, &self.flooded)?;
+                self.send(END)
+            }
             Reply::WantsFile(path) => {
                 self.send(&[b"\xfb", path.as_bytes()].concat())?;
                 let mut content = Vec::new();
@@ -156,7 +186,14 @@ impl Session {
     }
 
     fn rows(&mut self, rows: &[Vec<Vec<u8>>]) -> Option<()> {
-        let columns = rows.first().map_or(1, Vec::len);
+        self.columns(rows.first().map_or(1, Vec::len))?;
+        for row in rows {
+            self.send(&texts(row))?;
+        }
+        self.send(END)
+    }
+
+    fn columns(&mut self, columns: usize) -> Option<()> {
         self.send(&[u8::try_from(columns).ok()?])?;
         for _ in 0..columns {
             let mut column = Vec::new();
@@ -167,20 +204,19 @@ impl Session {
             column.extend(b"\x0c\x2d\0\xff\xff\xff\0\xfd\0\0\0\0\0");
             self.send(&column)?;
         }
-        self.send(END)?;
-        for row in rows {
-            let mut packet = Vec::new();
-            row.iter().for_each(|text| put(&mut packet, text));
-            self.send(&packet)?;
-        }
         self.send(END)
     }
 
     fn send(&mut self, payload: &[u8]) -> Option<()> {
+        let packet = self.packet(payload)?;
+        self.connection.write_all(&packet).ok()
+    }
+
+    fn packet(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
         let length = u32::try_from(payload.len()).ok()?.to_le_bytes();
         let header = [length[0], length[1], length[2], self.sequence];
         self.sequence = self.sequence.wrapping_add(1);
-        self.connection.write_all(&[&header, payload].concat()).ok()
+        Some([&header, payload].concat())
     }
 
     fn receive(&mut self) -> Option<Vec<u8>> {
@@ -196,6 +232,13 @@ impl Session {
 
 fn lock(heard: &Mutex<Heard>) -> std::sync::MutexGuard<'_, Heard> {
     heard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns a row.
+fn texts(row: &[Vec<u8>]) -> Vec<u8> {
+    let mut packet = Vec::new();
+    row.iter().for_each(|text| put(&mut packet, text));
+    packet
 }
 
 /// Puts a text with its length before it.

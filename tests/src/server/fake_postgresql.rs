@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tempfile::TempDir;
+
+use super::flood;
 
 /// What answers a query: the columns of each row. No row at all is the answer to a statement without a result.
 pub type Answers = Arc<dyn Fn(&str) -> Vec<Vec<String>> + Send + Sync>;
@@ -23,6 +26,11 @@ struct Shared {
     version: String,
     answers: Mutex<Answers>,
     begun: Mutex<Vec<BTreeMap<String, String>>>,
+    /// What is in the queries whose last row comes again and again.
+    endless: Mutex<Option<String>>,
+    flooded: AtomicU64,
+    /// What is in the queries that end a session.
+    refused: Mutex<Option<String>>,
 }
 
 /// A server on a Unix socket. Its threads end with their clients.
@@ -43,6 +51,9 @@ impl FakePostgresql {
             version: version.to_owned(),
             answers: Mutex::new(answers),
             begun: Mutex::default(),
+            endless: Mutex::default(),
+            flooded: AtomicU64::new(0),
+            refused: Mutex::default(),
         });
         let of_thread = Arc::clone(&shared);
         thread::spawn(move || {
@@ -58,6 +69,21 @@ impl FakePostgresql {
     /// Answers otherwise from now on.
     pub fn answer(&self, answers: Answers) {
         *locked(&self.shared.answers) = answers;
+    }
+
+    /// Answers queries with this text in them without end.
+    pub fn flood(&self, about: &str) {
+        *locked(&self.shared.endless) = Some(about.to_owned());
+    }
+
+    /// Ends each session that sends a query with this text in it.
+    pub fn refuse(&self, about: &str) {
+        *locked(&self.shared.refused) = Some(about.to_owned());
+    }
+
+    /// Returns how many bytes of answers without end clients have taken.
+    pub fn flooded(&self) -> u64 {
+        self.shared.flooded.load(Ordering::Relaxed)
     }
 
     /// Returns the packets that sessions have begun with.
@@ -127,7 +153,25 @@ fn serve(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
             b'Q' => {
                 let query = String::from_utf8_lossy(body.strip_suffix(&[0]).unwrap_or(&body)).into_owned();
                 let answers = Arc::clone(&locked(&shared.answers));
-                output.write_all(&answer(&answers(&query)))?;
+                let is_meant = |about: &Mutex<Option<String>>| {
+                    locked(about)
+                        .as_ref()
+                        .is_some_and(|about| query.contains(about.as_str()))
+                };
+                if is_meant(&shared.refused) {
+                    let told = b"SFATAL\0VFATAL\0C57P01\0Mno more of you\0\0";
+                    return output.write_all(&message(b'E', told));
+                }
+                let rows = answers(&query);
+                if is_meant(&shared.endless)
+                    && let Some(last) = rows.last()
+                {
+                    output.write_all(&columns(rows.first()))?;
+                    if flood(&mut output, &row(last).repeat(1 << 10), &shared.flooded).is_none() {
+                        return Ok(());
+                    }
+                }
+                output.write_all(&answer(&rows))?;
             }
             _ => return Ok(()),
         }
@@ -135,9 +179,21 @@ fn serve(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
 }
 
 fn answer(rows: &[Vec<String>]) -> Vec<u8> {
-    let count = |length: usize| i16::try_from(length).expect("few columns").to_be_bytes();
+    let mut told = columns(rows.first());
+    rows.iter().for_each(|values| told.extend(row(values)));
+    let tag: &[u8] = if rows.is_empty() { b"SET\0" } else { b"SELECT 1\0" };
+    told.extend(message(b'C', tag));
+    told.extend(message(b'Z', b"I"));
+    told
+}
+
+fn count(length: usize) -> [u8; 2] {
+    i16::try_from(length).expect("few columns").to_be_bytes()
+}
+
+fn columns(first: Option<&Vec<String>>) -> Vec<u8> {
     let mut told = Vec::new();
-    if let Some(first) = rows.first() {
+    if let Some(first) = first {
         let mut columns = count(first.len()).to_vec();
         for _ in first {
             columns.extend(b"column\0");
@@ -150,19 +206,17 @@ fn answer(rows: &[Vec<String>]) -> Vec<u8> {
         }
         told.extend(message(b'T', &columns));
     }
-    for row in rows {
-        let mut values = count(row.len()).to_vec();
-        for value in row {
-            let length = i32::try_from(value.len()).expect("a short value");
-            values.extend(length.to_be_bytes());
-            values.extend(value.as_bytes());
-        }
-        told.extend(message(b'D', &values));
-    }
-    let tag: &[u8] = if rows.is_empty() { b"SET\0" } else { b"SELECT 1\0" };
-    told.extend(message(b'C', tag));
-    told.extend(message(b'Z', b"I"));
     told
+}
+
+fn row(row: &[String]) -> Vec<u8> {
+    let mut values = count(row.len()).to_vec();
+    for value in row {
+        let length = i32::try_from(value.len()).expect("a short value");
+        values.extend(length.to_be_bytes());
+        values.extend(value.as_bytes());
+    }
+    message(b'D', &values)
 }
 
 fn message(kind: u8, body: &[u8]) -> Vec<u8> {

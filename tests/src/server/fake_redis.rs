@@ -6,8 +6,10 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
+
+use super::{FLOOD, flood};
 
 /// What a server of its kind says of itself. The fields that scripts read are among them.
 const INFO: &str = "redis_version:7.0.15\r\nloading:0\r\ncluster_enabled:0\r\nrole:master\r\nmaster_link_status:up\r\n\
@@ -22,6 +24,17 @@ pub const RDB: &[u8] = b"REDIS0010\xff\0\0\0\0\0\0\0\0";
 pub struct FakeRedis {
     place: Place,
     ended: Arc<AtomicBool>,
+    state: Arc<State>,
+}
+
+/// What its threads share.
+#[derive(Debug, Default)]
+struct State {
+    answers: Answers,
+    /// The words of the command that is answered without end.
+    endless: Option<&'static str>,
+    saves: AtomicUsize,
+    flooded: AtomicU64,
 }
 
 /// Where a server listens.
@@ -37,6 +50,21 @@ pub type Answers = BTreeMap<String, Vec<u8>>;
 impl FakeRedis {
     /// Starts a server on a port of its own.
     pub fn start(answers: Answers) -> Self {
+        Self::at_a_port(State {
+            answers,
+            ..State::default()
+        })
+    }
+
+    /// Starts one that answers a command without end.
+    pub fn flooding(command: &'static str) -> Self {
+        Self::at_a_port(State {
+            endless: Some(command),
+            ..State::default()
+        })
+    }
+
+    fn at_a_port(state: State) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
         let port = listener.local_addr().expect("it has an address").port();
         let accept = move || {
@@ -47,7 +75,7 @@ impl FakeRedis {
                 Box::new(connection) as Box<dyn Write + Send>,
             ))
         };
-        Self::serving(Place::Port(port), answers, accept)
+        Self::serving(Place::Port(port), state, accept)
     }
 
     /// Starts a server on a Unix socket.
@@ -61,28 +89,38 @@ impl FakeRedis {
                 Box::new(connection) as Box<dyn Write + Send>,
             ))
         };
-        Self::serving(Place::Socket(socket.to_owned()), answers, accept)
+        let state = State {
+            answers,
+            ..State::default()
+        };
+        Self::serving(Place::Socket(socket.to_owned()), state, accept)
     }
 
     fn serving(
         place: Place,
-        answers: Answers,
+        state: State,
         mut accept: impl FnMut() -> Option<(Box<dyn Read + Send>, Box<dyn Write + Send>)> + Send + 'static,
     ) -> Self {
         let ended = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&ended);
+        let state = Arc::new(state);
+        let shared = Arc::clone(&state);
         thread::spawn(move || {
-            let state = Arc::new((answers, AtomicUsize::new(0)));
             while let Some((reader, writer)) = accept() {
                 if over.load(Ordering::Relaxed) {
                     return;
                 }
-                let state = Arc::clone(&state);
+                let state = Arc::clone(&shared);
                 // A client that goes away is no matter of a server.
-                thread::spawn(move || serve(BufReader::new(reader), writer, &state.0, &state.1));
+                thread::spawn(move || serve(BufReader::new(reader), writer, &state));
             }
         });
-        Self { place, ended }
+        Self { place, ended, state }
+    }
+
+    /// Returns how many bytes of the answer without end clients have taken.
+    pub fn flooded(&self) -> u64 {
+        self.state.flooded.load(Ordering::Relaxed)
     }
 
     /// Returns its port on 127.0.0.1; 0 for one on a socket.
@@ -105,15 +143,18 @@ impl Drop for FakeRedis {
     }
 }
 
-fn serve(
-    mut reader: impl BufRead,
-    mut writer: impl Write,
-    answers: &Answers,
-    saves: &AtomicUsize,
-) -> Option<()> {
+fn serve(mut reader: impl BufRead, mut writer: impl Write, state: &State) -> Option<()> {
     loop {
         let words = command(&mut reader)?;
-        writer.write_all(&answer(&words, answers, saves)).ok()?;
+        let is_meant = |command: &str| command.eq_ignore_ascii_case(&words.join(" "));
+        if state.endless.is_some_and(is_meant) {
+            writer.write_all(format!("${}\r\n", FLOOD * 2).as_bytes()).ok()?;
+            flood(&mut writer, &b"field:value\r\n".repeat(1 << 12), &state.flooded)?;
+            return None;
+        }
+        writer
+            .write_all(&answer(&words, &state.answers, &state.saves))
+            .ok()?;
     }
 }
 

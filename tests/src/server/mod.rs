@@ -2,10 +2,12 @@
 //! Started by a root user they run under the account of their package, as in production.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,6 +24,18 @@ pub mod mariadb;
 pub mod postgresql;
 pub mod redis;
 pub mod sqlite;
+
+/// As much of an answer as a fake server gives that answers without end: where nobody hangs up, the test has to end.
+pub const FLOOD: u64 = 384 << 20;
+
+/// Writes the same again and again, until there is nobody who reads, and counts it.
+fn flood(output: &mut impl Write, again: &[u8], told: &AtomicU64) -> Option<()> {
+    let length = again.len() as u64;
+    while told.fetch_add(length, Ordering::Relaxed) + length < FLOOD {
+        output.write_all(again).ok()?;
+    }
+    Some(())
+}
 
 /// How long a server may take for what is waited for, on a machine that is busy with other tests.
 const DEADLINE: Duration = Duration::from_secs(60);

@@ -16,6 +16,7 @@ mod drills;
 mod environment;
 mod files;
 mod fleet;
+mod floods;
 mod foreign;
 mod held;
 mod line;

@@ -53,29 +53,32 @@ const VARIABLES: [(&str, &str); 2] = [("innodb_page_size", "16384"), ("innodb_st
 /// A server that is honest but for one answer, or one of the values above.
 fn server_that_says(needle: &str, lure: &str) -> FakeMysql {
     let (needle, lure) = (needle.to_owned(), lure.to_owned());
-    FakeMysql::start(Arc::new(move |statement| {
-        let told = |(name, value): &(&str, &str)| {
-            let value = if needle == *name { lure.as_str() } else { *value };
-            value.as_bytes().to_vec()
-        };
-        if statement.contains("VERSION()") {
-            return Reply::Rows(vec![ONE_EACH.iter().map(told).collect()]);
-        }
-        if statement.contains("SHOW VARIABLES") {
-            let row = |variable: &(&str, &str)| vec![variable.0.as_bytes().to_vec(), told(variable)];
-            return Reply::Rows(VARIABLES.iter().map(row).collect());
-        }
-        let Some((about, row)) = HONEST.iter().find(|(about, _)| statement.contains(about)) else {
-            return Reply::Done;
-        };
-        let mut row: Vec<Vec<u8>> = row.iter().map(|text| text.as_bytes().to_vec()).collect();
-        if *about == needle {
-            // The kind of an account or a table is one of ours; what has a name comes last.
-            let first = row.len() / 3;
-            row[first..].fill(lure.as_bytes().to_vec());
-        }
-        Reply::Rows(vec![row])
-    }))
+    FakeMysql::start(Arc::new(move |statement| reply(statement, &needle, &lure)))
+}
+
+/// What such a server answers.
+pub(crate) fn reply(statement: &str, needle: &str, lure: &str) -> Reply {
+    let told = |(name, value): &(&str, &str)| {
+        let value = if needle == *name { lure } else { *value };
+        value.as_bytes().to_vec()
+    };
+    if statement.contains("VERSION()") {
+        return Reply::Rows(vec![ONE_EACH.iter().map(told).collect()]);
+    }
+    if statement.contains("SHOW VARIABLES") {
+        let row = |variable: &(&str, &str)| vec![variable.0.as_bytes().to_vec(), told(variable)];
+        return Reply::Rows(VARIABLES.iter().map(row).collect());
+    }
+    let Some((about, row)) = HONEST.iter().find(|(about, _)| statement.contains(about)) else {
+        return Reply::Done;
+    };
+    let mut row: Vec<Vec<u8>> = row.iter().map(|text| text.as_bytes().to_vec()).collect();
+    if *about == needle {
+        // The kind of an account or a table is one of ours; what has a name comes last.
+        let first = row.len() / 3;
+        row[first..].fill(lure.as_bytes().to_vec());
+    }
+    Reply::Rows(vec![row])
 }
 
 #[test]

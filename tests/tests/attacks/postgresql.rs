@@ -1,6 +1,6 @@
 //! Roles and databases of PostgreSQL that want more than they have.
 
-mod answers;
+pub(crate) mod answers;
 mod clients;
 mod globals;
 mod sessions;

@@ -39,7 +39,7 @@ const PAYLOADS: [&str; 18] = [
 const ROLES: &str = "--\n-- PostgreSQL database cluster dump\n--\n\nCREATE ROLE honest;\nALTER ROLE honest WITH NOSUPERUSER;\n\n--\n-- PostgreSQL database cluster dump complete\n--\n\n";
 
 /// Answers as a server does that has one database, to whatever the scripts ask.
-fn honest(query: &str) -> Vec<Vec<String>> {
+pub(crate) fn honest(query: &str) -> Vec<Vec<String>> {
     let has = |text: &str| query.contains(text);
     let columns: &[&[&str]] = if has("SHOW search_path") {
         &[&["pg_catalog,pg_temp"]]
@@ -61,6 +61,8 @@ fn honest(query: &str) -> Vec<Vec<String>> {
         ]
     } else if has("'ROLE '") {
         &[&["ROLE postgres"], &["TABLESPACE space"]]
+    } else if has("WITH space AS") {
+        &[&["table.public.article", "2 columns, owner postgres"]]
     } else if has("string_agg(extname") {
         &[&[
             "3",
@@ -85,8 +87,6 @@ fn honest(query: &str) -> Vec<Vec<String>> {
         &[&["17"]]
     } else if has("FROM pg_settings WHERE name IN") {
         &[&["/etc/postgresql/15/main/pg_hba.conf"]]
-    } else if has("WITH space AS") {
-        &[&["table.public.article", "2 columns, owner postgres"]]
     } else if has("format('%s, %s relations in all'") {
         &[&["public.article, 1 relations in all"]]
     } else if has("SELECT 1 FROM pg_database") {
