@@ -385,6 +385,55 @@ fn a_client_that_logs_in_with_a_password_may_do_nothing_here() {
     host.assert_nowhere("canary-of-keeper");
 }
 
+/// Every client tells itself who it is before it begins, also the one that a dump goes through.
+#[test]
+fn the_client_that_a_dump_is_fed_to_is_an_account_that_nobody_has() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can act as another account");
+        return;
+    }
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE shop; CREATE TABLE shop.t (id INT);
+         CREATE USER keeper@localhost IDENTIFIED BY 'canary-of-keeper'; GRANT ALL ON *.* TO keeper@localhost",
+    );
+    let host = Host::new();
+    fs::set_permissions(host.root(), fs::Permissions::from_mode(0o755)).unwrap();
+    let (tools, told) = (host.root().join("tools"), host.root().join("told"));
+    for (folder, mode) in [(&tools, 0o755), (&told, 0o1777)] {
+        fs::create_dir(folder).unwrap();
+        fs::set_permissions(folder, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let client = tools.join("mariadb");
+    let text = format!(
+        "#!/bin/sh\nfile=$(mktemp '{}/XXXXXXXX')\n{{ id -u; grep -E '^(NoNewPrivs|CapPrm)' /proc/self/status; echo \"$*\"; }} >\"$file\"\n\
+         exec /usr/bin/mariadb \"$@\"\n",
+        told.display()
+    );
+    fs::write(&client, text).unwrap();
+    fs::set_permissions(&client, fs::Permissions::from_mode(0o755)).unwrap();
+    let options = server.option_file("keeper", "canary-of-keeper");
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", tools.display());
+    host.configure(
+        "mysql",
+        &[("MYSQL_CREDS", options.to_str().unwrap()), ("PATH", &path)],
+    );
+    host.batt(&["--mysql-db", "shop"]).code(0);
+    host.batt(&["restore", "mysql", "--replace"]).code(0);
+    let mut feeding = 0;
+    for entry in fs::read_dir(&told).unwrap() {
+        let client = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let account: u32 = client.lines().next().unwrap().parse().unwrap();
+        assert!((61_184..=65_519).contains(&account), "{client}");
+        assert!(
+            client.contains("CapPrm:\t0000000000000000\nNoNewPrivs:\t1\n"),
+            "{client}"
+        );
+        feeding += usize::from(client.contains(" --comments "));
+    }
+    assert_eq!(feeding, 1);
+}
+
 /// It does not become root where it cannot get by as nobody.
 #[test]
 fn a_client_that_may_not_reach_the_socket_says_so() {
