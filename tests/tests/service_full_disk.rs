@@ -18,14 +18,19 @@ const PASSWORD: &str = "canary-44ab-redis";
 
 /// Runs batt with 3 MiB for backups; `None` when nobody here may mount.
 fn with_little_room(host: &Host, arguments: &[&str]) -> Option<Finished> {
+    with_room(host, 3, arguments)
+}
+
+/// Runs batt with so many MiB for backups; `None` when nobody here may mount.
+fn with_room(host: &Host, mebibytes: u32, arguments: &[&str]) -> Option<Finished> {
     if !rustix::process::geteuid().is_root() {
         eprintln!("only root can mount: not tried");
         return None;
     }
     let backups = host.root().join("backup");
     fs::create_dir_all(&backups).unwrap();
-    let mounted = "mount -t tmpfs -o size=3m,mode=700 none \"$0\" && exec \"$@\"";
-    let wrapper = ["--mount", "bash", "-c", mounted, path(&backups)];
+    let mounted = format!("mount -t tmpfs -o size={mebibytes}m,mode=700 none \"$0\" && exec \"$@\"");
+    let wrapper = ["--mount", "bash", "-c", &mounted, path(&backups)];
     Some(host.batt_within("unshare", &wrapper, arguments))
 }
 
@@ -47,6 +52,21 @@ fn a_copy_of_a_database_that_does_not_fit_is_no_backup() {
         finished.code(2).says("full");
     }
     host.batt(&arguments).code(0);
+}
+
+/// The owner of a database copies it, and root copies that: never is there all of both.
+#[test]
+fn a_large_database_needs_room_for_one_copy_and_not_for_two() {
+    let host = Host::new();
+    let file = host.scratch().join("large.db");
+    sqlite::sql(
+        &file,
+        "CREATE TABLE t (x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250)
+         INSERT INTO t SELECT zeroblob(1 << 20) FROM n",
+    );
+    if let Some(finished) = with_room(&host, 350, &["--sqlite-db", path(&file)]) {
+        finished.code(0);
+    }
 }
 
 #[test]
