@@ -2,12 +2,13 @@
 //! backup is made in.
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use batt_protocol::{Error, RunId, Service};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, fstatvfs, mkdirat, openat, statat, unlinkat};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 use super::folder::FOLDER;
 use crate::files;
@@ -332,8 +333,7 @@ fn folder_bytes(path: &Path, depth: usize) -> u64 {
 
 /// Removes a folder and all that is in it, never following a link and never leaving it.
 pub(crate) fn remove_folder(parent: BorrowedFd<'_>, name: &str) -> Result<(), rustix::io::Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let folder = match openat(parent, name, flags, Mode::empty()) {
+    let folder = match open_to_remove(parent, name) {
         Ok(folder) => folder,
         Err(rustix::io::Errno::NOENT) => return Ok(()),
         Err(rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => {
@@ -347,9 +347,15 @@ pub(crate) fn remove_folder(parent: BorrowedFd<'_>, name: &str) -> Result<(), ru
 
 /// Removes all that is in a folder, never following a link and never leaving it.
 pub(crate) fn remove_content(folder: &OwnedFd) -> Result<(), rustix::io::Errno> {
+    remove_content_but(folder, None)
+}
+
+/// Removes all that is in a folder but the file of this name.
+pub(crate) fn remove_content_but(folder: &OwnedFd, kept: Option<&str>) -> Result<(), rustix::io::Errno> {
     let mut removal = Removal {
         top: folder,
         raised: 0,
+        kept,
     };
     loop {
         let raised = removal.raised;
@@ -365,23 +371,23 @@ pub(crate) fn remove_content(folder: &OwnedFd) -> Result<(), rustix::io::Errno> 
 struct Removal<'a> {
     top: &'a OwnedFd,
     raised: usize,
+    /// What stays at the top.
+    kept: Option<&'a str>,
 }
 
 impl Removal<'_> {
     fn remove_entries(&mut self, folder: &OwnedFd, depth: usize) -> Result<(), rustix::io::Errno> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         for entry in rustix::fs::Dir::read_from(folder)? {
             let entry = entry?;
             let name = entry.file_name();
-            if matches!(name.to_bytes(), b"." | b"..") {
+            let is_kept = depth == 0 && self.kept.is_some_and(|kept| kept.as_bytes() == name.to_bytes());
+            if matches!(name.to_bytes(), b"." | b"..") || is_kept {
                 continue;
             }
             match unlinkat(folder, name, AtFlags::empty()) {
                 Ok(()) | Err(rustix::io::Errno::NOENT) => {}
                 Err(rustix::io::Errno::ISDIR | rustix::io::Errno::PERM) => {
-                    let inner = openat(folder, name, flags, Mode::empty())?;
-                    // A script may have taken its own rights away.
-                    let _ = rustix::fs::fchmod(&inner, Mode::RWXU);
+                    let inner = open_to_remove(folder.as_fd(), name)?;
                     if depth == MOST_DEPTH {
                         self.raised += 1;
                         rustix::fs::renameat(folder, name, self.top, format!(".raised.{}", self.raised))?;
@@ -397,6 +403,22 @@ impl Removal<'_> {
     }
 }
 
+/// Opens a folder with the rights to remove what is in it: a script may have taken its own away.
+fn open_to_remove(parent: BorrowedFd<'_>, name: impl Arg + Copy) -> Result<OwnedFd, rustix::io::Errno> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = match openat(parent, name, flags | OFlags::RDONLY, Mode::empty()) {
+        Err(rustix::io::Errno::ACCESS) => {
+            // No right is needed for this, and through it the folder itself gets some, whatever has its name by then (open(2)).
+            let folder = openat(parent, name, flags | OFlags::PATH, Mode::empty())?;
+            rustix::fs::chmod(format!("/proc/self/fd/{}", folder.as_raw_fd()), Mode::RWXU)?;
+            openat(&folder, ".", flags | OFlags::RDONLY, Mode::empty())?
+        }
+        opened => opened?,
+    };
+    let _ = rustix::fs::fchmod(&opened, Mode::RWXU);
+    Ok(opened)
+}
+
 /// Opens a regular file of a folder without following a link and without waiting on a FIFO.
 pub(crate) fn open_file(path: &Path) -> std::io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -405,6 +427,8 @@ pub(crate) fn open_file(path: &Path) -> std::io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use rustix::thread::{CapabilitySet, CapabilitySets};
+
     use super::*;
 
     #[test]
@@ -418,6 +442,41 @@ mod tests {
         assert_eq!(error.exit(), batt_protocol::ExitCode::REFUSED);
         assert!(error.message().ends_with("link`"), "{error}");
         assert!(!folder.path().join("real/2026/2026").exists());
+    }
+
+    #[test]
+    fn a_folder_that_has_taken_its_own_rights_away_goes_with_all_that_is_in_it() {
+        use std::os::unix::fs::PermissionsExt;
+
+        // Root may everything: this thread gives that up. Files are still its own.
+        let capabilities = rustix::thread::capabilities(None).unwrap();
+        let without = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+        rustix::thread::set_capabilities(
+            None,
+            CapabilitySets {
+                effective: capabilities.effective - without,
+                ..capabilities
+            },
+        )
+        .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("scratch/deep/er");
+        std::fs::create_dir_all(&inner).unwrap();
+        std::fs::write(inner.join("x"), "x").unwrap();
+        for closed in [
+            inner.as_path(),
+            inner.parent().unwrap(),
+            &folder.path().join("scratch"),
+        ] {
+            std::fs::set_permissions(closed, std::fs::Permissions::from_mode(0)).unwrap();
+        }
+        assert!(
+            std::fs::read_dir(folder.path().join("scratch")).is_err(),
+            "it is closed"
+        );
+        let parent = File::open(folder.path()).unwrap();
+        remove_folder(parent.as_fd(), "scratch").unwrap();
+        assert!(!folder.path().join("scratch").exists());
     }
 
     #[test]
