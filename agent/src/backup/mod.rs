@@ -18,7 +18,8 @@ mod verify;
 
 pub(crate) use catalogue::{Catalogue, Line, begin, remember};
 pub(crate) use destination::{
-    Destination, MOST_DEPTH, Staging, open_file, removal_name, remove_content, remove_folder,
+    Destination, MOST_DEPTH, Staging, open_file, removal_name, remove_content, remove_content_but,
+    remove_folder,
 };
 pub(crate) use entry::{Drill, Entry};
 pub(crate) use folder::BackupFolder;

@@ -2,6 +2,9 @@
 //!
 //! It is renamed to a hidden name in its own folder, that is synced, the catalogue is told, and only then is it deleted. A
 //! removal that was interrupted is found again by the catalogue, and finished.
+//!
+//! Where others can rename what is ours, a name tells nothing: there the folder itself says what was decided. Its manifest has
+//! another name then, which only root can have given it, and is the last of its files to go.
 
 use std::path::{Path, PathBuf};
 
@@ -12,13 +15,19 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use crate::archive::Digest;
 use crate::backup::{
-    self, BackupFolder, Destination, Entry, Identity, Line, Mark, removal_name, remove_content, remove_folder,
+    self, BackupFolder, Destination, Entry, Identity, Line, MANIFEST, Manifest, Mark, removal_name,
+    remove_content_but, remove_folder,
 };
 use crate::home::Home;
 use crate::host;
 use crate::pattern::Pattern;
+use crate::safe_path::is_ours;
 use crate::trust::AllowedForeign;
+
+/// The name that the manifest gets when its backup is to go.
+const DECIDED: &str = "manifest.json.purge";
 
 /// What a removal needs to know beside the backup.
 pub(super) struct Removing<'a> {
@@ -73,11 +82,39 @@ impl Removing<'_> {
         let (folder, _) = place_of(entry)?;
         let hidden = removal_name(&entry.service, &entry.run);
         match Destination::existing(folder, self.allowed)? {
-            // Where others can rename what is ours, a good backup may have the name.
-            Some(parent) if parent.is_foreign() => Ok(()),
+            Some(parent) if parent.is_foreign() => self.finish_foreign(&parent, entry, &hidden),
             Some(parent) if parent.has(&hidden) => self.finish(&parent, entry, &hidden, None),
             _ => Ok(()),
         }
+    }
+
+    /// Finishes a removal where others can rename what is ours, so that a good backup may have the name of a hidden one. What is not
+    /// known for the rest of this very backup is left alone.
+    fn finish_foreign(&self, parent: &Destination, entry: &Entry, hidden: &str) -> Result<(), Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Ok(opened) = openat(parent.folder(), hidden, flags, Mode::empty()) else {
+            return Ok(());
+        };
+        if !fstat(&opened).is_ok_and(|found| is_ours(found.st_uid)) {
+            return Ok(());
+        }
+        let opened = BackupFolder::of(opened);
+        let is_its = |name: &str| {
+            let manifest = opened.read(name, Manifest::LIMIT);
+            manifest.is_ok_and(|manifest| Digest::of(&manifest) == entry.manifest_sha256)
+        };
+        if is_its(DECIDED) {
+            return self.finish(parent, entry, hidden, Some(opened));
+        }
+        if is_its(MANIFEST) {
+            // It was hidden, by us or by somebody else, and nothing was decided. Whatever has its place by now stays.
+            let (_, name) = place_of(entry)?;
+            let _ = hide(parent, hidden, name);
+            return Ok(());
+        }
+        // The manifest is the last to go.
+        let _ = unlinkat(parent.folder(), hidden, AtFlags::REMOVEDIR);
+        Ok(())
     }
 
     /// Tells the catalogue that a backup is out of sight, and deletes it.
@@ -89,6 +126,14 @@ impl Removing<'_> {
         hidden: &str,
         opened: Option<BackupFolder>,
     ) -> Result<(), Error> {
+        let cannot = |cause| fail("remove", parent, hidden, cause);
+        if let Some(opened) = &opened {
+            match renameat(opened.folder(), MANIFEST, opened.folder(), DECIDED) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(cause) => return Err(cannot(cause)),
+            }
+            rustix::fs::fsync(opened.folder()).map_err(cannot)?;
+        }
         let removed = Line::Removed {
             id: entry.id(),
             at: Utc::now(),
@@ -96,7 +141,11 @@ impl Removing<'_> {
         let told = backup::remember(self.home, &removed);
         match opened.map(|opened| opened.folder().try_clone_to_owned()) {
             Some(Ok(opened)) => {
-                remove_content(&opened).map_err(|cause| fail("remove", parent, hidden, cause))?;
+                remove_content_but(&opened, Some(DECIDED)).map_err(cannot)?;
+                match unlinkat(&opened, DECIDED, AtFlags::empty()) {
+                    Ok(()) | Err(Errno::NOENT) => {}
+                    Err(cause) => return Err(cannot(cause)),
+                }
                 unlinkat(parent.folder(), hidden, AtFlags::REMOVEDIR)
                     .map_err(|cause| fail("remove", parent, hidden, cause))?;
                 parent.sync()?;
@@ -106,7 +155,7 @@ impl Removing<'_> {
         }
         // A disk that is full may take the line once there is room.
         told.or_else(|_| backup::remember(self.home, &removed))?;
-        self.remove_remove_contents(parent.path());
+        self.remove_empty_above(parent.path());
         Ok(())
     }
 
@@ -154,7 +203,7 @@ impl Removing<'_> {
 
     /// Removes the folders of dates above a backup that are empty now, up to the fixed part of the pattern that made
     /// them. What cannot be removed is not empty, or stays.
-    fn remove_remove_contents(&self, folder: &Path) {
+    fn remove_empty_above(&self, folder: &Path) {
         let host = host::host_name();
         let fixed = self
             .places

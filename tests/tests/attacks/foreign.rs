@@ -157,6 +157,58 @@ fn nothing_is_purged_below_a_folder_that_others_control() {
     assert!(!first.exists());
 }
 
+/// The name of a hidden backup tells nothing where another account can rename what is ours: the backup itself says what was decided.
+#[test]
+fn an_interrupted_purge_below_a_folder_of_another_is_finished_and_a_good_backup_comes_back() {
+    let ground = Ground::new();
+    let his = ground.his.to_str().unwrap();
+    ground.host.settings(&format!("allow_foreign = \"{his}\"\n"));
+    let backup = ground.his.join("backup");
+    let places: Vec<PathBuf> = ["a", "b", "c", "d"]
+        .iter()
+        .map(|folder| ground.run_at(&backup.join(folder)).succeeded().to_owned())
+        .collect();
+    let hidden = |place: &Path| {
+        let run = ground.host.manifest_of(place)["run"].as_str().unwrap().to_owned();
+        place.with_file_name(format!(".data.batt-{run}.purge"))
+    };
+    let hide = |place: &Path| {
+        let hidden = hidden(place);
+        fs::rename(place, &hidden).unwrap();
+        hidden
+    };
+    // One whose removal ended before anything was deleted, one of which nothing but the folder is left, one that the other account
+    // has hidden, and one that it has put there itself.
+    let decided = hide(&places[0]);
+    fs::rename(decided.join("manifest.json"), decided.join("manifest.json.purge")).unwrap();
+    fs::remove_file(decided.join("one")).unwrap();
+    let emptied = hide(&places[1]);
+    fs::remove_dir_all(&emptied).unwrap();
+    fs::create_dir(&emptied).unwrap();
+    let good = hide(&places[2]);
+    let forged = hidden(&places[3]);
+    fs::create_dir(&forged).unwrap();
+    fs::copy(
+        places[3].join("manifest.json"),
+        forged.join("manifest.json.purge"),
+    )
+    .unwrap();
+    for path in [&forged, &forged.join("manifest.json.purge")] {
+        chown(path, Some(MALLORY), Some(MALLORY)).unwrap();
+    }
+    ground.host.batt(&["purge", "data", "--keep-last", "9"]).success();
+    for gone in [&decided, &emptied, &good, &places[0], &places[1]] {
+        assert!(!gone.exists(), "{}", gone.display());
+    }
+    for kept in [
+        &places[2].join("one"),
+        &places[3].join("one"),
+        &forged.join("manifest.json.purge"),
+    ] {
+        assert!(kept.exists(), "{}", kept.display());
+    }
+}
+
 #[test]
 fn the_scratch_of_a_restore_is_not_below_a_folder_that_others_control() {
     let ground = Ground::new();
