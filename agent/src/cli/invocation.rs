@@ -1,7 +1,7 @@
 //! What was written, as it is meant.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use batt_protocol::{Error, RunId, Service, ServiceRequest, parse_duration};
@@ -411,9 +411,8 @@ fn logs(matches: &ArgMatches) -> Result<Action, Error> {
 }
 
 fn launch(matches: &ArgMatches) -> Result<Action, Error> {
-    let mut command = trailing(matches).into_iter();
     let file = matches.get_one::<PathBuf>("failure-file");
-    let (Some(script), Some(failure_file)) = (command.next(), file) else {
+    let (Some(script), Some(failure_file)) = (trailing(matches).into_iter().next(), file) else {
         return Err(Error::usage("nothing to launch"));
     };
     Ok(Action::Launch(LaunchRequest {
@@ -423,8 +422,7 @@ fn launch(matches: &ArgMatches) -> Result<Action, Error> {
         memory: matches.get_one::<u64>("memory").copied(),
         cell: matches.get_one::<Cell>("cell").cloned(),
         inside: matches.get_flag("inside"),
-        script: Path::new(&script).to_owned(),
-        items: command.collect(),
+        script: script.into(),
     }))
 }
 

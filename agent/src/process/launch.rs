@@ -31,8 +31,29 @@ pub(crate) struct LaunchRequest {
     pub(crate) inside: bool,
     /// The script.
     pub(crate) script: PathBuf,
-    /// Its items.
-    pub(crate) items: Vec<OsString>,
+}
+
+/// How the names of the variables begin that hold the items of a script, on their way to it. Its own command line tells them to
+/// every account of the host, and no other one has to.
+const ITEM: &str = "BATT_LAUNCH_ITEM_";
+
+/// Returns the variables that hand items to a launcher.
+pub(super) fn handed(items: &[OsString]) -> impl Iterator<Item = (OsString, OsString)> {
+    let numbered = items.iter().enumerate();
+    numbered.map(|(number, item)| (format!("{ITEM}{number}").into(), item.clone()))
+}
+
+/// Returns the command that is the script with the items that were handed to this process.
+pub(super) fn script_with_items(script: &Path) -> Command {
+    let mut command = Command::new(script);
+    for number in 0.. {
+        let name = format!("{ITEM}{number}");
+        let Some(item) = std::env::var_os(&name) else {
+            break;
+        };
+        command.arg(item).env_remove(name);
+    }
+    command
 }
 
 impl LaunchRequest {
@@ -59,7 +80,6 @@ impl LaunchRequest {
             arguments.push("--inside".into());
         }
         arguments.extend(["--".into(), self.script.clone().into()]);
-        arguments.extend(self.items.iter().cloned());
         arguments
     }
 }
@@ -100,7 +120,7 @@ pub(crate) fn launch(request: &LaunchRequest) -> Result<ExitCode, Error> {
     if let Some(cell) = &request.cell {
         return cell::guard(request, cell);
     }
-    let cause = Command::new(&request.script).args(&request.items).exec();
+    let cause = script_with_items(&request.script).exec();
     let reason = unstartable(&request.script, &cause);
     files::replace(&request.failure_file, reason.as_bytes(), 0o600)?;
     Err(Error::new(ExitCode::FAILED, reason))

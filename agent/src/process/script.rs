@@ -16,6 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::allowance::Taken;
+use super::launch::handed;
 use super::tree::Killed;
 use super::{Allowance, Cgroup, Family, LaunchRequest};
 use crate::cancellation::Cancellation;
@@ -34,6 +35,8 @@ pub(crate) struct Start {
     /// The program that launches it: batt itself.
     pub(crate) launcher: PathBuf,
     pub(crate) launch: LaunchRequest,
+    /// The items of the script.
+    pub(crate) items: Vec<OsString>,
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// A line of the environment that no other script has.
     pub(crate) mark: String,
@@ -103,6 +106,7 @@ impl ScriptProcess {
             .args(start.launch.arguments())
             .env_clear()
             .envs(start.environment)
+            .envs(handed(&start.items))
             .current_dir("/")
             .stdin(Stdio::null())
             // One pipe for both, so that lines stay in the order they were printed in.

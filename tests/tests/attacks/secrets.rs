@@ -219,6 +219,43 @@ fn nothing_in_var_is_for_other_accounts_whatever_the_umask_is() {
     assert_eq!(mode(&host.backup("foo")), 0o700);
 }
 
+/// What starts a script is seen as well, however short it lives.
+#[test]
+fn nothing_but_the_script_has_an_item_on_its_command_line() {
+    let host = Host::new();
+    host.drop_in(
+        "quietly",
+        "# batt: option --quietly-item NAME  what to take\nbatt store x -- echo x",
+    );
+    let trace = host.scratch().join("trace");
+    let arguments = [
+        "-f",
+        "-qq",
+        "-s",
+        "4096",
+        "-e",
+        "trace=execve",
+        "-o",
+        trace.to_str().expect("it is UTF-8"),
+    ];
+    let seen = || {
+        let trace = fs::read_to_string(&trace).expect("strace has written it");
+        // The first one is that of the person who asks.
+        let started = trace.lines().skip(1).filter(|line| line.contains("merger"));
+        started.map(str::to_owned).collect::<Vec<_>>()
+    };
+    host.batt_within("strace", &arguments, &["--quietly-item", "merger-of-2027"])
+        .code(0);
+    let told = seen();
+    assert!(!told.is_empty(), "the script was never started");
+    for line in told {
+        assert!(
+            line.contains("execve(\"") && line.contains("backup-quietly\", [\""),
+            "{line}"
+        );
+    }
+}
+
 /// Runs a shell command as an account that nobody has.
 fn stranger(script: &str) -> String {
     let mut command = Command::new("setpriv");

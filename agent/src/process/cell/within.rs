@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -17,7 +17,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use super::{Cell, SCRATCH, account, loopback, no_cell, root};
 use crate::descriptors;
 use crate::process::LaunchRequest;
-use crate::process::launch::unstartable;
+use crate::process::launch::{script_with_items, unstartable};
 
 /// What the first process says of the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,8 +104,7 @@ fn is_closed(line: &UnixStream) -> bool {
 fn run(request: &LaunchRequest, cell: &Cell) -> Result<Report, String> {
     let home = std::env::var_os("HOME").unwrap_or_else(|| SCRATCH.into());
     let _ = std::fs::DirBuilder::new().mode(0o700).create(home);
-    let child = Command::new(&request.script)
-        .args(&request.items)
+    let child = script_with_items(&request.script)
         .stdin(Stdio::null())
         .spawn()
         .map_err(|cause| unstartable(&request.script, &cause))?;
