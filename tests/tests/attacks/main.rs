@@ -13,6 +13,7 @@
 mod clients;
 mod destinations;
 mod drills;
+mod engines;
 mod environment;
 mod files;
 mod fleet;
