@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use batt_protocol::{EXIT_TABLE, Error, ServiceName};
-use clap::{Arg, ArgAction, ArgGroup, Command};
+use clap::{Arg, ArgAction, Command};
 
 use super::keeping;
 use super::restore;
+use super::scripts::{self, trailing_command};
 use crate::script::{ItemOption, OptionOwner};
 
 /// The options for items, by name.
@@ -31,8 +32,8 @@ pub(crate) fn command(items: &ItemOptions) -> Command {
     root.subcommands(everyday_commands())
         .subcommands(keeping::commands())
         .subcommands(restore::commands(items))
-        .subcommands(script_commands())
-        .subcommands(place_commands())
+        .subcommands(scripts::commands())
+        .subcommands(scripts::place_commands())
         .subcommands(inner_commands())
 }
 
@@ -241,198 +242,6 @@ fn everyday_commands() -> Vec<Command> {
             ),
         Command::new("man").about("Print the manual page"),
     ]
-}
-
-fn script_commands() -> Vec<Command> {
-    vec![
-        Command::new("store")
-            .about("For scripts: run a dump command and keep what it prints, checked")
-            .arg(
-                Arg::new("check")
-                    .long("check")
-                    .value_name("KIND")
-                    .help("what the stream must be, whole"),
-            )
-            .arg(
-                Arg::new("retry")
-                    .long("retry")
-                    .value_name("N")
-                    .value_parser(clap::value_parser!(u8))
-                    .help("run the command again, N times at most, when it ends with 75"),
-            )
-            .arg(raw_argument("name", "NAME", "the archive's name").required(true))
-            .arg(trailing_command()),
-        Command::new("load")
-            .about("For scripts: hand an archive of a backup to a command, verified")
-            .arg(
-                Arg::new("check")
-                    .long("check")
-                    .value_name("KIND")
-                    .help("what the archive must be, whole and safe to restore"),
-            )
-            .arg(raw_argument("name", "NAME", "the name it was stored under").required(true))
-            .arg(trailing_command()),
-        Command::new("record")
-            .about("For scripts: record a fact about the content")
-            .arg(of_argument(
-                "the archive that it is a fact of: compared when that is restored",
-            ))
-            .arg(
-                Arg::new("lines")
-                    .long("lines")
-                    .action(ArgAction::SetTrue)
-                    .conflicts_with_all(["key", "value"])
-                    .help("read facts from stdin, one a line: KEY, a tab, VALUE"),
-            )
-            .arg(raw_argument("key", "KEY", "what the fact is about").required_unless_present("lines"))
-            .arg(raw_argument("value", "VALUE", "the fact").required_unless_present("lines")),
-        Command::new("recall")
-            .about("For scripts that restore: print a fact that was recorded of the backup")
-            .arg(of_argument("the archive that it is a fact of"))
-            .arg(raw_argument("key", "KEY", "what the fact is about").required(true)),
-        Command::new("as")
-            .about("For scripts: run a command as another account, with nothing of this one's")
-            .arg(
-                raw_argument("account", "ACCOUNT", "the account, by name or number")
-                    .allow_hyphen_values(false),
-            )
-            .arg(
-                Arg::new("nobody")
-                    .long("nobody")
-                    .action(ArgAction::SetTrue)
-                    .help("the account of this script that nobody else has"),
-            )
-            .arg(
-                Arg::new("owner-of")
-                    .long("owner-of")
-                    .value_name("PATH")
-                    .value_parser(clap::value_parser!(std::path::PathBuf))
-                    .help("the owner of this file, in the folder that it is in"),
-            )
-            .group(
-                ArgGroup::new("whom")
-                    .args(["account", "nobody", "owner-of"])
-                    .required(true),
-            )
-            .arg(
-                Arg::new("keep")
-                    .long("keep")
-                    .value_name("GLOB")
-                    .action(ArgAction::Append)
-                    .value_parser(clap::value_parser!(std::ffi::OsString))
-                    .help("variables that the command gets too, as `PG*`"),
-            )
-            .arg(
-                Arg::new("in")
-                    .long("in")
-                    .value_name("FOLDER")
-                    .value_parser(clap::value_parser!(std::path::PathBuf))
-                    .help("the folder to run it in [default: /]"),
-            )
-            .arg(
-                Arg::new("room")
-                    .long("room")
-                    .value_name("FOLDER")
-                    .value_parser(clap::value_parser!(std::path::PathBuf))
-                    .help("a folder that becomes the account's; `BATT_ROOM` tells the command where it is"),
-            )
-            .arg(trailing_command()),
-        Command::new("show")
-            .about(
-                "For scripts: run a command where a path leads to what it led to, whoever swaps its folders",
-            )
-            .arg(
-                Arg::new("path")
-                    .value_name("PATH")
-                    .required(true)
-                    .value_parser(clap::value_parser!(std::path::PathBuf))
-                    .help("the file or folder, by its whole path"),
-            )
-            .arg(trailing_command()),
-    ]
-}
-
-/// What brings restored things to their places.
-fn place_commands() -> Vec<Command> {
-    let path = |id: &'static str, name: &'static str, help: &'static str| {
-        Arg::new(id)
-            .value_name(name)
-            .value_parser(clap::value_parser!(std::path::PathBuf))
-            .help(help)
-    };
-    let with = Arg::new("with")
-        .long("with")
-        .value_name("ENDING")
-        .action(ArgAction::Append)
-        .allow_hyphen_values(true)
-        .value_parser(clap::value_parser!(std::ffi::OsString))
-        .help("what has this name after the path belongs to it, and is kept with it");
-    vec![
-        Command::new("stage")
-            .about("For scripts that restore: run a command in a private folder beside a place, and remove the folder")
-            .arg(path("path", "PATH", "where something will be placed").required(true))
-            .arg(trailing_command()),
-        Command::new("place")
-            .about("For scripts that restore: put a file or a folder where nothing is, and never through a link of others")
-            .arg(path("from", "NAME", "what to move there, in the folder of `batt stage` [default: a file of stdin]").long("from"))
-            .arg(path("like", "PATH", "a file gets the owner and mode of this one, or the owner of this folder").long("like"))
-            .arg(
-                Arg::new("mode")
-                    .long("mode")
-                    .value_name("MODE")
-                    .value_parser(mode)
-                    .help("the mode of a file, as `640` [default: 600]"),
-            )
-            .arg(with.clone())
-            .arg(
-                Arg::new("dry-run")
-                    .short('n')
-                    .long("dry-run")
-                    .action(ArgAction::SetTrue)
-                    .conflicts_with_all(["from", "like", "mode"])
-                    .help("find out whether the places are free, and change nothing"),
-            )
-            .arg(path("path", "PATH", "the place; what is there is kept beside with BATT_REPLACE=yes").required(true).num_args(1..)),
-        Command::new("aside")
-            .about("For scripts that restore: keep what is at a path as PATH.batt-TIME")
-            .arg(with)
-            .arg(path("path", "PATH", "what is in the way").required(true)),
-    ]
-}
-
-fn mode(text: &str) -> Result<u32, String> {
-    u32::from_str_radix(text, 8)
-        .ok()
-        .filter(|mode| *mode <= 0o777)
-        .ok_or_else(|| "it is no mode of a file".to_owned())
-}
-
-fn of_argument(help: &'static str) -> Arg {
-    Arg::new("of")
-        .long("of")
-        .value_name("NAME")
-        .allow_hyphen_values(true)
-        .value_parser(clap::value_parser!(std::ffi::OsString))
-        .help(help)
-}
-
-/// An argument that may be any bytes.
-fn raw_argument(id: &'static str, value_name: &'static str, help: &'static str) -> Arg {
-    Arg::new(id)
-        .value_name(value_name)
-        .allow_hyphen_values(true)
-        .value_parser(clap::value_parser!(std::ffi::OsString))
-        .help(help)
-}
-
-fn trailing_command() -> Arg {
-    Arg::new("command")
-        .value_name("COMMAND")
-        .required(true)
-        .last(true)
-        .num_args(1..)
-        .value_parser(clap::value_parser!(std::ffi::OsString))
-        .help("the command and its arguments")
 }
 
 /// What other programs call: never shown, except the controller's end of the line.

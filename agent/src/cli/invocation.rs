@@ -10,11 +10,12 @@ use clap::ArgMatches;
 use super::grammar::{self, ItemOptions};
 use super::keeping::{self, PurgeRequest, Shown};
 use super::restore::{self, DrillRequest, RestoreRequest};
-use crate::account::{AsRequest, Whom};
+use super::scripts::{as_request, endings, paths, placement, raw, trailing};
+use crate::account::AsRequest;
 use crate::enclosure::ShowRequest;
 use crate::home::Home;
 use crate::pattern::Pattern;
-use crate::place::{self, Placement};
+use crate::place::Placement;
 use crate::process::{Cell, LaunchRequest};
 use crate::reserved::{OPTIONS, SUBCOMMANDS};
 use crate::script::Shelf;
@@ -426,53 +427,6 @@ fn launch(matches: &ArgMatches) -> Result<Action, Error> {
     }))
 }
 
-fn as_request(matches: &ArgMatches) -> AsRequest {
-    let path = |id: &str| matches.get_one::<PathBuf>(id).cloned();
-    let whom = match path("owner-of") {
-        Some(path) => Whom::OwnerOf(path),
-        None if matches.get_flag("nobody") => Whom::Nobody,
-        None => Whom::Named(raw(matches, "account")),
-    };
-    let keep = matches.get_many::<OsString>("keep").unwrap_or_default();
-    AsRequest {
-        whom,
-        keep: keep.cloned().collect(),
-        folder: path("in"),
-        room: path("room"),
-        command: trailing(matches),
-    }
-}
-
-fn placement(matches: &ArgMatches) -> Result<Action, Error> {
-    let (with, paths) = (endings(matches), paths(matches));
-    if matches.get_flag("dry-run") {
-        return Ok(Action::PlaceDryRun { with, paths });
-    }
-    let mut paths = paths.into_iter();
-    let (Some(path), None) = (paths.next(), paths.next()) else {
-        return Err(Error::usage("one thing has one place"));
-    };
-    let mode = matches.get_one::<u32>("mode");
-    Ok(Action::Place {
-        placement: Placement {
-            from: matches.get_one::<PathBuf>("from").cloned(),
-            like: matches.get_one::<PathBuf>("like").cloned(),
-            mode: mode.map(|mode| rustix::fs::Mode::from_bits_truncate(*mode)),
-            with,
-            replace: place::is_to_replace(),
-        },
-        path,
-    })
-}
-
-fn endings(matches: &ArgMatches) -> Vec<OsString> {
-    matches.get_many("with").unwrap_or_default().cloned().collect()
-}
-
-fn paths(matches: &ArgMatches) -> Vec<PathBuf> {
-    matches.get_many("path").unwrap_or_default().cloned().collect()
-}
-
 pub(super) fn services(matches: &ArgMatches) -> Result<Vec<Service>, Error> {
     matches
         .get_many::<String>("services")
@@ -483,18 +437,6 @@ pub(super) fn services(matches: &ArgMatches) -> Result<Vec<Service>, Error> {
 
 pub(super) fn text(matches: &ArgMatches, id: &str) -> Option<String> {
     matches.try_get_one::<String>(id).ok().flatten().cloned()
-}
-
-fn raw(matches: &ArgMatches, id: &str) -> OsString {
-    matches.get_one::<OsString>(id).cloned().unwrap_or_default()
-}
-
-fn trailing(matches: &ArgMatches) -> Vec<OsString> {
-    matches
-        .get_many::<OsString>("command")
-        .unwrap_or_default()
-        .cloned()
-        .collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod grammar;
 mod invocation;
 mod keeping;
 mod restore;
+mod scripts;
 
 pub(crate) use grammar::command;
 pub(crate) use invocation::{Action, Format, Invocation, Listing, Output, parse};
