@@ -163,7 +163,7 @@ impl Postgresql {
         command
             .env_clear()
             .env("PATH", SEARCH_PATH)
-            .env("PGOPTIONS", SESSION)
+            .env("PGOPTIONS", session())
             .args(["--no-password", "--username=postgres", "--host"])
             .arg(self.folder.path());
         command
@@ -237,6 +237,21 @@ const SESSION: &str = "-c default_transaction_read_only=off -c statement_timeout
     -c default_transaction_isolation=read\\ committed -c default_transaction_deferrable=off -c session_replication_role=origin \
     -c default_tablespace= -c transform_null_equals=off -c client_min_messages=warning -c quote_all_identifiers=off";
 
+/// The settings of a test's own sessions, with those that came later.
+fn session() -> String {
+    let programs = newest_programs();
+    let version = programs
+        .parent()
+        .and_then(Path::file_name)
+        .and_then(|name| name.to_str()?.parse::<u32>().ok());
+    let since_17 = if version >= Some(17) {
+        " -c transaction_timeout=0"
+    } else {
+        ""
+    };
+    format!("{SESSION}{since_17}")
+}
+
 /// Returns a connection string in which a name stays a name, whatever is in it.
 fn connection(database: &str) -> String {
     format!("dbname='{}'", database.replace('\\', "\\\\").replace('\'', "\\'"))
@@ -249,7 +264,7 @@ fn client(folder: &Path, database: &str) -> Command {
         .env_clear()
         .env("PATH", SEARCH_PATH)
         .env("LC_ALL", "C.UTF-8")
-        .env("PGOPTIONS", SESSION);
+        .env("PGOPTIONS", session());
     command.args([
         "--no-psqlrc",
         "--no-password",

@@ -10,7 +10,7 @@ const MARIADB: &str = include_str!("../../zoo/mysql/mariadb.sql");
 const MYSQL: &str = include_str!("../../zoo/mysql/mysql.sql");
 
 /// Columns of information_schema that tell of files, times and numbers of the moment.
-const OF_THE_MOMENT: [&str; 18] = [
+const OF_THE_MOMENT: [&str; 19] = [
     "CREATE_TIME",
     "UPDATE_TIME",
     "CHECK_TIME",
@@ -29,13 +29,14 @@ const OF_THE_MOMENT: [&str; 18] = [
     "TABLESPACE_NAME",
     "ORIGINATOR",
     "VERSION",
+    "PASSWORD_EXPIRATION_TIME",
 ];
 
-/// Tables of information_schema that tell of the server and not of what is in it.
+/// Tables of information_schema that tell of the server and not of what is in it; and what a backup tells, and does not hold.
 const OF_THE_SERVER: &str = "'PROCESSLIST', 'GLOBAL_STATUS', 'SESSION_STATUS', 'GLOBAL_VARIABLES', 'SESSION_VARIABLES', 'SYSTEM_VARIABLES',
     'PROFILING', 'OPTIMIZER_TRACE', 'FILES', 'TABLESPACES', 'TABLESPACES_EXTENSIONS', 'KEY_CACHES', 'USER_STATISTICS', 'CLIENT_STATISTICS',
     'INDEX_STATISTICS', 'TABLE_STATISTICS', 'PLUGINS', 'ALL_PLUGINS', 'THREAD_POOL_GROUPS', 'THREAD_POOL_QUEUES', 'THREAD_POOL_STATS',
-    'THREAD_POOL_WAITS', 'SPIDER_ALLOC_MEM', 'FEEDBACK', 'COLUMN_STATISTICS'";
+    'THREAD_POOL_WAITS', 'SPIDER_ALLOC_MEM', 'FEEDBACK', 'COLUMN_STATISTICS', 'ST_SPATIAL_REFERENCE_SYSTEMS'";
 
 /// Everything that a server tells of itself, by its own views, its own statements, and the rows of all tables.
 fn everything(server: &MariaDb) -> String {
@@ -43,7 +44,7 @@ fn everything(server: &MariaDb) -> String {
     told += &server.sql("SET SESSION group_concat_max_len = 1000000; SELECT 1");
     let views = server.sql(&format!(
         "SET SESSION group_concat_max_len = 1000000;
-         SELECT table_name, GROUP_CONCAT(CONCAT('QUOTE(`', column_name, '`)') ORDER BY ordinal_position),
+         SELECT table_name, GROUP_CONCAT(CONCAT('QUOTE(CONVERT(`', column_name, '` USING utf8mb4) COLLATE utf8mb4_bin)') ORDER BY ordinal_position),
              MAX(column_name LIKE '%SCHEMA%'), GROUP_CONCAT(IF(column_name LIKE '%\\\\_SCHEMA', column_name, NULL) ORDER BY ordinal_position)
          FROM information_schema.columns
          WHERE table_schema = 'information_schema' AND table_name NOT IN ({OF_THE_SERVER})
@@ -69,8 +70,9 @@ fn everything(server: &MariaDb) -> String {
         told += &format!("--- {}\n{rows}", fields[0]);
     }
     // A table of Aria is dumped with a checksum of its pages, which is the default.
-    let told = told.replace("page_checksum=1 ", "");
-    told + &statements(server) + &accounts(server)
+    let told = told.replace("page_checksum=1 ", "") + &statements(server) + &accounts(server);
+    // MySQL tells the character set besides its collation, or not.
+    told.replace(" CHARACTER SET utf8mb4 COLLATE", " COLLATE")
 }
 
 /// Each thing as the server's own statement makes it, and each row.
@@ -179,6 +181,12 @@ fn everything_of_a_server_comes_back() {
 
     host.batt(&["mysql"]).code(0);
     assert_eq!(host.fact("mysql", "also_needed.servers"), "far");
+    if is_mysql() {
+        assert_eq!(
+            host.fact("mysql", "also_needed.spatial-reference-systems"),
+            "990001 ours"
+        );
+    }
     host.batt(&["verify"]).code(0);
     host.batt_drill("mysql").code(0).says("proven");
     assert_same("the server that was backed up", &before, &everything(&server));

@@ -61,11 +61,11 @@ fn everything_of_a_server_comes_back() {
     let cluster = CLUSTER.replace(":'folder'", &format!("'{}'", folder.display()));
     server.sql("postgres", &cluster);
     server.sql("zoo", OBJECTS);
-    for (_, more) in SINCE.iter().filter(|(newer, _)| version >= newer * 10_000) {
-        server.sql("zoo", more);
-    }
     for database in LITTLE {
         server.sql(database, SMALL);
+    }
+    for (_, more) in SINCE.iter().filter(|(newer, _)| version >= newer * 10_000) {
+        server.sql("zoo", more);
     }
     server.sql("postgres", LAST);
     let host = Host::new();
