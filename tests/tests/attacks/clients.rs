@@ -78,6 +78,10 @@ fn client(process: &Path, names: &[&str]) -> Option<Client> {
         return None;
     }
     let (status, environment, arguments) = (read("status")?, read("environ")?, read("cmdline")?);
+    // A program that ends while it is looked at tells but the beginning.
+    if !arguments.ends_with('\0') || !environment.ends_with('\0') {
+        return None;
+    }
     // What a program is asked about itself has nothing to do with a server.
     if arguments.contains("\0--version") || arguments.contains("\0--help") {
         return None;
