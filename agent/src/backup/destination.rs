@@ -468,7 +468,7 @@ mod tests {
             inner.parent().unwrap(),
             &folder.path().join("scratch"),
         ] {
-            std::fs::set_permissions(closed, std::fs::Permissions::from_mode(0)).unwrap();
+            std::fs::set_permissions(closed, std::fs::Permissions::from_mode(0o0)).unwrap();
         }
         assert!(
             std::fs::read_dir(folder.path().join("scratch")).is_err(),
