@@ -75,8 +75,8 @@ pub(crate) fn honest(query: &str) -> Vec<Vec<String>> {
         ]]
     } else if has("has_table_privilege") {
         &[&["may not be read", "public.article"]]
-    } else if has("SELECT datname FROM pg_database") {
-        &[&["shop"]]
+    } else if has("SELECT datname, datallowconn FROM pg_database") {
+        &[&["shop", "t"], &["template0", "f"]]
     } else if has("SELECT spcname")
         || has("pg_available_extensions")
         || has("pg_collation")
