@@ -39,6 +39,7 @@ mod retention;
 mod run;
 mod run_folder;
 mod safe_path;
+mod scope;
 mod script;
 mod script_call;
 mod secrets;

@@ -113,6 +113,9 @@ pub struct BackupReport {
     pub id: String,
     /// The service.
     pub service: Service,
+    /// The items that were asked for; none is everything that the service had.
+    #[serde(default)]
+    pub items: Vec<String>,
     /// Its folder.
     pub path: String,
     /// When its run started.
@@ -135,6 +138,10 @@ pub struct BackupReport {
     /// Whether a person keeps it whatever the rules of retention say.
     #[serde(default)]
     pub pinned: bool,
+    /// Whether it is the one that is meant by the name of its service alone: the newest that counts and holds what this host's
+    /// settings name, or everything.
+    #[serde(default)]
+    pub latest: bool,
     /// What keeps it, in one word each; none where its service has no rules, and empty when it may go.
     #[serde(default)]
     pub kept_by: Option<Vec<String>>,
@@ -145,6 +152,9 @@ pub struct BackupReport {
 pub struct VerifiedBackup {
     /// `{run}.{service}`; none when the manifest cannot be read.
     pub id: Option<String>,
+    /// The items that were asked for; none is everything that the service had, or a manifest that cannot be read.
+    #[serde(default)]
+    pub items: Vec<String>,
     /// Its folder.
     pub path: String,
     /// Whether everything in it is as its manifest says.

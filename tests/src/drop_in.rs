@@ -48,6 +48,19 @@ impl Host {
         chmod(&path, 0o600);
     }
 
+    /// Lets the host promise these items of a service: batt.toml names them, and nothing else.
+    pub fn promise(&self, service: &str, items: &[&str]) {
+        // What JSON escapes is escaped in the same way in TOML.
+        let items = serde_json::json!(items);
+        self.settings(&format!("[service.{service}]\nitems = {items}\n"));
+    }
+
+    /// Backs up what the host is made to promise of a service.
+    pub fn batt_promised(&self, service: &str, items: &[&str]) -> Finished {
+        self.promise(service, items);
+        self.batt(&[service])
+    }
+
     /// Writes a conf file of this name.
     pub fn conf(&self, name: &str, text: &str) -> PathBuf {
         let path = self.home().join("conf").join(name);

@@ -36,7 +36,15 @@ impl Host {
     #[track_caller]
     pub fn batt_drill(&self, service: &str) -> Finished {
         let folder = self.workshop();
-        self.settings(&format!("[drill]\nscratch = \"{}\"\n", folder.display()));
+        let path = self.home().join("conf/batt.toml");
+        // A host begins without.
+        let settings = fs::read_to_string(path).unwrap_or_default();
+        if !settings.lines().any(|line| line == "[drill]") {
+            self.settings(&format!(
+                "{settings}\n[drill]\nscratch = \"{}\"\n",
+                folder.display()
+            ));
+        }
         let finished = self.batt(&["drill", service]);
         let left: Vec<_> = fs::read_dir(&folder).expect("the folder can be listed").collect();
         assert!(left.is_empty(), "left behind: {left:?}\n{}", finished.said());

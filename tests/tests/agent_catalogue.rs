@@ -264,9 +264,11 @@ fn a_list_shows_what_each_is_worth_and_what_keeps_it() {
     assert_eq!(plain[0]["kept_by"], Value::Null);
     host.settings("[retention]\nkeep_last = 5\n");
     let said = host.batt(&["backups"]).code(0).stdout;
-    let lines: Vec<&str> = said.lines().collect();
+    let (header, rest) = said.split_once('\n').unwrap();
+    assert!(header.starts_with("ID ") && header.ends_with(" PATH"), "{said}");
+    let lines: Vec<&str> = rest.lines().collect();
     assert!(
-        lines[0].contains("good") && lines[0].contains("keep_last"),
+        lines[0].contains("good") && lines[0].contains("latest, last-verified, keep_last"),
         "{said}"
     );
     assert!(
@@ -282,6 +284,9 @@ fn a_list_shows_what_each_is_worth_and_what_keeps_it() {
     assert_eq!(told[3]["drill_failed"], "2026-01-09T00:00:00Z");
     assert_eq!(told[3]["drilled"], Value::Null);
     assert_eq!(told[0]["kept_by"][0], "last-verified");
+    let latest: Vec<bool> = told.iter().map(|backup| backup["latest"] == true).collect();
+    assert_eq!(latest, [true, false, false, false]);
+    assert_eq!(told[0]["items"], serde_json::json!([]));
 }
 
 #[test]
@@ -298,7 +303,7 @@ fn check_tells_of_age_room_rules_pins_and_the_clock() {
     host.settings("[defaults]\nmax_age = \"26h\"\n");
     host.batt(&["check"])
         .code(2)
-        .says("the last good backup of `data` is");
+        .says("the last good backup of `data`, everything, is");
     host.settings("reserve = \"900TiB\"\n");
     host.batt(&["check"]).code(2).says("the reserve is");
     let manifest = host.backup_root().join("2026/01/02/data/manifest.json");

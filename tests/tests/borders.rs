@@ -27,6 +27,7 @@ const AGENT: &[&str] = &[
     "host",
     "safe_path",
     "trust",
+    "scope",
     "secrets",
     "enclosure",
     "account",

@@ -183,8 +183,7 @@ fn a_lost_tree_comes_back_in_its_place_with_everything() {
     fs::write(&single, "alone").unwrap();
     plant(&tree);
     let before = fingerprint(&tree);
-    host.batt(&["--file", text(&tree), "--file", text(&single)])
-        .code(0);
+    host.batt_promised("file", &[text(&tree), text(&single)]).code(0);
     host.batt_drill("file").code(0).says("proven");
 
     fs::remove_dir_all(&tree).unwrap();
@@ -201,7 +200,7 @@ fn what_is_recorded_is_what_find_counts() {
     let host = Host::new();
     let tree = host.scratch().join("tree");
     plant(&tree);
-    host.batt(&["--file", text(&tree)]).code(0);
+    host.batt_promised("file", &[text(&tree)]).code(0);
     let content = host.content("file", text(&tree));
     let count = |test: &[&str]| {
         run("find", &[&[text(&tree)], test, &["-printf", "x"]].concat())
@@ -221,7 +220,7 @@ fn into_a_folder_nothing_comes_back_that_is_more_than_a_file() {
     let tree = host.scratch().join("tree");
     plant(&tree);
     let before = fingerprint(&tree);
-    host.batt(&["--file", text(&tree)]).code(0);
+    host.batt_promised("file", &[text(&tree)]).code(0);
     let into = host.scratch().join("into/this");
     let arguments = ["file", "--into", text(&into)];
     if is_root() {
@@ -237,7 +236,7 @@ fn into_a_folder_nothing_comes_back_that_is_more_than_a_file() {
 
         fs::remove_file(tree.join("device")).unwrap();
         run("touch", &["-d", "2003-02-03 04:05:06.123456789 UTC", text(&tree)]);
-        host.batt(&["--file", text(&tree)]).code(0);
+        host.batt_promised("file", &[text(&tree)]).code(0);
         fs::remove_dir_all(&into).unwrap();
     }
     let before = fingerprint(&tree);
@@ -254,8 +253,7 @@ fn nothing_that_is_there_is_written_over_or_mixed_in() {
     fs::create_dir(&tree).unwrap();
     fs::write(tree.join("a"), "old").unwrap();
     fs::write(&single, "old").unwrap();
-    host.batt(&["--file", text(&tree), "--file", text(&single)])
-        .code(0);
+    host.batt_promised("file", &[text(&tree), text(&single)]).code(0);
     fs::write(tree.join("a"), "new").unwrap();
     fs::write(tree.join("b"), "new").unwrap();
     fs::remove_file(&single).unwrap();
@@ -306,8 +304,7 @@ fn one_of_many_comes_back_alone_and_one_below_another_comes_after_it() {
     fs::create_dir_all(&inner).unwrap();
     fs::write(outer.join("a"), "a").unwrap();
     fs::write(inner.join("b"), "b").unwrap();
-    host.batt(&["--file", text(&inner), "--file", text(&outer)])
-        .code(0);
+    host.batt_promised("file", &[text(&inner), text(&outer)]).code(0);
     let before = fingerprint(&outer);
 
     fs::remove_dir_all(&inner).unwrap();
@@ -337,7 +334,7 @@ fn a_file_system_that_is_mounted_for_it_is_filled() {
     std::os::unix::fs::chown(&tree, Some(12345), Some(54321)).unwrap();
     run("touch", &["-d", "2003-02-03 04:05:06 UTC", text(&tree)]);
     let before = fingerprint(&tree);
-    host.batt(&["--file", text(&tree)]).code(0);
+    host.batt_promised("file", &[text(&tree)]).code(0);
     fs::remove_file(tree.join("a")).unwrap();
 
     let within =
@@ -367,7 +364,7 @@ fn what_takes_more_room_than_there_is_is_not_begun() {
     fs::create_dir(&tree).unwrap();
     // It is a few KiB in the backup.
     fs::write(tree.join("zeros"), vec![0; 64 << 20]).unwrap();
-    host.batt(&["--file", text(&tree)]).code(0);
+    host.batt_promised("file", &[text(&tree)]).code(0);
     let small = host.scratch().join("small");
     fs::create_dir(&small).unwrap();
     let within = "mount -t tmpfs -o size=8m none \"$0\" && ! \"$@\" && [ ! -e \"$0/into\" ]";
@@ -386,7 +383,7 @@ fn what_is_missing_in_the_tree_is_a_difference() {
     for name in ["a", "b", "c"] {
         fs::write(tree.join(name), name).unwrap();
     }
-    host.batt(&["--file", text(&tree)]).code(0);
+    host.batt_promised("file", &[text(&tree)]).code(0);
     // A tar that leaves a file out, and says nothing.
     let script = host.home().join("scripts-available/restore-file");
     let body = fs::read_to_string(&script).unwrap();
@@ -435,7 +432,7 @@ fn a_file_that_cannot_be_read_fails_the_backup() {
         finished.said()
     );
     assert!(host.backups("file").is_empty());
-    host.batt(&["--file", text(&tree)]).code(0);
+    host.batt_promised("file", &[text(&tree)]).code(0);
 }
 
 #[test]
@@ -444,7 +441,7 @@ fn a_restore_that_is_interrupted_leaves_nothing_in_place() {
     let tree = host.scratch().join("tree");
     fs::create_dir(&tree).unwrap();
     fs::write(tree.join("a"), "a").unwrap();
-    host.batt(&["--file", text(&tree)]).code(0);
+    host.batt_promised("file", &[text(&tree)]).code(0);
     fs::remove_dir_all(&tree).unwrap();
     // It waits when everything is unpacked, and not yet in place.
     let waits = host.root().join("waits");

@@ -311,7 +311,7 @@ fn what_is_recorded_is_of_the_snapshot_of_the_dump() {
                 server.sql("shop", "INSERT INTO moving SELECT generate_series(1, 100)");
             }
         });
-        host.batt(&["--postgresql-db", "shop"]).code(0);
+        host.batt_promised("postgresql", &["shop"]).code(0);
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     host.batt(&["drill", "postgresql"]).code(0).says("proven");

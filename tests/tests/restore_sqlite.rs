@@ -83,7 +83,7 @@ fn a_database_under_write_load_comes_back_as_it_was_at_one_moment() {
         "PRAGMA journal_mode = WAL; CREATE TABLE one (x); CREATE TABLE two (x)",
     );
     let writer = Writer::start(&file);
-    host.batt(&["--sqlite-db", text(&file)]).code(0);
+    host.batt_promised("sqlite", &[text(&file)]).code(0);
     let content = host.content("sqlite", text(&file));
     assert!(content["rows.one"].parse::<u32>().unwrap() >= 200);
     assert_eq!(content["rows.one"], content["rows.two"]);
@@ -126,12 +126,8 @@ fn everything_comes_back_equal_and_every_object_is_recorded() {
         sqlite::sql(file, SCHEMA);
     }
     let before: Vec<String> = files.iter().map(|file| sqlite::fingerprint(file)).collect();
-    let items: Vec<String> = files
-        .iter()
-        .map(|file| format!("--sqlite-db={}", text(file)))
-        .collect();
-    host.batt(&items.iter().map(String::as_str).collect::<Vec<_>>())
-        .code(0);
+    let items: Vec<&str> = files.iter().map(|file| text(file)).collect();
+    host.batt_promised("sqlite", &items).code(0);
 
     let content = host.content("sqlite", text(&files[3]));
     for (key, value) in [
@@ -176,13 +172,8 @@ fn one_of_many_goes_into_a_folder_or_a_file_of_another_name() {
         sqlite::sql(&folder.join("app.db"), &format!("CREATE TABLE {table} (x)"));
     }
     let one = here.join("app.db");
-    host.batt(&[
-        "--sqlite-db",
-        text(&one),
-        "--sqlite-db",
-        text(&there.join("app.db")),
-    ])
-    .code(0);
+    host.batt_promised("sqlite", &[text(&one), text(&there.join("app.db"))])
+        .code(0);
     let into = host.scratch().join("into");
     fs::create_dir(&into).unwrap();
 
@@ -217,7 +208,7 @@ fn what_is_there_is_kept_and_only_replaced_when_that_is_asked_for() {
     if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(&file, Some(12345), Some(54321)).unwrap();
     }
-    host.batt(&["--sqlite-db", text(&file)]).code(0);
+    host.batt_promised("sqlite", &[text(&file)]).code(0);
     // A writer that is there still, with rows that are but in the write-ahead log.
     let mut writer = sqlite::client(&file)
         .stdin(Stdio::piped())
@@ -265,7 +256,7 @@ fn a_log_that_was_left_behind_is_not_given_to_another_database() {
     let host = Host::new();
     let file = host.scratch().join("app.db");
     sqlite::sql(&file, "CREATE TABLE t (x)");
-    host.batt(&["--sqlite-db", text(&file)]).code(0);
+    host.batt_promised("sqlite", &[text(&file)]).code(0);
     fs::remove_file(&file).unwrap();
     for suffix in ["-wal", "-journal"] {
         let log = host.scratch().join(format!("app.db{suffix}"));
@@ -288,9 +279,7 @@ fn rows_that_break_foreign_keys_are_a_warning_and_come_back() {
         &file,
         "CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a REFERENCES a (id)); INSERT INTO b VALUES (1), (2)",
     );
-    let finished = host
-        .batt(&["--format", "json", "--sqlite-db", text(&file)])
-        .code(0);
+    let finished = host.batt_promised("sqlite", &[text(&file)]).code(0);
     finished.says("rows that break foreign keys: 2");
     fs::remove_file(&file).unwrap();
     host.batt_restore(&[], &["sqlite"]).code(0).says("no difference");

@@ -18,8 +18,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) use rewrite::{is_wordy, rewrite};
 
 use super::identity::Seen;
-use super::{Drill, Entry, Manifest};
+use super::{Drill, Entry};
 use crate::home::Home;
+use crate::scope::Scope;
 use crate::{files, lock};
 
 /// The longest file that is read: a hundred times what twenty thousand backups take. A longer one is broken.
@@ -139,19 +140,15 @@ impl Catalogue {
         self.broken
     }
 
-    /// Returns the newest backup of the same items of a service that counts.
-    pub(crate) fn last(&self, service: &Service, items: &[String]) -> Option<&Entry> {
+    /// Returns the backups of a service that count and cover what is asked for, newest first.
+    pub(crate) fn covering<'a>(
+        &'a self,
+        service: &'a Service,
+        asked: &'a Scope,
+    ) -> impl Iterator<Item = &'a Entry> {
         self.entries()
             .rev()
-            .find(|entry| entry.service == *service && entry.items == items && entry.counts())
-    }
-
-    /// Returns the manifest of the newest backup of the same items of a service that counts and is there.
-    pub(crate) fn last_manifest(&self, service: &Service, items: &[String]) -> Option<Manifest> {
-        self.entries()
-            .rev()
-            .filter(|entry| entry.service == *service && entry.items == items && entry.counts())
-            .find_map(Entry::manifest)
+            .filter(move |entry| entry.service == *service && entry.counts() && entry.scope().covers(asked))
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::{Identity, Seen};
 use super::{BackupFolder, Manifest, Mark, marks, removal_name};
+use crate::scope::Scope;
 
 /// One backup that was published, and what is known of it since.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -103,6 +104,11 @@ impl Entry {
         expected && self.verified.is_some()
     }
 
+    /// Returns what it was asked for.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::of(&self.items)
+    }
+
     /// Returns the backup's id.
     pub(crate) fn id(&self) -> String {
         format!("{}.{}", self.run, self.service)
@@ -170,6 +176,7 @@ impl Entry {
         BackupReport {
             id: self.id(),
             service: self.service.clone(),
+            items: self.items.clone(),
             path: self.path.display().to_string(),
             time: self.time,
             bytes: self.bytes,
@@ -187,6 +194,7 @@ impl Entry {
             state: self.state,
             accepted: self.accepted,
             pinned: false,
+            latest: false,
             kept_by: None,
         }
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BackupFolder, MANIFEST};
 use crate::archive::{Digest, Kind};
+use crate::scope::Scope;
 
 /// The format that this version writes. A reader refuses one that it does not know.
 const FORMAT: u32 = 1;
@@ -182,13 +183,25 @@ impl Manifest {
         self.archives.iter().map(|archive| archive.bytes).sum()
     }
 
+    /// Returns this backup as far as one of `items` can be held against it, whose archives are `other`: where it was asked for
+    /// more, only what was asked for there too, and what both have.
+    pub(crate) fn narrowed_to(mut self, items: &[String], other: &[ArchiveRecord]) -> Self {
+        if Scope::of(&self.items) == Scope::of(items) {
+            return self;
+        }
+        let asked: BTreeSet<&str> = items.iter().map(String::as_str).collect();
+        let files: BTreeSet<&str> = other.iter().map(|archive| archive.file.as_str()).collect();
+        self.archives
+            .retain(|archive| asked.contains(archive.called()) || files.contains(archive.file.as_str()));
+        self
+    }
+
     /// Tells whether this backup holds everything that `earlier` holds: then it may take its place.
     ///
     /// Asked for the same or for more, and with every archive of the earlier one by name. A database that is gone since
     /// is held by the earlier backup alone.
     pub(crate) fn covers(&self, earlier: &Self) -> bool {
-        let asked = self.items.is_empty()
-            || (!earlier.items.is_empty() && earlier.items.iter().all(|item| self.items.contains(item)));
+        let asked = Scope::of(&self.items).covers(&Scope::of(&earlier.items));
         let own: BTreeSet<&str> = self.archives.iter().map(|own| own.file.as_str()).collect();
         asked
             && earlier

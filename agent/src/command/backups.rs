@@ -1,7 +1,8 @@
 //! `batt backups`: what is published.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use batt_protocol::text::escaped;
 use batt_protocol::{BackupReport, BackupState, Error, ExitCode, HumanBytes, Service};
 use chrono::{DateTime, Local, Utc};
 
@@ -11,6 +12,7 @@ use crate::console::Console;
 use crate::home::Home;
 use crate::purge::{Clock, Decision, Purge};
 use crate::report::table;
+use crate::scope::Scope;
 use crate::settings::Settings;
 
 /// Shows the backups that are there, oldest first.
@@ -40,13 +42,13 @@ pub(crate) fn backups(
         Format::Json => console.json(&BTreeMap::from([("backups", &reports)]))?,
         Format::JsonLines => reports.iter().try_for_each(|report| console.json_line(report))?,
         Format::Human => {
-            let rows: Vec<Vec<String>> = reports.iter().map(row).collect();
-            if !rows.is_empty() {
+            if reports.is_empty() {
+                console.remark("nothing is published yet");
+            } else {
+                let header = HEADER.map(str::to_owned).to_vec();
+                let rows: Vec<Vec<String>> = std::iter::once(header).chain(reports.iter().map(row)).collect();
                 // At once: a line at a time takes as long as all the rest.
                 console.result(&table(&rows).join("\n"));
-            }
-            if rows.is_empty() {
-                console.remark("nothing is published yet");
             }
         }
     }
@@ -78,42 +80,70 @@ fn reports(home: &Home, settings: &Settings, found: &[Found]) -> Result<Vec<Back
             }
         }
     }
+    let latest = latest(settings, found);
     let report = |found: &Found| BackupReport {
         pinned: found.pinned,
+        latest: latest.contains(&found.entry.id()),
         kept_by: kept_by.remove(&found.entry.id()),
         ..found.entry.report()
     };
     Ok(found.iter().map(report).collect())
 }
 
+/// Returns the ids of those that are meant by the names of their services alone.
+fn latest(settings: &Settings, found: &[Found]) -> BTreeSet<String> {
+    let mut meant: BTreeMap<&Service, String> = BTreeMap::new();
+    let mut promises: BTreeMap<&Service, Scope> = BTreeMap::new();
+    for Found { entry, .. } in found.iter().rev() {
+        let service = &entry.service;
+        if meant.contains_key(service) || !entry.counts() {
+            continue;
+        }
+        let promise = promises
+            .entry(service)
+            .or_insert_with(|| settings.promise(service));
+        if entry.scope().covers(promise) {
+            meant.insert(service, entry.id());
+        }
+    }
+    meant.into_values().collect()
+}
+
+const HEADER: [&str; 8] = ["ID", "MADE", "ITEMS", "SIZE", "STATE", "PROOF", "MARKS", "PATH"];
+
 fn row(report: &BackupReport) -> Vec<String> {
     let time = |at: DateTime<Utc>| at.with_timezone(&Local).format("%Y-%m-%d %H:%M").to_string();
-    let mut state = match (report.state, report.accepted) {
-        (BackupState::Suspicious, Some(_)) => "accepted".to_owned(),
-        (state, _) => state.word().to_owned(),
+    let state = match (report.state, report.accepted) {
+        (BackupState::Suspicious, Some(_)) => "accepted",
+        (state, _) => state.word(),
     };
-    if report.pinned {
-        state.push_str(", pinned");
+    let proof = match (report.drill_failed, report.drilled, report.verified) {
+        (Some(at), ..) => format!("drill failed {}", time(at)),
+        (None, Some(at), _) => format!("drilled {}", time(at)),
+        (None, None, Some(at)) => format!("verified {}", time(at)),
+        (None, None, None) => "not verified".to_owned(),
+    };
+    let set = [(report.latest, "latest"), (report.pinned, "pinned")];
+    let mut marks: Vec<&str> = set.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
+    match &report.kept_by {
+        None => {}
+        Some(rules) if rules.is_empty() => marks.push("may go"),
+        // What is pinned is kept by that as well.
+        Some(rules) => marks.extend(rules.iter().map(String::as_str).filter(|rule| *rule != "pinned")),
     }
+    let marks = if marks.is_empty() {
+        "-".to_owned()
+    } else {
+        marks.join(", ")
+    };
     vec![
-        report.service.to_string(),
+        report.id.clone(),
         time(report.time),
+        escaped(&Scope::of(&report.items).words()).into_owned(),
         HumanBytes(report.bytes).to_string(),
-        state,
-        report.verified.map_or_else(
-            || "not verified".to_owned(),
-            |at| format!("verified {}", time(at)),
-        ),
-        match (report.drilled, report.drill_failed) {
-            (_, Some(at)) => format!("drill failed {}", time(at)),
-            (Some(at), None) => format!("drilled {}", time(at)),
-            (None, None) => "never drilled".to_owned(),
-        },
-        match &report.kept_by {
-            None => String::new(),
-            Some(rules) if rules.is_empty() => "may go".to_owned(),
-            Some(rules) => rules.join(", "),
-        },
-        batt_protocol::text::escaped(&report.path).into_owned(),
+        state.to_owned(),
+        proof,
+        marks,
+        escaped(&report.path).into_owned(),
     ]
 }

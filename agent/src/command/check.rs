@@ -91,7 +91,7 @@ pub(crate) fn check(home: &Home, path: Option<Pattern>, console: &mut Console) -
         findings.warn("no service is enabled");
     }
     check_scripts(home, &enabled, &mut findings)?;
-    check_restores(home, &enabled, &mut findings)?;
+    check_restores(home, &settings, &enabled, &mut findings)?;
     check_engines(home, &Shelf::read(home)?, &settings, &enabled, &mut findings)?;
     let backups = Backups::look(home, &settings, &enabled, &mut findings);
     backups.check_ages(&mut findings);

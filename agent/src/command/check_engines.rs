@@ -47,6 +47,7 @@ pub(super) fn check_engines(
 /// Checks the scripts that restore and drill as those that back up are, and tells whose backups did not come back.
 pub(super) fn check_restores(
     home: &Home,
+    settings: &Settings,
     enabled: &[Service],
     findings: &mut Findings<'_>,
 ) -> Result<(), Error> {
@@ -61,10 +62,13 @@ pub(super) fn check_restores(
     }
     let catalogue = Catalogue::read(home)?;
     for service in enabled {
-        let newest = catalogue
-            .entries()
-            .rev()
-            .find(|entry| entry.service == *service && entry.can_be_drilled() && entry.is_there());
+        let promise = settings.promise(service);
+        let newest = catalogue.entries().rev().find(|entry| {
+            entry.service == *service
+                && entry.can_be_drilled()
+                && entry.scope().covers(&promise)
+                && entry.is_there()
+        });
         let failed = newest.and_then(|entry| entry.drill.as_ref().filter(|drill| !drill.proven));
         if let Some((entry, drill)) = newest.zip(failed) {
             let reason = drill.reason.as_deref().unwrap_or("it did not come back");

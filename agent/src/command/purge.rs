@@ -35,6 +35,7 @@ struct Told<'a> {
 struct ToldBackup<'a> {
     id: String,
     service: &'a Service,
+    items: &'a [String],
     path: String,
     time: DateTime<Utc>,
     bytes: u64,
@@ -244,6 +245,7 @@ fn show(
     let told = judgements.iter().map(|judgement| ToldBackup {
         id: judgement.entry.id(),
         service: &judgement.entry.service,
+        items: &judgement.entry.items,
         path: judgement.entry.path.display().to_string(),
         time: judgement.entry.time,
         bytes: judgement.entry.bytes,
@@ -291,8 +293,9 @@ fn show_one(judgement: &Judgement, request: &PurgeRequest, output: Output, conso
     };
     if is_told {
         console.result(&format!(
-            "{word}  {}  {}  {}",
+            "{word}  {}  {}  {}  {}",
             judgement.entry.id(),
+            escaped(&judgement.entry.scope().words()),
             escaped(&judgement.entry.path.display().to_string()),
             escaped(&reasons(judgement).join(", "))
         ));

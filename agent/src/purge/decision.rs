@@ -1,13 +1,15 @@
 //! Which backups go, and why: a function of what is there, the rules and the time, and of nothing else.
 //!
-//! - A group is what a service instance backed up of one set of items. Rules are counted within a group.
+//! - A group is what a service instance backed up of one selection of items; all that keep the promise of the service are one
+//!   group. Rules are counted within a group.
 //! - Only backups that count fill the slots of rules: whole, verified, complete, as expected or accepted, and with no
 //!   rehearsed restore that failed since.
 //! - What does not count goes only when a newer one that counts covers it and no rule of age holds it. A suspicious one
 //!   that a person could still accept stays for thirty days where no rule of age says otherwise.
 //! - What the floor of retention holds stays, whatever the rules say.
-//! - Never removed, whatever the numbers: the last verified and the last proven one of each group, what is pinned, what
-//!   belongs to a run that goes on, to another host, or to the future.
+//! - Never removed, whatever the numbers: the last verified and the last proven one of each selection of items, so also the last
+//!   one of everything where the promise became less; what is pinned, what belongs to a run that goes on, to another host, or to
+//!   the future.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,6 +19,7 @@ use chrono::{DateTime, Datelike, FixedOffset, Timelike, Utc};
 
 use crate::backup::Entry;
 use crate::retention::{Floor, Period, Rules};
+use crate::scope::Scope;
 
 /// How far a backup may be dated ahead of the clock before that is taken for a wrong clock.
 pub(crate) const AHEAD: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
@@ -27,6 +30,8 @@ const UNDECIDED: chrono::TimeDelta = chrono::TimeDelta::days(30);
 #[derive(Debug, Clone)]
 pub(crate) struct Candidate<'a> {
     pub(crate) entry: &'a Entry,
+    /// What it stands for among the backups of its service: their promise when it keeps that.
+    pub(crate) group: Scope,
     /// A person pinned it.
     pub(crate) pinned: bool,
     /// Its run has not ended.
@@ -147,59 +152,57 @@ pub(crate) fn decide(
     zone: &dyn Fn(DateTime<Utc>) -> FixedOffset,
 ) -> Vec<Decision> {
     let mut keeps: Vec<Vec<Keep>> = candidates.iter().map(|_| Vec::new()).collect();
-    let mut groups: BTreeMap<(&Service, BTreeSet<&str>), Vec<usize>> = BTreeMap::new();
+    let mut removals: Vec<Removal> = candidates.iter().map(|_| Removal::NoRule).collect();
+    // By what they stand for, and by what was asked for: the same where nothing was promised.
+    let (mut groups, mut selections) = (Members::new(), Members::new());
     for (index, candidate) in candidates.iter().enumerate() {
+        let entry = candidate.entry;
         let always = [
             (candidate.pinned, Keep::Pinned),
             (candidate.running, Keep::Running),
             (!candidate.ours, Keep::OtherHost),
-            (candidate.entry.time > now + AHEAD, Keep::Ahead),
+            (entry.time > now + AHEAD, Keep::Ahead),
         ];
         let reasons = always.into_iter().filter(|(holds, _)| *holds);
         keeps[index].extend(reasons.map(|(_, keep)| keep));
-        if candidate.ours && candidate.entry.time <= now + AHEAD {
-            groups.entry(key(candidate.entry)).or_default().push(index);
+        if candidate.ours && entry.time <= now + AHEAD {
+            let group = (&entry.service, candidate.group.clone());
+            groups.entry(group).or_default().push((index, entry));
+            let selection = (&entry.service, entry.scope());
+            selections.entry(selection).or_default().push((index, entry));
         }
     }
-    for members in groups.values_mut() {
-        members.sort_by_key(|index| {
-            let entry = candidates[*index].entry;
-            std::cmp::Reverse((entry.time, &entry.run))
-        });
+    for members in groups.values_mut().chain(selections.values_mut()) {
+        members.sort_by_key(|(_, entry)| std::cmp::Reverse((entry.time, &entry.run)));
     }
-    // The newest that counts of each group: it stays in any case, so what it outlives may go.
-    let newest: BTreeMap<_, &Entry> = groups
+    let of_rules = |newest: Option<&Entry>| Group {
+        rules,
+        floor,
+        now,
+        newest: newest.map(|entry| entry.time),
+    };
+    for members in selections.values() {
+        protect(members, &mut keeps);
+    }
+    for members in groups.values() {
+        of_rules(newest_of(members)).apply(members, zone, &mut keeps, &mut removals);
+    }
+    // The newest that counts of each selection: it stays in any case, so what it outlives may go.
+    let newest: Vec<_> = selections
         .iter()
-        .filter_map(|(key, members)| {
-            let mut entries = members.iter().map(|index| candidates[*index].entry);
-            Some((key.clone(), entries.find(|entry| entry.counts())?))
-        })
+        .filter_map(|(key, members)| Some((key, newest_of(members)?)))
         .collect();
-    let mut removals: Vec<Removal> = candidates.iter().map(|_| Removal::NoRule).collect();
-    for (key, members) in &groups {
-        let entries: Vec<(usize, &Entry)> = members
+    for ((service, scope), members) in &selections {
+        let outliving = newest
             .iter()
-            .map(|index| (*index, candidates[*index].entry))
-            .collect();
-        protect(&entries, &mut keeps);
-        let group = Group {
-            rules,
-            floor,
-            now,
-            newest: newest.get(key).map(|entry| entry.time),
-        };
-        group.apply(&entries, zone, &mut keeps, &mut removals);
-        for (index, entry) in entries.iter().filter(|(_, entry)| !entry.counts()) {
-            let outlived = newest
-                .iter()
-                .filter(|(other, _)| other.0 == key.0 && covers(&other.1, &key.1))
-                .map(|(_, newest)| *newest)
-                .filter(|newest| newest.time > entry.time)
-                .max_by_key(|newest| (newest.time, &newest.run));
-            match outlived {
+            .filter(|((other, held), _)| other == service && held.covers(scope))
+            .map(|(_, newest)| *newest)
+            .max_by_key(|newest| (newest.time, &newest.run));
+        for (index, entry) in members.iter().filter(|(_, entry)| !entry.counts()) {
+            match outliving.filter(|newest| newest.time > entry.time) {
                 None => keeps[*index].push(Keep::NotOutlived),
                 Some(by) => {
-                    keeps[*index].extend(group.held_by_age(entry, by.time));
+                    keeps[*index].extend(of_rules(Some(by)).held_by_age(entry, by.time));
                     removals[*index] = Removal::Outlived(shortcoming(entry), by.id());
                 }
             }
@@ -218,15 +221,13 @@ pub(crate) fn decide(
         .collect()
 }
 
-/// The items that were asked for, as a set: their order means nothing.
-fn key(entry: &Entry) -> (&Service, BTreeSet<&str>) {
-    (&entry.service, entry.items.iter().map(String::as_str).collect())
-}
+/// Backups that are judged by each other, with their places among the candidates: newest first, of a service and a scope.
+type Members<'a> = BTreeMap<(&'a Service, Scope), Vec<(usize, &'a Entry)>>;
 
-/// Tells whether a backup of the items `own` holds all of one of `other`, as far as what was asked for tells: no items
-/// means everything.
-fn covers(own: &BTreeSet<&str>, other: &BTreeSet<&str>) -> bool {
-    own.is_empty() || (!other.is_empty() && own.is_superset(other))
+/// Returns the newest that counts.
+fn newest_of<'a>(members: &[(usize, &'a Entry)]) -> Option<&'a Entry> {
+    let mut entries = members.iter().map(|(_, entry)| *entry);
+    entries.find(|entry| entry.counts())
 }
 
 /// Why a backup does not count.

@@ -17,10 +17,9 @@ use crate::home::Home;
 use crate::host;
 use crate::lock::{self, Lock};
 use crate::pattern::Pattern;
-use crate::retention::{Floor, Rules};
+use crate::retention::Rules;
 use crate::run_folder::RunFolder;
 use crate::settings::Settings;
-use crate::trust::AllowedForeign;
 pub(crate) use clock::{Clock, remember_clock, require_steady};
 pub(crate) use decision::{AHEAD, Candidate, Decision, decide};
 use remove::Removing;
@@ -30,16 +29,13 @@ use remove::Removing;
 pub(crate) struct Purge<'a> {
     home: &'a Home,
     clock: Clock,
-    /// What stays whatever rules say, also those of a command line.
-    floor: Floor,
+    settings: Settings,
     host_id: String,
     places: Vec<Pattern>,
     /// The runs that go on.
     running: BTreeSet<RunId>,
     /// The folders that runs publish in now, or would.
     in_use: Vec<PathBuf>,
-    /// Folders of others below which backups may lie.
-    allowed: AllowedForeign,
 }
 
 /// What became, or would become, of one backup.
@@ -113,12 +109,11 @@ impl<'a> Purge<'a> {
         Ok(Self {
             home,
             clock,
-            floor: settings.floor,
+            settings,
             host_id,
             places,
             running,
             in_use,
-            allowed: settings.allow_foreign,
         })
     }
 
@@ -166,12 +161,22 @@ impl<'a> Purge<'a> {
             .iter()
             .map(|found| Candidate {
                 entry: &found.entry,
+                group: found
+                    .entry
+                    .scope()
+                    .within(&self.settings.promise(&found.entry.service)),
                 pinned: found.pinned,
                 running: self.running.contains(&found.entry.run),
                 ours: found.entry.is_ours(&self.host_id),
             })
             .collect();
-        let decisions = decide(&candidates, rules, &self.floor, self.clock.now, &local_offset);
+        let decisions = decide(
+            &candidates,
+            rules,
+            &self.settings.floor,
+            self.clock.now,
+            &local_offset,
+        );
         found
             .iter()
             .zip(decisions)
@@ -214,7 +219,7 @@ impl<'a> Purge<'a> {
             host_id: &self.host_id,
             places: &self.places,
             in_use: &self.in_use,
-            allowed: &self.allowed,
+            allowed: &self.settings.allow_foreign,
         }
     }
 }

@@ -15,4 +15,4 @@ pub(crate) use confinement::Confinement;
 pub(crate) use from::From;
 pub(crate) use items::choose;
 pub(crate) use script::{Companion, Verb};
-pub(crate) use source::Source;
+pub(crate) use source::{Source, Wanted};

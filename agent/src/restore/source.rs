@@ -8,13 +8,55 @@ use batt_protocol::text::{list_and, quoted};
 use batt_protocol::{BackupState, Error, ExitCode, Service};
 use chrono::{DateTime, Local, NaiveDateTime, Utc};
 
-use super::{From, Verb};
+use super::{From, Verb, choose};
 use crate::backup::{
     ArchiveRecord, Catalogue, Entry, Expected, MANIFEST, Manifest, Stamps, verify_chosen, write_stamps,
 };
 use crate::cancellation::Cancellation;
 use crate::home::Home;
+use crate::scope::Scope;
+use crate::settings::Settings;
 use crate::{files, host, trust};
+
+/// Which backup is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) service: Option<&'a Service>,
+    pub(crate) from: &'a From,
+    /// The items that were named; with none it is the promise of the service.
+    pub(crate) items: &'a [String],
+    pub(crate) verb: Verb,
+    pub(crate) settings: &'a Settings,
+}
+
+impl Wanted<'_> {
+    /// Tells whether a backup is good enough for the verb.
+    fn counts(&self, entry: &Entry) -> bool {
+        match self.verb {
+            Verb::Restore => entry.counts(),
+            // One whose drill failed can be drilled again, as when a script was wrong.
+            Verb::Drill => entry.can_be_drilled(),
+        }
+    }
+
+    /// Tells whether a backup was made when it was asked for.
+    fn is_of_time(&self, entry: &Entry) -> bool {
+        match self.from {
+            From::Day(day) => local(entry.time).date() == *day,
+            From::Time(time) => local(entry.time) <= *time,
+            From::Newest | From::Id(..) | From::Path(_) => true,
+        }
+    }
+
+    /// Tells whether a backup has all that is asked for: it was asked for that or more, or its archives have the names.
+    fn is_covered_by(&self, entry: &Entry, asked: &Scope) -> bool {
+        entry.scope().covers(asked)
+            || (!self.items.is_empty()
+                && entry
+                    .manifest()
+                    .is_some_and(|manifest| choose(&manifest, self.items).is_ok()))
+    }
+}
 
 /// A backup, found.
 #[derive(Debug)]
@@ -27,21 +69,19 @@ pub(crate) struct Source {
     manifest_sha256: String,
     /// What this home knows of it.
     pub(crate) entry: Option<Entry>,
+    /// What is newer, counts, and has not all that is asked for: the id and what it holds.
+    passed_over: Vec<String>,
     /// The files that were read when it was verified.
     stamps: OnceCell<Stamps>,
 }
 
 impl Source {
-    /// Finds a backup for a verb. Of several that are meant the newest one.
+    /// Finds a backup for a verb: of several that have all that is asked for the newest one.
     ///
     /// # Errors
     /// None there (65), with those that are nearest; a folder that holds none.
-    pub(crate) fn find(
-        home: &Home,
-        service: Option<&Service>,
-        from: &From,
-        verb: Verb,
-    ) -> Result<Self, Error> {
+    pub(crate) fn find(home: &Home, wanted: Wanted<'_>) -> Result<Self, Error> {
+        let Wanted { service, from, .. } = wanted;
         if let From::Path(path) = from {
             return Self::in_folder(home, service, path);
         }
@@ -66,21 +106,30 @@ impl Source {
             .entries()
             .filter(|entry| entry.service == *service && entry.is_there())
             .collect();
-        // One whose drill failed can be drilled again, as when a script was wrong.
-        let counts = |entry: &Entry| match verb {
-            Verb::Restore => entry.counts(),
-            Verb::Drill => entry.can_be_drilled(),
-        };
-        let mut newest_first = known.iter().rev().copied();
-        let found = match from {
-            From::Newest => newest_first.find(|entry| counts(entry)),
-            From::Day(day) => newest_first.find(|entry| counts(entry) && local(entry.time).date() == *day),
-            From::Time(time) => newest_first.find(|entry| counts(entry) && local(entry.time) <= *time),
-            From::Id(run, _) => newest_first.find(|entry| entry.run == *run),
-            From::Path(_) => None,
-        };
+        let asked = Scope::asked(wanted.items, &wanted.settings.promise(service));
+        let mut passed_over = Vec::new();
+        let found = known.iter().rev().copied().find(|entry| {
+            if let From::Id(run, _) = from {
+                return entry.run == *run;
+            }
+            let counts = wanted.counts(entry) && wanted.is_of_time(entry);
+            let is_meant = counts && wanted.is_covered_by(entry, &asked);
+            if counts && !is_meant {
+                passed_over.push(format!("`{}` ({})", entry.id(), entry.scope().words()));
+            }
+            is_meant
+        });
         let Some(entry) = found else {
-            return Err(missing(service, from, &known));
+            let error = missing(service, from, &known, &asked);
+            let is_promise = wanted.items.is_empty() && *from == From::Newest;
+            let is_kept = known.iter().any(|entry| entry.scope().covers(&asked));
+            return Err(if is_promise && !is_kept && !known.is_empty() {
+                error.hint(format!(
+                    "Or say in batt.toml what this host has of it: `[service.{service}]` with `items = [...]`."
+                ))
+            } else {
+                error
+            });
         };
         let (manifest, manifest_sha256) = Manifest::read_hashed(&entry.path)?;
         Ok(Self {
@@ -88,8 +137,34 @@ impl Source {
             manifest,
             manifest_sha256,
             entry: Some(entry.clone()),
+            passed_over,
             stamps: OnceCell::new(),
         })
+    }
+
+    /// Adds to the error that this backup does not hold an item which older backup does.
+    pub(crate) fn hint_at_older(&self, home: &Home, items: &[String], error: Error) -> Error {
+        let Some(entry) = &self.entry else { return error };
+        let Ok(catalogue) = Catalogue::read(home) else {
+            return error;
+        };
+        let mut older = catalogue
+            .entries()
+            .rev()
+            .filter(|other| other.service == entry.service && other.time < entry.time && other.counts());
+        let holds = |other: &&Entry| {
+            other
+                .manifest()
+                .is_some_and(|manifest| choose(&manifest, items).is_ok())
+        };
+        match older.find(holds) {
+            None => error,
+            Some(other) => error.hint(format!(
+                "The newest backup that holds it: `--from {}` ({}).",
+                other.id(),
+                local(other.time).format("%Y-%m-%d %H:%M")
+            )),
+        }
     }
 
     fn in_folder(home: &Home, service: Option<&Service>, path: &Path) -> Result<Self, Error> {
@@ -131,6 +206,7 @@ impl Source {
             manifest,
             manifest_sha256,
             entry,
+            passed_over: Vec::new(),
             stamps: OnceCell::new(),
         })
     }
@@ -193,6 +269,18 @@ impl Source {
             && !drill.proven
         {
             remarks.push("its last drill failed".to_owned());
+        }
+        if !self.passed_over.is_empty() {
+            const SHOWN: usize = 3;
+            let shown = &self.passed_over[..self.passed_over.len().min(SHOWN)];
+            let more = match self.passed_over.len() - shown.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            remarks.push(format!(
+                "newer ones hold less than what is asked for: {}{more}",
+                shown.join(", ")
+            ));
         }
         remarks.extend(
             self.manifest
@@ -274,14 +362,19 @@ fn local(time: DateTime<Utc>) -> NaiveDateTime {
 }
 
 /// Returns the error for a backup that is not there, with those that may have been meant.
-fn missing(service: &Service, from: &From, known: &[&Entry]) -> Error {
+fn missing(service: &Service, from: &From, known: &[&Entry], asked: &Scope) -> Error {
     const NEAREST: usize = 3;
+    let holds = if known.iter().all(|entry| entry.scope().covers(asked)) {
+        String::new()
+    } else {
+        format!(" and holds {}", asked.words())
+    };
     let what = match from {
-        From::Newest | From::Path(_) => format!("there is no backup of `{service}` that counts"),
+        From::Newest | From::Path(_) => format!("there is no backup of `{service}` that counts{holds}"),
         From::Id(run, service) => format!("there is no backup `{run}.{service}`"),
-        From::Day(day) => format!("there is no backup of `{service}` that was made on {day}"),
+        From::Day(day) => format!("there is no backup of `{service}` that was made on {day}{holds}"),
         From::Time(time) => format!(
-            "there is no backup of `{service}` that was made until {}",
+            "there is no backup of `{service}` that was made until {}{holds}",
             time.format("%Y-%m-%d %H:%M:%S")
         ),
     };
@@ -297,7 +390,8 @@ fn missing(service: &Service, from: &From, known: &[&Entry]) -> Error {
     };
     match wanted {
         Some(wanted) => nearest.sort_by_key(|entry| (local(entry.time) - wanted).abs()),
-        None => nearest.reverse(),
+        // What holds all of it first, whatever it is worth.
+        None => nearest.sort_by_key(|entry| std::cmp::Reverse((entry.scope().covers(asked), entry.time))),
     }
     let shown: Vec<String> = nearest
         .iter()
@@ -309,10 +403,14 @@ fn missing(service: &Service, from: &From, known: &[&Entry]) -> Error {
             } else {
                 format!(", {}", worth(entry))
             };
-            format!("`--from {}` ({time}{worth})", entry.id())
+            format!(
+                "`--from {}` ({}, {time}{worth})",
+                entry.id(),
+                entry.scope().words()
+            )
         })
         .collect();
-    error.hint(format!("The nearest: {}.", shown.join(", ")))
+    error.hint(format!("The nearest: {}.", shown.join("; ")))
 }
 
 /// Returns why a backup does not count, in a word.

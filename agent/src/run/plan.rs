@@ -11,6 +11,7 @@ use crate::home::Home;
 use crate::host;
 use crate::pattern::Pattern;
 use crate::run_folder::Order;
+use crate::scope::Scope;
 use crate::script::{Shelf, enabled_services};
 use crate::settings::{ServiceSettings, Settings};
 use crate::trust::AllowedForeign;
@@ -133,12 +134,10 @@ impl PlannedService {
         };
         // What was read in the future was read by a clock that was wrong.
         let recently = |at: DateTime<Utc>| (now - at).to_std().is_ok_and(|age| age < every);
-        !catalogue.entries().any(|entry| {
-            entry.service == self.service
-                && entry.items == self.items
-                && entry.counts()
-                && entry.verified.is_some_and(recently)
-        })
+        let asked = Scope::of(&self.items);
+        !catalogue
+            .covering(&self.service, &asked)
+            .any(|entry| entry.scope() == asked && entry.verified.is_some_and(recently))
     }
 }
 

@@ -26,6 +26,7 @@ use crate::ledger::Ledger;
 use crate::log::Mask;
 use crate::process::Limits;
 use crate::run_folder::RunFolder;
+use crate::scope::Scope;
 use crate::script::{Header, require_startable};
 use crate::script_call::{CallFailure, Called, Environment, ScriptCall, last_lines};
 use crate::{host, lock, trust};
@@ -118,8 +119,10 @@ fn attempt(
         .iter()
         .try_for_each(|file| trust::require_trusted(file))?;
 
+    let asked = Scope::of(&planned.items);
     let expected = (Catalogue::read_or_tell(home).0)
-        .last(service, &planned.items)
+        .covering(service, &asked)
+        .find(|entry| entry.scope() == asked)
         .map(|entry| entry.bytes);
     let destination = Destination::open(&plan.path, &plan.allow_foreign)?;
     if let Err(no_room) = require_room(plan, &destination, expected) {
@@ -171,7 +174,8 @@ fn attempt(
         return Err(Failure::cancelled());
     }
     let mut proven = proven.map_err(|error| running.with_last_lines(error))?;
-    let last = catalogue.last_manifest(service, &planned.items);
+    let last = (catalogue.covering(service, &asked).find_map(Entry::manifest))
+        .map(|last| last.narrowed_to(&planned.items, &proven.judged.archives));
     proven.compare(&planned.items, last.as_ref());
 
     let mut manifest = running.manifest(started, script_record, &proven.judged, &ledger);

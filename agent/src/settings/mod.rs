@@ -17,6 +17,7 @@ use crate::files;
 use crate::home::Home;
 use crate::pattern::Pattern;
 use crate::retention::{Floor, Rules};
+use crate::scope::Scope;
 use crate::trust::{self, AllowedForeign};
 pub(crate) use drill::DrillSettings;
 pub(crate) use gates::Gates;
@@ -107,6 +108,11 @@ impl Settings {
         let script = Service::from(service.name().clone());
         let own = self.services.get(service).or_else(|| self.services.get(&script));
         own.map_or_else(|| self.defaults.clone(), |own| own.over(&self.defaults))
+    }
+
+    /// Returns what this host promises to have of a service: the items that it names, or everything.
+    pub(crate) fn promise(&self, service: &Service) -> Scope {
+        Scope::of(&self.service(service).items)
     }
 
     /// Tells whether no rule of retention is set for any service.

@@ -30,7 +30,7 @@ fn a_noon_run_of_one_item_takes_nothing_from_the_backup_of_all() {
     );
     assert!(noon.succeeded().exists());
     let backups = host.batt(&["backups"]).success();
-    assert_eq!(backups.lines().count(), 2, "{backups}");
+    assert_eq!(backups.lines().count(), 3, "a header, and {backups}");
     host.assert_sound();
 }
 

@@ -86,3 +86,104 @@ fn the_newest_that_counts_is_taken_and_another_only_by_its_id() {
     taken.says("its last drill failed");
     taken.says(backup.to_str().unwrap());
 }
+
+/// A night's backup of all, and one of a single note that was made after it: their ids.
+fn night_and_noon() -> (Notes, String, String) {
+    let (notes, _) = Notes::backed_up();
+    let night = ids(&notes).remove(0);
+    notes.batt(&["--note", "plain"]).code(0);
+    let noon = ids(&notes).into_iter().find(|id| *id != night).unwrap();
+    (notes, night, noon)
+}
+
+#[test]
+fn a_backup_of_one_item_is_not_the_one_of_all() {
+    let (notes, night, noon) = night_and_noon();
+    let (exit, restored) = notes.told(&["restore", "notes", "--replace"]);
+    assert_eq!((exit, restored["id"].as_str().unwrap()), (0, night.as_str()));
+    assert_eq!(restored["items"], serde_json::json!([]));
+    let warnings = restored["warnings"].to_string();
+    assert!(
+        warnings.contains(&format!(
+            "newer ones hold less than what is asked for: `{noon}` (`plain`)"
+        )),
+        "{warnings}"
+    );
+    // The item alone is held by the newer one, and a time before it by the older one.
+    let (_, one) = notes.told(&["restore", "notes", "--note", "plain", "-n"]);
+    assert_eq!(one["id"].as_str().unwrap(), noon);
+    assert_eq!(one["items"], serde_json::json!(["plain"]));
+    let (_, drilled) = notes.told(&["drill", "notes"]);
+    assert_eq!(drilled["drills"][0]["id"].as_str().unwrap(), night);
+    let (_, verified) = notes.told(&["verify", "notes"]);
+    let verified: Vec<&str> = verified["backups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|backup| backup["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(verified, [noon.as_str(), night.as_str()]);
+}
+
+#[test]
+fn where_nothing_covers_the_request_the_answer_names_what_there_is() {
+    let (notes, night, noon) = night_and_noon();
+    notes.host.companion("drill-notes", "exit 1");
+    notes.batt(&["drill", "notes"]).code(2);
+    let refused = notes.batt(&["restore", "notes"]).code(65);
+    refused.says("there is no backup of `notes` that counts and holds everything");
+    refused.says(&format!("The nearest: `--from {night}` (everything, "));
+    refused.says("its drill failed");
+    refused.says(&format!("`--from {noon}` (`plain`, "));
+    let refused = notes
+        .batt(&["restore", "notes", "--note", "plain", "--note", "a b"])
+        .code(65);
+    refused.says("holds `a b` and `plain`");
+    notes.batt(&["restore", "notes", "-n", "--from", &noon]).code(0);
+    // Where there never was one of everything, the items may be all that there is.
+    std::fs::remove_dir_all(notes.host.backup("notes")).unwrap();
+    let refused = notes.batt(&["restore", "notes"]).code(65);
+    refused.says("`[service.notes]` with `items = [...]`");
+}
+
+#[test]
+fn what_batt_toml_names_is_everything() {
+    let (notes, night, noon) = night_and_noon();
+    notes.host.settings("[service.notes]\nitems = [\"plain\"]\n");
+    let (_, told) = notes.told(&["restore", "notes", "-n"]);
+    assert_eq!(told["id"].as_str().unwrap(), noon);
+    // What batt.toml does not name is asked for by name, and in the older one.
+    let (_, told) = notes.told(&["restore", "notes", "-n", "--note", "a b"]);
+    assert_eq!(told["id"].as_str().unwrap(), night);
+    notes
+        .host
+        .settings("[service.notes]\nitems = [\"plain\", \"long\"]\n");
+    let (_, told) = notes.told(&["restore", "notes", "-n"]);
+    assert_eq!(told["id"].as_str().unwrap(), night);
+}
+
+#[test]
+fn an_item_that_only_an_older_one_holds_is_named_and_not_taken() {
+    let (notes, _) = Notes::backed_up();
+    let night = ids(&notes).remove(0);
+    std::fs::remove_file(notes.folder().join("plain")).unwrap();
+    let path = notes.host.root().join("later/%Y");
+    notes.host.batt_at(&path, &["notes"]).code(0);
+    let refused = notes.batt(&["restore", "notes", "--note", "plain"]).code(65);
+    refused.says("the backup holds no `plain`");
+    refused.says(&format!("The newest backup that holds it: `--from {night}`"));
+}
+
+#[test]
+fn a_backup_of_one_item_makes_nothing_young() {
+    let host = batt_tests::host::Host::new();
+    host.drop_in("data", "batt store \"${1:-all}\" -- echo \"$RANDOM\"\n");
+    host.batt(&["enable", "data"]).code(0);
+    host.settings("[service.data]\nmax_age = \"26h\"\n");
+    host.batt(&["--data-db", "a"]).code(0);
+    host.batt(&["check"])
+        .code(2)
+        .says("there is no good backup of `data`, everything");
+    host.settings("[service.data]\nmax_age = \"26h\"\nitems = [\"a\"]\n");
+    host.batt(&["check"]).code(0);
+}

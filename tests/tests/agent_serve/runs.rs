@@ -52,7 +52,11 @@ fn a_run_is_followed_to_its_end() {
     // The same id again: attached, and never executed twice.
     let again = line.ask(&run_request(&run, "foo"));
     assert_eq!(again["attached"], true);
-    assert_eq!(host.batt(&["backups"]).success().lines().count(), 1);
+    assert_eq!(
+        host.batt(&["backups"]).success().lines().count(),
+        2,
+        "a header, and one"
+    );
 
     let status = line.ask(&json!({"verb": "status"}));
     assert_eq!(

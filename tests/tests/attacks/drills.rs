@@ -89,7 +89,7 @@ fn the_constraint_of_a_dump_runs_a_program_that_reaches_nothing() {
         .map(|(key, value)| (*key, value.as_str()))
         .collect();
     host.configure("postgresql", &settings);
-    host.batt(&["--postgresql-db", "postgres"]).success();
+    host.batt_promised("postgresql", &["postgres"]).success();
     let finished = batt_with_a_descriptor(&host, &["drill", "postgresql"]);
     let found: Vec<String> = fs::read_dir(&open)
         .unwrap()

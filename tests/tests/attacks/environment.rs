@@ -56,9 +56,8 @@ fn no_variable_of_the_caller_brings_code_into_a_script() {
             );
         Finished::run(&mut command)
     };
-    let mut item_argument = vec!["--file"];
-    item_argument.extend(item.to_str());
-    call(&item_argument).code(0);
+    host.promise("file", &[item.to_str().unwrap()]);
+    call(&["file"]).code(0);
     let into = scratch.join("into");
     fs::create_dir(&into).unwrap();
     call(&["restore", "file", "--into", into.to_str().unwrap()]).code(0);

@@ -418,7 +418,7 @@ fn the_client_that_a_dump_is_fed_to_is_an_account_that_nobody_has() {
         "mysql",
         &[("MYSQL_CREDS", options.to_str().unwrap()), ("PATH", &path)],
     );
-    host.batt(&["--mysql-db", "shop"]).code(0);
+    host.batt_promised("mysql", &["shop"]).code(0);
     host.batt(&["restore", "mysql", "--replace"]).code(0);
     let mut feeding = 0;
     for entry in fs::read_dir(&told).unwrap() {

@@ -109,6 +109,6 @@ fn what_a_dump_starts_swaps_names_in_its_cell_and_changes_nothing_outside() {
         .map(|(key, value)| (*key, value.as_str()))
         .collect();
     host.configure("postgresql", &settings);
-    host.batt(&["--postgresql-db", "postgres"]).success();
+    host.batt_promised("postgresql", &["postgres"]).success();
     ground.race_inside("drill of a dump, from inside", || host.batt_drill("postgresql"));
 }

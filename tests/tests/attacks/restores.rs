@@ -109,7 +109,8 @@ fn files(ground: &Ground) -> Host {
         ground.give(&ground.app().join(path));
     }
     let host = Host::new();
-    let backup = host.batt_command(&["--file", text(&ground.app())]);
+    host.promise("file", &[text(&ground.app())]);
+    let backup = host.batt_command(&["file"]);
     Finished::run(&mut ground.within(&backup)).code(0);
     host
 }
@@ -154,7 +155,8 @@ fn a_restored_sqlite_file_changes_nothing_outside() {
             ground.give(&file);
         };
         make();
-        let backup = host.batt_command(&["--sqlite-db", text(&file)]);
+        host.promise("sqlite", &[text(&file)]);
+        let backup = host.batt_command(&["sqlite"]);
         Finished::run(&mut ground.within(&backup)).code(0);
         restore_raced(ground, mode, &host, &["sqlite", "--replace"], &make);
     });
@@ -239,7 +241,7 @@ fn no_process_of_root_names_a_path_below_a_folder_of_another() {
     let file = app.join("app.db");
     sqlite::sql(&file, "CREATE TABLE t (x)");
     chown(&file, Some(USER), Some(USER)).unwrap();
-    host.batt(&["--sqlite-db", text(&file)]).code(0);
+    host.batt_promised("sqlite", &[text(&file)]).code(0);
     restored(&host, &["sqlite", "--replace"]);
     assert_eq!(owner(&file), USER);
 

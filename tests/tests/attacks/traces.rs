@@ -46,8 +46,8 @@ fn foreign() -> (TempDir, PathBuf) {
 
 /// Backs up and drills with all calls traced: below `foreign`, and in a drill below what its account has, root goes by no path.
 #[track_caller]
-fn held_to_it(host: &Host, backup: &[&str], service: &str, foreign: &Path) {
-    let (finished, trace) = Trace::of(host, backup);
+fn held_to_it(host: &Host, service: &str, foreign: &Path) {
+    let (finished, trace) = Trace::of(host, &[service]);
     finished.code(0);
     trace.assert_no_trespass(foreign);
     let (finished, trace) = Trace::of(host, &["drill", service]);
@@ -68,7 +68,8 @@ fn a_backup_and_a_drill_of_files() {
     let (_folder, home) = foreign();
     fs::write(home.join("app/a"), "content").unwrap();
     let host = Host::new();
-    held_to_it(&host, &["--file", text(&home.join("app"))], "file", &home);
+    host.promise("file", &[text(&home.join("app"))]);
+    held_to_it(&host, "file", &home);
 }
 
 #[test]
@@ -81,7 +82,8 @@ fn a_backup_and_a_drill_of_a_database_of_sqlite() {
     sqlite::sql(&file, "CREATE TABLE t (x); INSERT INTO t VALUES (1)");
     chown(&file, Some(USER), Some(USER)).unwrap();
     let host = Host::new();
-    held_to_it(&host, &["--sqlite-db", text(&file)], "sqlite", &home);
+    host.promise("sqlite", &[text(&file)]);
+    held_to_it(&host, "sqlite", &home);
 }
 
 #[test]
@@ -100,7 +102,7 @@ fn a_backup_and_a_drill_of_redis() {
             ("REDIS_METHOD", method),
         ];
         host.configure("redis", &settings);
-        held_to_it(&host, &["redis"], "redis", server.folder());
+        held_to_it(&host, "redis", server.folder());
     }
 }
 
@@ -115,7 +117,7 @@ fn a_backup_and_a_drill_of_mysql() {
     let options = server.option_file("root", "");
     host.configure("mysql", &[("MYSQL_CREDS", text(&options))]);
     let folder = server.socket().parent().unwrap().to_owned();
-    held_to_it(&host, &["mysql"], "mysql", &folder);
+    held_to_it(&host, "mysql", &folder);
 }
 
 fn with_postgresql(service: &str, further: &[(&str, &str)]) {
@@ -137,7 +139,7 @@ fn with_postgresql(service: &str, further: &[(&str, &str)]) {
         .find(|(key, _)| *key == "PGHOST")
         .map(|(_, value)| PathBuf::from(value))
         .unwrap();
-    held_to_it(&host, &[service], service, &socket);
+    held_to_it(&host, service, &socket);
 }
 
 #[test]

@@ -222,7 +222,7 @@ fn the_position_in_the_binary_log_is_that_of_the_snapshot() {
     let gtid = server.sql("SELECT @@gtid_binlog_pos");
     let host = Host::new();
     configure(&host, &server, &[]);
-    host.batt(&["--mysql-db", "shop", "--mysql-db", "old"]).code(0);
+    host.batt_promised("mysql", &["shop", "old"]).code(0);
     let manifest = host.manifest("mysql");
     for archive in manifest["archives"].as_array().unwrap() {
         assert_eq!(archive["facts"]["binlog-position"], expected, "{archive}");

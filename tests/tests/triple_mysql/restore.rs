@@ -108,7 +108,7 @@ fn whose_rights_are_missing_is_said() {
     );
     let host = Host::new();
     configure(&host, &server, &[]);
-    host.batt(&["--mysql-db", "d"]).code(0);
+    host.batt_promised("mysql", &["d"]).code(0);
     server.sql("DROP DATABASE d");
     host.batt(&["restore", "mysql"]).code(0).says("gone@localhost");
 }

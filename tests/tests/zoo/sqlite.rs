@@ -33,12 +33,8 @@ fn everything_of_a_file_comes_back() {
     };
     let before = told(&files);
 
-    let arguments: Vec<String> = files
-        .iter()
-        .map(|file| format!("--sqlite-db={}", file.display()))
-        .collect();
-    host.batt(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
-        .code(0);
+    let items: Vec<&str> = files.iter().map(|file| file.to_str().unwrap()).collect();
+    host.batt_promised("sqlite", &items).code(0);
     host.batt(&["verify"]).code(0);
     host.batt_drill("sqlite").code(0).says("proven");
     for file in files {

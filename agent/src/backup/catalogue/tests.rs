@@ -47,8 +47,13 @@ fn the_last_line_about_a_backup_counts_and_a_broken_one_does_not() {
     let catalogue = Catalogue::read(&home).unwrap();
     assert_eq!(catalogue.entries().collect::<Vec<_>>(), [&later]);
     assert_eq!(catalogue.broken_lines(), 1);
-    assert_eq!(catalogue.last(&entry.service, &["a".to_owned()]), Some(&later));
-    assert_eq!(catalogue.last(&entry.service, &[]), None);
+    let covering = |items: &[&str]| {
+        let asked = Scope::of(&items.iter().map(ToString::to_string).collect::<Vec<_>>());
+        catalogue.covering(&entry.service, &asked).next().cloned()
+    };
+    assert_eq!(covering(&["a"]), Some(later.clone()));
+    assert_eq!(covering(&["b"]), None);
+    assert_eq!(covering(&[]), None, "one of `a` is none of everything");
     assert!(!later.is_there());
     let (id, at) = (later.id(), DateTime::default());
     remember(&home, &Line::Removed { id, at }).unwrap();

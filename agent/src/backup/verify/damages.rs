@@ -41,6 +41,9 @@ impl Damages {
         }
         Verification {
             id: manifest.map(Manifest::id),
+            items: manifest
+                .map(|manifest| manifest.items.clone())
+                .unwrap_or_default(),
             host: manifest.map(|manifest| (manifest.host.clone(), manifest.host_id.clone())),
             damages: self.told,
             remarks: self.remarks,

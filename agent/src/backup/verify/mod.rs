@@ -30,6 +30,8 @@ pub(crate) use sums::sum_line;
 pub(crate) struct Verification {
     /// The backup's id, where its manifest can be read.
     pub(crate) id: Option<String>,
+    /// The items that were asked for, as its manifest says.
+    pub(crate) items: Vec<String>,
     /// The host that made it: its name and its id.
     pub(crate) host: Option<(String, String)>,
     /// Everything that is wrong, by file. Nothing means verified.
@@ -55,6 +57,7 @@ fn verify(folder: &Path) -> Verification {
     // It goes on whatever comes, so it always ends with an answer.
     verify_while(folder, None, &|| true).unwrap_or_else(|| Verification {
         id: None,
+        items: Vec::new(),
         host: None,
         damages: vec!["the reading was stopped".to_owned()],
         remarks: Vec::new(),

@@ -65,21 +65,25 @@ impl<'a> Backups<'a> {
             let Some(most) = self.settings.service(service).max_age else {
                 continue;
             };
-            let last = (self.found.iter().rev())
-                .find(|found| found.entry.service == *service && found.entry.counts());
+            let promise = self.settings.promise(service);
+            let last = (self.found.iter().rev()).find(|found| {
+                let entry = &found.entry;
+                entry.service == *service && entry.counts() && entry.scope().covers(&promise)
+            });
             match last.map(|found| (Utc::now() - found.entry.time).to_std().unwrap_or_default()) {
                 Some(age) if age <= most => {}
                 Some(age) => findings.problem(&Error::new(
                     ExitCode::FAILED,
                     format!(
-                        "the last good backup of `{service}` is {} old, `max_age` is {}",
+                        "the last good backup of `{service}`, {}, is {} old, `max_age` is {}",
+                        promise.words(),
                         shown(age),
                         shown(most)
                     ),
                 )),
                 None => findings.problem(&Error::new(
                     ExitCode::FAILED,
-                    format!("there is no good backup of `{service}`"),
+                    format!("there is no good backup of `{service}`, {}", promise.words()),
                 )),
             }
         }

@@ -16,7 +16,9 @@ use crate::cli::{DrillRequest, Output};
 use crate::console::Console;
 use crate::home::Home;
 use crate::process::Limits;
-use crate::restore::{Attempt, Attempted, Companion, Confinement, From, Source, Undone, Verb, choose};
+use crate::restore::{
+    Attempt, Attempted, Companion, Confinement, From, Source, Undone, Verb, Wanted, choose,
+};
 use crate::settings::Settings;
 use crate::work_folder::WorkFolder;
 use crate::{host, trust};
@@ -104,11 +106,19 @@ fn chosen(home: &Home, request: &DrillRequest) -> Result<Vec<Option<Service>>, E
 
 impl Rehearsal<'_> {
     fn drill(&self, service: Option<&Service>, from: &From, console: &mut Console) -> Result<Drilled, Error> {
-        let source = Source::find(self.home, service, from, Verb::Drill)?;
+        let wanted = Wanted {
+            service,
+            from,
+            items: &[],
+            verb: Verb::Drill,
+            settings: &self.settings,
+        };
+        let source = Source::find(self.home, wanted)?;
         let service = source.manifest.service.clone();
         let mut drilled = Drilled {
             id: Some(source.manifest.id()),
             service: service.clone(),
+            items: source.manifest.items.clone(),
             path: Some(source.folder.display().to_string()),
             outcome: Outcome::NoScript,
             seconds: 0.0,

@@ -55,6 +55,8 @@ impl Outcome {
 pub(super) struct Drilled {
     pub(super) id: Option<String>,
     pub(super) service: Service,
+    /// What the backup was asked for; none is everything, or no backup was found.
+    pub(super) items: Vec<String>,
     pub(super) path: Option<String>,
     pub(super) outcome: Outcome,
     pub(super) seconds: f64,
@@ -70,6 +72,7 @@ impl Drilled {
         Self {
             id: None,
             service: service.clone(),
+            items: Vec::new(),
             path: None,
             outcome,
             seconds: 0.0,

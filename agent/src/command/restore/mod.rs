@@ -15,7 +15,7 @@ use crate::cli::{Output, RestoreRequest};
 use crate::console::Console;
 use crate::home::Home;
 use crate::process::Limits;
-use crate::restore::{Attempt, Companion, From, Source, Verb, choose};
+use crate::restore::{Attempt, Companion, From, Source, Verb, Wanted, choose};
 use crate::settings::Settings;
 use crate::work_folder::WorkFolder;
 use crate::{lock, trust};
@@ -34,9 +34,17 @@ pub(crate) fn restore(
         trust::require_trusted_home(home)?;
     }
     let settings = own.map_or_else(|| Ok(Settings::default()), Settings::read)?;
-    let source = Source::find(home, request.service.as_ref(), &request.from, Verb::Restore)?;
+    let wanted = Wanted {
+        service: request.service.as_ref(),
+        from: &request.from,
+        items: &request.items,
+        verb: Verb::Restore,
+        settings: &settings,
+    };
+    let source = Source::find(home, wanted)?;
     let service = source.manifest.service.clone();
-    let chosen = choose(&source.manifest, &request.items)?;
+    let chosen = choose(&source.manifest, &request.items)
+        .map_err(|error| source.hint_at_older(home, &request.items, error))?;
     let scripts = Companion::find(own, service.name(), Verb::Restore)
         .ok_or_else(|| Companion::missing(service.name(), Verb::Restore, &source.folder.join(GUIDE)))?;
     let remarks = source.remarks(home);
@@ -57,6 +65,7 @@ pub(crate) fn restore(
         outcome: Outcome::Ready,
         id: source.manifest.id(),
         service,
+        items: source.manifest.items.clone(),
         host: source.manifest.host.clone(),
         path: source.folder.display().to_string(),
         time: source.manifest.started,

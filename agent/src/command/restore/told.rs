@@ -38,6 +38,8 @@ pub(super) struct Report {
     pub(super) outcome: Outcome,
     pub(super) id: String,
     pub(super) service: Service,
+    /// What the backup was asked for; none is everything.
+    pub(super) items: Vec<String>,
     pub(super) host: String,
     pub(super) path: String,
     pub(super) time: DateTime<Utc>,

@@ -14,6 +14,8 @@ use crate::cancellation::Cancellation;
 use crate::cli::{Format, Output};
 use crate::console::Console;
 use crate::home::Home;
+use crate::scope::Scope;
+use crate::settings::Settings;
 use one::Read;
 
 #[derive(Serialize)]
@@ -32,7 +34,12 @@ pub(crate) fn verify(
     console: &mut Console,
 ) -> Result<ExitCode, Error> {
     let catalogue = Catalogue::read(home)?;
-    let chosen = choose(&catalogue, services, all);
+    // What batt.toml says is no reason not to read.
+    let settings = Settings::read(home).unwrap_or_else(|error| {
+        console.error(&error);
+        Settings::default()
+    });
+    let chosen = choose(&catalogue, &settings, services, all);
     if let Some(service) = services
         .iter()
         .find(|service| !chosen.iter().any(|entry| entry.service == **service))
@@ -86,9 +93,15 @@ pub(crate) fn verify_folder(
     results.end(&cancellation)
 }
 
-/// Returns what is to be verified, newest first. One that is gone from the disk is among it: that it is missing is what
+/// Returns what is to be verified, newest first: of each service the newest that keeps its promise, and of every other selection
+/// of its items the newest too. One that is gone from the disk is among it: that it is missing is what
 /// a verification has to say, unless a newer one took its very place.
-fn choose<'a>(catalogue: &'a Catalogue, services: &[Service], all: bool) -> Vec<&'a Entry> {
+fn choose<'a>(
+    catalogue: &'a Catalogue,
+    settings: &Settings,
+    services: &[Service],
+    all: bool,
+) -> Vec<&'a Entry> {
     let (mut seen, mut places) = (BTreeSet::new(), BTreeSet::new());
     catalogue
         .entries()
@@ -96,7 +109,10 @@ fn choose<'a>(catalogue: &'a Catalogue, services: &[Service], all: bool) -> Vec<
         .filter(|entry| services.is_empty() || services.contains(&entry.service))
         .filter(|entry| !entry.is_being_removed())
         .filter(|entry| places.insert(entry.path.clone()))
-        .filter(|entry| all || seen.insert(entry.service.clone()))
+        .filter(|entry| {
+            let scope = entry.scope().within(&settings.promise(&entry.service));
+            all || seen.insert((entry.service.clone(), scope))
+        })
         .collect()
 }
 
@@ -144,8 +160,9 @@ impl Results<'_> {
 fn show(backup: &VerifiedBackup, console: &mut Console) {
     let word = if backup.verified { "verified" } else { "DAMAGED" };
     console.result(&format!(
-        "{word}  {}  {}",
+        "{word}  {}  {}  {}",
         backup.id.as_deref().unwrap_or("(unknown)"),
+        escaped(&Scope::of(&backup.items).words()),
         escaped(&backup.path)
     ));
     for line in backup.reason.iter().flat_map(|reason| reason.lines()) {

@@ -125,6 +125,7 @@ fn told(found: Verification, path: &Path, mut remarks: Vec<String>) -> VerifiedB
     remarks.extend(found.remarks);
     VerifiedBackup {
         id: found.id,
+        items: found.items,
         path: path.display().to_string(),
         verified,
         reason: (!verified).then(|| found.damages.join("\n")),

@@ -133,6 +133,8 @@ fn rules() -> impl Strategy<Value = Rules> {
 struct Case {
     made: Vec<Made>,
     entries: Vec<Entry>,
+    /// What is promised of each service: everything in half of all cases, else one item.
+    promise: Scope,
 }
 
 impl Case {
@@ -142,13 +144,24 @@ impl Case {
             .enumerate()
             .map(|(number, made)| entry_of(made, number))
             .collect();
-        Self { made, entries }
+        let promised: &[String] = if made.len().is_multiple_of(2) {
+            &[]
+        } else {
+            &["a".to_owned()]
+        };
+        let promise = Scope::of(promised);
+        Self {
+            made,
+            entries,
+            promise,
+        }
     }
 
     fn candidates(&self) -> Vec<Candidate<'_>> {
         let both = self.made.iter().zip(&self.entries);
         both.map(|(made, entry)| Candidate {
             entry,
+            group: entry.scope().within(&self.promise),
             pinned: made.pinned,
             running: made.running,
             ours: made.ours,
@@ -175,12 +188,24 @@ impl Case {
         all
     }
 
-    /// Returns the groups: members that rules are about, the newest first.
+    /// Returns the groups that rules are counted in, with their members, the newest first.
     fn groups(&self) -> Vec<Vec<usize>> {
+        self.members(|entry| entry.scope().within(&self.promise))
+    }
+
+    /// Returns those that were asked for the same, the newest first.
+    fn selections(&self) -> Vec<Vec<usize>> {
+        self.members(Entry::scope)
+    }
+
+    fn members(&self, scope: impl Fn(&Entry) -> Scope) -> Vec<Vec<usize>> {
         let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (index, entry) in self.entries.iter().enumerate() {
             if self.made[index].ours && entry.time <= now() + AHEAD {
-                groups.entry(key(entry)).or_default().push(index);
+                groups
+                    .entry((&entry.service, scope(entry)))
+                    .or_default()
+                    .push(index);
             }
         }
         for members in groups.values_mut() {
@@ -204,7 +229,7 @@ proptest! {
     fn the_last_verified_and_the_last_proven_of_each_group_are_never_removed(made in history(), rules in rules()) {
         let case = Case::of(made);
         let decisions = case.decide(&rules);
-        for group in case.groups() {
+        for group in case.groups().into_iter().chain(case.selections()) {
             let entries = || group.iter().map(|index| (*index, &case.entries[*index]));
             let verified = entries().find(|(_, entry)| entry.can_be_drilled());
             let counting = entries().find(|(_, entry)| counts(entry));
@@ -267,7 +292,7 @@ proptest! {
     fn a_group_that_had_a_backup_that_counts_has_the_newest_of_them_afterwards(made in history(), rules in rules()) {
         let case = Case::of(made);
         let decisions = case.decide(&rules);
-        for group in case.groups() {
+        for group in case.groups().into_iter().chain(case.selections()) {
             let counting = group.iter().find(|index| counts(&case.entries[**index]));
             if let Some(newest) = counting {
                 prop_assert!(is_kept(&decisions[*newest]));
@@ -302,7 +327,7 @@ proptest! {
                 counts(newer)
                     && newer.service == entry.service
                     && newer.time > entry.time
-                    && covers(&key(newer).1, &key(entry).1)
+                    && newer.scope().covers(&entry.scope())
                     && is_kept(&decisions[other])
             });
             prop_assert!(covered, "{:?}", case.made[index]);

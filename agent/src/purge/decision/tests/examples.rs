@@ -26,6 +26,7 @@ fn kept(entries: &[Entry], rules: &Rules, zone: &dyn Fn(DateTime<Utc>) -> FixedO
         .iter()
         .map(|entry| Candidate {
             entry,
+            group: entry.scope(),
             pinned: false,
             running: false,
             ours: true,
