@@ -3,6 +3,7 @@ ours: the price of namespaces, accounts and descriptors."""
 
 import argparse
 import contextlib
+import json
 import os
 import shutil
 import statistics
@@ -32,9 +33,9 @@ class Host(NamedTuple):
     batt: list[str]
     group: Group
 
-    def backs_up(self, service: str, items: list[str]) -> Cost:
+    def backs_up(self, service: str) -> Cost:
         """Runs a service."""
-        return self.group.run([*self.batt, *(items or [service])])
+        return self.group.run([*self.batt, service])
 
     def drills(self, service: str) -> Cost:
         """Rehearses the newest backup of a service."""
@@ -56,6 +57,7 @@ class Subject(NamedTuple):
     drill: bool
     settings: dict[str, str]
     items: list[str]
+    """What the host promises of it; none is everything."""
 
 
 @contextlib.contextmanager
@@ -65,10 +67,10 @@ def _subject(name: str, folder: str) -> Iterator[Subject]:
         case "file":
             tree = os.path.join(folder, "tree")
             write_small(tree, SOME_FILES)
-            yield Subject("file", f"`file`, {SOME_FILES} files", ["tar"], True, {}, ["--file", tree])
+            yield Subject("file", f"`file`, {SOME_FILES} files", ["tar"], True, {}, [tree])
         case "sqlite":
             with engines.sqlite() as path:
-                yield Subject("sqlite", "`sqlite`, of another account", [], True, {}, ["--sqlite-db", path])
+                yield Subject("sqlite", "`sqlite`, of another account", [], True, {}, [path])
         case "mysql" | "mysql-socket":
             with engines.mariadb() as socket:
                 options = os.path.join(folder, "client.cnf")
@@ -117,7 +119,7 @@ def measure(ours: Commit, against: Commit, whats: list[str], rounds: int, counte
                          "now": _host(ours, os.path.join(folder, "now"), subject, counted)}
                 tell(f"{name}: backup")
                 backups.append(_row(subject.title, interleaved(
-                    {when: lambda host=host: host.backs_up(subject.service, subject.items) for when, host in hosts.items()}, rounds)))
+                    {when: lambda host=host: host.backs_up(subject.service) for when, host in hosts.items()}, rounds)))
                 if subject.drill:
                     tell(f"{name}: drill")
                     drills.append(_row(subject.title, interleaved(
@@ -138,11 +140,11 @@ def _restore(ours: Commit, against: Commit, rounds: int, counted: Group) -> None
     with tempfile.TemporaryDirectory(prefix="batt-bench-") as folder:
         tree = os.path.join(folder, "tree")
         write_small(tree, SMALL_FILES)
-        subject = Subject("file", "", [], False, {}, ["--file", tree])
+        subject = Subject("file", "", [], False, {}, [tree])
         hosts = {"then": _host(against, os.path.join(folder, "then"), subject, counted),
                  "now": _host(ours, os.path.join(folder, "now"), subject, counted)}
         for host in hosts.values():
-            host.backs_up("file", subject.items)
+            host.backs_up("file")
         costs = interleaved({when: lambda host=host: host.restores(os.path.join(folder, "into")) for when, host in hosts.items()}, rounds)
     rows = [[when, f"{statistics.median(cost.wall for cost in of_it):.2f}", spread([cost.wall for cost in of_it]),
              f"{statistics.median(cost.cpu for cost in of_it):.2f}", spread([cost.cpu for cost in of_it])]
@@ -173,7 +175,8 @@ def _host(commit: Commit, folder: str, subject: Subject, counted: Group) -> Host
             place = os.path.join(home, "scripts-available", name)
             shutil.copyfile(os.path.join(commit.scripts, name), place)
             os.chmod(place, 0o755)
-    _write_private(os.path.join(home, "conf", "batt.toml"), f'path = "{folder}/backup"\n')
+    promised = f"[service.{subject.service}]\nitems = {json.dumps(subject.items)}\n" if subject.items else ""
+    _write_private(os.path.join(home, "conf", "batt.toml"), f'path = "{folder}/backup"\n{promised}')
     _write_private(os.path.join(home, "conf", f"backup-{subject.service}.local.conf"),
                    "".join(f'{key}="{value}"\n' for key, value in subject.settings.items()))
     return Host(batt, counted)
