@@ -24,11 +24,12 @@ print $lock "BEGIN EXCLUSIVE;\n.shell touch locked\n";
 print "ready\n";
 my ($held, $end) = (-1, time + 30);
 while ($held < 0 and time < $end) {
-    for my $process (glob "/proc/[0-9]*") {
-        my $to = readlink("$process/fd/1") or next;
-        next unless $to =~ m{/db$};
-        my $handle = syscall(434, substr($process, 6) + 0, 0);
-        $held = syscall(438, $handle, 1, 0) if $handle >= 0;
+    for my $open (glob "/proc/[0-9]*/fd/*") {
+        my $to = readlink($open) or next;
+        next unless $to =~ m{/copy/db$};
+        my ($process, $number) = $open =~ m{(\d+)/fd/(\d+)$};
+        my $handle = syscall(434, $process + 0, 0);
+        $held = syscall(438, $handle, $number + 0, 0) if $handle >= 0;
         last if $held >= 0;
     }
 }
