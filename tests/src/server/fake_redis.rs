@@ -189,7 +189,7 @@ fn answer(words: &[String], answers: &Answers, saves: &AtomicUsize) -> Vec<u8> {
     if let Some(told) = answers.get(&line) {
         return match line.as_str() {
             "SYNC" => [format!("${}\r\n", told.len()).as_bytes(), told].concat(),
-            "CONFIG GET DIR" | "CONFIG GET DBFILENAME" => list(&[b"key", told]),
+            "CONFIG GET DIR" | "CONFIG GET DBFILENAME" => list(&[words[2].to_lowercase().as_bytes(), told]),
             "TIME" => list(&[told, b"0"]),
             _ => bulk(told),
         };
@@ -203,7 +203,6 @@ fn answer(words: &[String], answers: &Answers, saves: &AtomicUsize) -> Vec<u8> {
             saves.fetch_add(1, Ordering::Relaxed);
             b"+Background saving started\r\n".to_vec()
         }
-        "ACL" if line.ends_with("WHOAMI") => bulk(b"default"),
         "SYNC" => [format!("${}\r\n", RDB.len()).as_bytes(), RDB].concat(),
         "CONFIG" => list(&[b"dir", b"/nonexistent"]),
         _ => b"+OK\r\n".to_vec(),
