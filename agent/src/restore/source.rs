@@ -142,7 +142,7 @@ impl Source {
         })
     }
 
-    /// Adds to the error that this backup does not hold an item which older backup does.
+    /// Adds to the error that this backup does not hold an item the newest older one that does.
     pub(crate) fn hint_at_older(&self, home: &Home, items: &[String], error: Error) -> Error {
         let Some(entry) = &self.entry else { return error };
         let Ok(catalogue) = Catalogue::read(home) else {
