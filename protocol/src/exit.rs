@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HostClass, Outcome};
+use crate::{DrillOutcome, HostClass, Outcome};
 
 /// The code a program ends with. The constants are the whole table; 2, 4, 8 and 16 add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,6 +90,7 @@ pub struct Tally {
     bits: u8,
     busy: bool,
     refused: bool,
+    not_possible: bool,
 }
 
 impl Tally {
@@ -103,6 +104,15 @@ impl Tally {
             }
             Outcome::Busy => self.busy = true,
             Outcome::Refused => self.refused = true,
+        }
+    }
+
+    /// Counts what one drill said.
+    pub fn drill(&mut self, outcome: DrillOutcome) {
+        match outcome {
+            DrillOutcome::Proven | DrillOutcome::Loaded => {}
+            DrillOutcome::Failed => self.bits |= ExitCode::FAILED.0,
+            DrillOutcome::NotPossible => self.not_possible = true,
         }
     }
 
@@ -131,9 +141,10 @@ impl Tally {
     }
 
     /// Returns the exit code of the whole. What is busy or refused has a code of its own only when nothing else
-    /// went wrong, and counts as failed otherwise.
+    /// went wrong, and counts as failed otherwise. What is not possible here has one likewise, and never counts as failed.
     pub fn exit(self) -> ExitCode {
         match (self.bits, self.busy, self.refused) {
+            (0, false, false) if self.not_possible => ExitCode::UNAVAILABLE,
             (bits, false, false) => ExitCode(bits),
             (0, true, false) => ExitCode::BUSY,
             (0, false, true) => ExitCode::REFUSED,
@@ -165,6 +176,22 @@ mod tests {
         assert_eq!(exit_of(&[Outcome::Refused]), 77);
         assert_eq!(exit_of(&[Outcome::Busy, Outcome::Refused]), 2);
         assert_eq!(exit_of(&[Outcome::Busy, Outcome::TimedOut]), 10);
+    }
+
+    #[test]
+    fn what_is_not_possible_here_stands_alone() {
+        let exit_of = |drills: &[DrillOutcome], services: &[Outcome]| {
+            let mut tally = Tally::default();
+            drills.iter().for_each(|outcome| tally.drill(*outcome));
+            services.iter().for_each(|outcome| tally.service(*outcome));
+            tally.exit().code()
+        };
+        let (proven, impossible) = (DrillOutcome::Proven, DrillOutcome::NotPossible);
+        assert_eq!(exit_of(&[proven, DrillOutcome::Loaded], &[]), 0);
+        assert_eq!(exit_of(&[proven, impossible], &[]), 69);
+        assert_eq!(exit_of(&[DrillOutcome::Failed, impossible], &[]), 2);
+        assert_eq!(exit_of(&[impossible], &[Outcome::Cancelled]), 8);
+        assert_eq!(exit_of(&[impossible], &[Outcome::Busy]), 75);
     }
 
     #[test]

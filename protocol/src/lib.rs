@@ -4,6 +4,7 @@
 
 mod bundle;
 mod class;
+mod drill;
 mod duration;
 mod error;
 mod event;
@@ -19,6 +20,7 @@ pub mod wire;
 
 pub use bundle::{BundleFile, BundleFolder, Change, FileChange, FileName, bundle_text};
 pub use class::HostClass;
+pub use drill::DrillOutcome;
 pub use duration::parse_duration;
 pub use error::Error;
 pub use event::{AskedBy, Event, EventKind, Stage};

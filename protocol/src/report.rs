@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{ExitCode, HostClass, Outcome, RunId, Service};
+use crate::{DrillOutcome, ExitCode, HostClass, Outcome, RunId, Service};
 
 /// How one service of a run ended, and what it left.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -129,6 +129,12 @@ pub struct BackupReport {
     /// When its last rehearsal failed; none when it did not.
     #[serde(default)]
     pub drill_failed: Option<DateTime<Utc>>,
+    /// What its last rehearsal said; none when there was none that said something.
+    #[serde(default)]
+    pub drill: Option<DrillOutcome>,
+    /// What is wrong with it, where that failed.
+    #[serde(default)]
+    pub drill_reason: Option<String>,
     /// What it is worth.
     #[serde(default)]
     pub state: BackupState,

@@ -283,6 +283,8 @@ fn a_list_shows_what_each_is_worth_and_what_keeps_it() {
     let told = listed(&host);
     assert_eq!(told[3]["drill_failed"], "2026-01-09T00:00:00Z");
     assert_eq!(told[3]["drilled"], Value::Null);
+    assert_eq!(told[3]["drill"], "failed");
+    assert_eq!(told[3]["drill_reason"], "rows");
     assert_eq!(told[0]["kept_by"][0], "last-verified");
     let latest: Vec<bool> = told.iter().map(|backup| backup["latest"] == true).collect();
     assert_eq!(latest, [true, false, false, false]);

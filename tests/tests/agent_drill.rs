@@ -11,7 +11,7 @@ use std::fs;
 
 use batt_tests::finished::Finished;
 use batt_tests::process::{assert_none_lives, living_with, signal, until};
-use batt_tests::triple::{DRILL, Notes, RESTORE};
+use batt_tests::triple::{BACKUP, DRILL, Notes, RESTORE};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -40,6 +40,8 @@ fn a_backup_that_comes_back_is_proven_and_has_a_receipt() {
     assert_eq!(told["path"], backup.to_str().unwrap());
     assert_eq!(told["id"], newest(&notes)["id"]);
     assert!(newest(&notes)["drilled"].is_string());
+    assert_eq!(newest(&notes)["drill"], "proven");
+    notes.batt(&["backups"]).code(0).says(" proven 2");
     let catalogue = fs::read_to_string(notes.host.home().join("var/catalogue.jsonl")).unwrap();
     assert!(catalogue.contains("\"reader-version\":\"1\""), "{catalogue}");
     // What is there was not touched.
@@ -101,7 +103,7 @@ fn what_this_host_cannot_do_says_nothing_of_the_backup() {
         .host
         .companion("drill-notes", "echo the reader is not installed >&2; exit 69");
     let (exit, told) = drilled(&notes);
-    assert_eq!((exit, &told["outcome"]), (8, &json!("not-possible")), "{told}");
+    assert_eq!((exit, &told["outcome"]), (69, &json!("not-possible")), "{told}");
     assert!(
         told["reason"]
             .as_str()
@@ -111,12 +113,15 @@ fn what_this_host_cannot_do_says_nothing_of_the_backup() {
     // As somebody from outside does, or the kernel when there is no memory.
     notes.host.companion("drill-notes", "kill -KILL $$");
     let (exit, told) = drilled(&notes);
-    assert_eq!((exit, &told["outcome"]), (8, &json!("not-possible")), "{told}");
+    assert_eq!((exit, &told["outcome"]), (69, &json!("not-possible")), "{told}");
     assert!(told["reason"].as_str().unwrap().contains("killed by signal 9"));
     notes.drill_settings("max_duration = \"1s\"");
     let waits = waiting(&notes, 1_000_000_071);
     let (exit, told) = drilled(&notes);
-    assert_eq!((exit, &told["outcome"]), (8, &json!("timed-out")), "{told}");
+    assert_eq!((exit, &told["outcome"]), (69, &json!("not-possible")), "{told}");
+    let reason = told["reason"].as_str().unwrap();
+    assert!(reason.contains("stopped after `max_duration`"), "{reason}");
+    assert!(reason.contains("hint: `max_duration` of `[drill]`"), "{reason}");
     assert_none_lives(&waits);
     let after = fs::read(notes.host.home().join("var/catalogue.jsonl")).unwrap();
     assert_eq!(before, after, "no receipt");
@@ -215,13 +220,41 @@ fn a_service_without_a_drill_script_is_told() {
     // Whoever asks for it gets no 0.
     notes
         .batt(&["drill", "other"])
-        .code(8)
+        .code(69)
         .says("there is no script `drill-other`");
     notes.batt(&["drill", "nothing"]).code(65);
     let (exit, report) = notes.told(&["drill", "nothing", "notes"]);
     assert_eq!(exit, 8);
+    assert_eq!(report["drills"][0]["outcome"], "not-started");
+    assert_eq!(report["drills"][1]["outcome"], "proven");
+    // One that is proven and one that is not possible here: nothing went wrong but that.
+    let (exit, report) = notes.told(&["drill", "other", "notes"]);
+    assert_eq!(exit, 69);
     assert_eq!(report["drills"][0]["outcome"], "not-possible");
     assert_eq!(report["drills"][1]["outcome"], "proven");
+    // One that failed counts as what it is.
+    notes.host.companion("drill-notes", "exit 1");
+    assert_eq!(notes.told(&["drill", "other", "notes"]).0, 2);
+}
+
+#[test]
+fn a_backup_of_which_nothing_was_recorded_is_loaded_and_not_proven() {
+    let notes = Notes::new();
+    let silent: String = BACKUP
+        .lines()
+        .filter(|line| !line.contains("batt record"))
+        .fold(String::new(), |script, line| script + line + "\n");
+    notes.host.drop_in("notes", &silent);
+    notes.host.batt(&["notes"]).success();
+    let (exit, told) = drilled(&notes);
+    assert_eq!((exit, &told["outcome"]), (0, &json!("loaded")), "{told}");
+    assert_eq!(newest(&notes)["drill"], "loaded");
+    assert!(newest(&notes)["drilled"].is_string());
+    let text = notes.batt(&["drill", "notes"]).code(0);
+    text.says("loaded");
+    text.says("nothing was recorded to compare");
+    notes.batt(&["backups"]).code(0).says(" loaded 2");
+    notes.batt(&["restore", "notes", "-n"]).code(0);
 }
 
 #[test]

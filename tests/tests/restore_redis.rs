@@ -252,8 +252,8 @@ fn a_file_that_no_server_here_can_read_says_nothing_of_the_backup() {
     host.batt(&["redis"]).code(0);
     let folder = Redis::empty_folder();
     host.batt_restore(&[], &["redis", "--into", text(folder.path())])
-        .code(8)
+        .code(69)
         .says("cannot read this file");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    host.batt_drill("redis").code(8);
+    host.batt_drill("redis").code(69).says("not possible here");
 }

@@ -1,6 +1,5 @@
 //! One backup in the catalogue: what was published, and what is known of it since.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use batt_protocol::{BackupReport, BackupState, Error, RunId, Service};
@@ -8,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::identity::{Identity, Seen};
-use super::{BackupFolder, Manifest, Mark, marks, removal_name};
+use super::{BackupFolder, Drill, Manifest, Mark, marks, removal_name};
 use crate::scope::Scope;
 
 /// One backup that was published, and what is known of it since.
@@ -34,23 +33,6 @@ pub(crate) struct Entry {
     /// Its manifest, as it was when it was last looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seen: Option<Seen>,
-}
-
-/// The receipt of a rehearsed restore.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Drill {
-    pub(crate) at: DateTime<Utc>,
-    /// Whether everything came back as it was recorded.
-    pub(crate) proven: bool,
-    /// How long the restore took.
-    pub(crate) seconds: f64,
-    /// How many recorded facts were compared.
-    pub(crate) compared: usize,
-    /// What the drill script recorded, as versions of the engine.
-    pub(crate) facts: BTreeMap<String, String>,
-    /// What is wrong, when it is not proven.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<String>,
 }
 
 impl Entry {
@@ -91,7 +73,7 @@ impl Entry {
 
     /// Tells whether it counts: whole, read again, complete, as it was expected, and not shown to be bad by a drill.
     pub(crate) fn counts(&self) -> bool {
-        self.can_be_drilled() && self.drill.as_ref().is_none_or(|drill| drill.proven)
+        self.can_be_drilled() && self.drill.as_ref().is_none_or(|drill| drill.verdict.is_good())
     }
 
     /// Tells whether it counts but for what its last drill told.
@@ -102,6 +84,12 @@ impl Entry {
             BackupState::Suspicious => self.accepted.is_some(),
         };
         expected && self.verified.is_some()
+    }
+
+    /// Returns the last rehearsal and the evidence against the backup, where it failed.
+    pub(crate) fn failed_drill(&self) -> Option<(&Drill, &str)> {
+        let drill = self.drill.as_ref()?;
+        drill.verdict.reason().map(|reason| (drill, reason))
     }
 
     /// Returns what it was asked for.
@@ -173,6 +161,7 @@ impl Entry {
 
     /// Returns the line of `batt backups`.
     pub(crate) fn report(&self) -> BackupReport {
+        let drill = self.drill.as_ref();
         BackupReport {
             id: self.id(),
             service: self.service.clone(),
@@ -181,16 +170,12 @@ impl Entry {
             time: self.time,
             bytes: self.bytes,
             verified: self.verified,
-            drilled: self
-                .drill
-                .as_ref()
-                .filter(|drill| drill.proven)
+            drilled: drill
+                .filter(|drill| drill.verdict.is_good())
                 .map(|drill| drill.at),
-            drill_failed: self
-                .drill
-                .as_ref()
-                .filter(|drill| !drill.proven)
-                .map(|drill| drill.at),
+            drill_failed: self.failed_drill().map(|(drill, _)| drill.at),
+            drill: drill.map(|drill| drill.verdict.outcome()),
+            drill_reason: self.failed_drill().map(|(_, reason)| reason.to_owned()),
             state: self.state,
             accepted: self.accepted,
             pinned: false,

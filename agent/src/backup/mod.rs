@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod destination;
+mod drill;
 mod entry;
 mod folder;
 mod guide;
@@ -21,7 +22,8 @@ pub(crate) use destination::{
     Destination, MOST_DEPTH, Staging, open_file, removal_name, remove_content, remove_content_but,
     remove_folder,
 };
-pub(crate) use entry::{Drill, Entry};
+pub(crate) use drill::{Drill, Verdict};
+pub(crate) use entry::Entry;
 pub(crate) use folder::BackupFolder;
 pub(crate) use guide::restore_guide;
 pub(crate) use identity::Identity;

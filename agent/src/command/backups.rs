@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use batt_protocol::text::escaped;
-use batt_protocol::{BackupReport, BackupState, Error, ExitCode, HumanBytes, Service};
+use batt_protocol::{BackupReport, BackupState, DrillOutcome, Error, ExitCode, HumanBytes, Service};
 use chrono::{DateTime, Local, Utc};
 
 use crate::backup::{self, Found, present};
@@ -117,11 +117,15 @@ fn row(report: &BackupReport) -> Vec<String> {
         (BackupState::Suspicious, Some(_)) => "accepted",
         (state, _) => state.word(),
     };
-    let proof = match (report.drill_failed, report.drilled, report.verified) {
-        (Some(at), ..) => format!("drill failed {}", time(at)),
-        (None, Some(at), _) => format!("drilled {}", time(at)),
-        (None, None, Some(at)) => format!("verified {}", time(at)),
-        (None, None, None) => "not verified".to_owned(),
+    let proof = match (
+        report.drill,
+        report.drill_failed.or(report.drilled),
+        report.verified,
+    ) {
+        (Some(DrillOutcome::Failed), Some(at), _) => format!("drill failed {}", time(at)),
+        (Some(outcome), Some(at), _) => format!("{outcome} {}", time(at)),
+        (_, _, Some(at)) => format!("verified {}", time(at)),
+        (_, _, None) => "not verified".to_owned(),
     };
     let set = [(report.latest, "latest"), (report.pinned, "pinned")];
     let mut marks: Vec<&str> = set.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();

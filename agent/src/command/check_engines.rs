@@ -69,9 +69,7 @@ pub(super) fn check_restores(
                 && entry.scope().covers(&promise)
                 && entry.is_there()
         });
-        let failed = newest.and_then(|entry| entry.drill.as_ref().filter(|drill| !drill.proven));
-        if let Some((entry, drill)) = newest.zip(failed) {
-            let reason = drill.reason.as_deref().unwrap_or("it did not come back");
+        if let Some((entry, (_, reason))) = newest.and_then(|entry| Some((entry, entry.failed_drill()?))) {
             findings.problem(
                 &Error::new(
                     ExitCode::FAILED,

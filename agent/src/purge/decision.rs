@@ -243,7 +243,7 @@ fn shortcoming(entry: &Entry) -> &'static str {
 /// Keeps the last verified and the last proven one of a group. A newer one whose rehearsal failed takes nothing from
 /// the one before it, and one that was proven and does not count any more nothing from one that does.
 fn protect(entries: &[(usize, &Entry)], keeps: &mut [Vec<Keep>]) {
-    let proven = |entry: &Entry| entry.drill.as_ref().is_some_and(|drill| drill.proven);
+    let proven = |entry: &Entry| entry.drill.as_ref().is_some_and(|drill| drill.verdict.is_good());
     let mut first = |holds: &dyn Fn(&Entry) -> bool, keep: Keep| {
         let found = entries.iter().find(|(_, entry)| holds(entry));
         if let Some((index, _)) = found

@@ -67,8 +67,6 @@ pub(crate) struct Attempted {
 pub(crate) enum Undone {
     /// Somebody wished to stop.
     Cancelled,
-    /// It took too long.
-    TimedOut(String),
     /// This host cannot do it, which says nothing of the backup.
     NotHere(String),
     /// It failed.
@@ -221,8 +219,15 @@ impl Attempt<'_> {
         let failures: Vec<String> = ledger.failures().iter().map(ToString::to_string).collect();
         match result {
             Err(CallFailure::Cancelled) => return Err(Undone::Cancelled),
-            Err(CallFailure::TimedOut(reason)) => return Err(Undone::TimedOut(reason)),
-            Err(CallFailure::OverLimit(reason)) => return Err(Undone::NotHere(reason)),
+            Err(CallFailure::TimedOut(reason)) => {
+                let hint = "`max_duration` of `[drill]` in batt.toml gives it longer.";
+                return Err(Undone::NotHere(format!("{reason}\nhint: {hint}")));
+            }
+            Err(CallFailure::OverLimit(reason)) => {
+                let hint =
+                    "`[drill]` in batt.toml says what a drill may take, and where it works (`scratch`).";
+                return Err(Undone::NotHere(format!("{reason}\nhint: {hint}")));
+            }
             Err(CallFailure::Complained {
                 code: Some(UNAVAILABLE),
                 ..

@@ -265,9 +265,7 @@ impl Source {
                 remarks.push("it is suspicious: it differed much from those before it".to_owned());
             }
         }
-        if let Some(drill) = self.entry.as_ref().and_then(|entry| entry.drill.as_ref())
-            && !drill.proven
-        {
+        if self.entry.as_ref().and_then(Entry::failed_drill).is_some() {
             remarks.push("its last drill failed".to_owned());
         }
         if !self.passed_over.is_empty() {

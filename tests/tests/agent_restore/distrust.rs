@@ -172,7 +172,7 @@ fn this_host_cannot_do_it_is_another_word() {
         .host
         .companion("restore-notes", "echo no reader here >&2; exit 69");
     let (exit, report) = notes.told(&["restore", "notes"]);
-    assert_eq!((exit, &report["outcome"]), (8, &json!("not-possible")));
+    assert_eq!((exit, &report["outcome"]), (69, &json!("not-possible")));
     assert!(report["reason"].as_str().unwrap().contains("no reader here"));
 }
 

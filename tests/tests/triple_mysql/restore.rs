@@ -152,7 +152,7 @@ fn a_server_without_an_engine_or_a_way_to_log_in_is_not_the_place() {
         ("mysql", "lacks the plugin `ed25519`"),
     ] {
         let finished = host.batt(&["restore", "mysql", "--mysql-db", item]);
-        finished.code(8).says(said);
+        finished.code(69).says(said);
     }
     assert_eq!(other.sql("SHOW DATABASES LIKE 'd'"), "");
     assert_eq!(other.sql("SELECT user FROM mysql.user WHERE user = 'e'"), "");

@@ -3,6 +3,7 @@
 mod bounds;
 mod told;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use batt_protocol::{Error, ExitCode, HumanBytes, Service};
@@ -10,7 +11,7 @@ use chrono::Utc;
 
 use super::live_log::LiveLog;
 use super::restore::usable;
-use crate::backup::{self, ArchiveRecord, Catalogue, Drill, GUIDE, Line};
+use crate::backup::{self, ArchiveRecord, Catalogue, Drill, GUIDE, Line, Verdict};
 use crate::cancellation::{Cancellation, Wish};
 use crate::cli::{DrillRequest, Output};
 use crate::console::Console;
@@ -22,7 +23,7 @@ use crate::restore::{
 use crate::settings::Settings;
 use crate::work_folder::WorkFolder;
 use crate::{host, trust};
-use told::{Drilled, Drills, Outcome, show};
+use told::{Came, Drilled, Drills, exit, show};
 
 /// What every drill of a call shares.
 struct Rehearsal<'a> {
@@ -59,7 +60,7 @@ pub(crate) fn drill(
     for service in &wanted {
         if let (true, Some(service)) = (rehearsal.cancellation.is_requested(), service) {
             let reason = "the call was ended before its turn".to_owned();
-            drills.push(Drilled::without_backup(service, Outcome::Cancelled, reason));
+            drills.push(Drilled::without_backup(service, Came::Cancelled, reason));
             continue;
         }
         let drilled = rehearsal.drill(service.as_ref(), &request.from, console);
@@ -67,15 +68,19 @@ pub(crate) fn drill(
             (Ok(drilled), _) => drilled,
             // One that cannot be drilled keeps no other from it.
             (Err(error), Some(service)) if wanted.len() > 1 => {
-                Drilled::without_backup(service, Outcome::NotPossible, error.to_string())
+                let came = match error.exit() {
+                    ExitCode::UNAVAILABLE => Came::NOT_POSSIBLE,
+                    _ => Came::NotStarted,
+                };
+                Drilled::without_backup(service, came, error.to_string())
             }
             (Err(error), _) => return Err(error),
         });
     }
-    let bits = drills.iter().fold(0, |bits, drill| bits | drill.outcome.exit());
-    let exit = match rehearsal.cancellation.requested() {
-        Some(wish) if bits != 0 => Wish::exit(wish),
-        _ => ExitCode::from_code(bits),
+    let exit = match (rehearsal.cancellation.requested(), exit(&drills)) {
+        (_, ExitCode::OK) => ExitCode::OK,
+        (Some(wish), _) => Wish::exit(wish),
+        (None, exit) => exit,
     };
     let drills = Drills { exit, drills };
     show(&drills, output, console)?;
@@ -120,7 +125,7 @@ impl Rehearsal<'_> {
             service: service.clone(),
             items: source.manifest.items.clone(),
             path: Some(source.folder.display().to_string()),
-            outcome: Outcome::NoScript,
+            outcome: Came::NoScript,
             seconds: 0.0,
             compared: 0,
             differences: Vec::new(),
@@ -133,7 +138,7 @@ impl Rehearsal<'_> {
             drilled.reason = Some(error.to_string());
             // Whoever named it waits for a proof.
             if self.named {
-                drilled.outcome = Outcome::NotPossible;
+                drilled.outcome = Came::NOT_POSSIBLE;
             }
             return Ok(drilled);
         };
@@ -146,16 +151,15 @@ impl Rehearsal<'_> {
         }
         let archives = choose(&source.manifest, &[])?;
         let Some(damages) = source.damages(&archives, &self.cancellation) else {
-            drilled.outcome = Outcome::Cancelled;
+            drilled.outcome = Came::Cancelled;
             return Ok(drilled);
         };
         if damages.is_empty() {
             self.rehearse(&source, &archives, &scripts, &mut drilled, console)?;
         } else {
-            drilled.outcome = Outcome::Failed;
             let reason = format!("the backup is damaged\n{}", damages.join("\n"));
-            drilled.reason = Some(bounds::reason(reason));
-            self.keep_if_there(&source, &mut drilled, None)?;
+            let verdict = Verdict::Failed { compared: 0, reason };
+            self.keep_if_there(&source, &mut drilled, verdict, BTreeMap::new())?;
         }
         Ok(drilled)
     }
@@ -173,7 +177,7 @@ impl Rehearsal<'_> {
             .scratch()
             .map_or_else(WorkFolder::usual_place, Path::to_owned);
         if let Some(lack) = lack_of_room(&place, archives) {
-            drilled.outcome = Outcome::NotPossible;
+            drilled.outcome = Came::NOT_POSSIBLE;
             drilled.reason = Some(lack);
             return Ok(());
         }
@@ -203,66 +207,80 @@ impl Rehearsal<'_> {
     fn tell(&self, source: &Source, drilled: &mut Drilled, attempted: Attempted) -> Result<(), Error> {
         drilled.seconds = attempted.seconds;
         drilled.warnings.extend(attempted.warnings);
-        let (outcome, reason) = match attempted.result {
+        let verdict = match attempted.result {
             Ok(()) => {
-                drilled.compared = attempted.comparison.compared();
+                let compared = attempted.comparison.compared();
                 drilled.differences = bounds::differences(attempted.comparison.differences());
                 if drilled.differences.is_empty() {
-                    (Outcome::Proven, None)
+                    Verdict::good(compared)
                 } else {
                     let reason = "what was restored is not what was recorded when the backup was made";
-                    (Outcome::Failed, Some(reason.to_owned()))
+                    Verdict::Failed {
+                        compared,
+                        reason: reason.to_owned(),
+                    }
                 }
             }
-            Err(Undone::Failed(reason)) => (Outcome::Failed, Some(reason)),
-            Err(Undone::NotHere(reason)) => (Outcome::NotPossible, Some(reason)),
-            Err(Undone::TimedOut(reason)) => (Outcome::TimedOut, Some(reason)),
-            Err(Undone::Cancelled) => (Outcome::Cancelled, Some("cancelled".to_owned())),
+            Err(Undone::Failed(reason)) => Verdict::Failed { compared: 0, reason },
+            Err(Undone::NotHere(reason)) => {
+                drilled.outcome = Came::NOT_POSSIBLE;
+                drilled.reason = Some(bounds::reason(reason));
+                return Ok(());
+            }
+            Err(Undone::Cancelled) => {
+                drilled.outcome = Came::Cancelled;
+                drilled.reason = Some("cancelled".to_owned());
+                return Ok(());
+            }
         };
-        (drilled.outcome, drilled.reason) = (outcome, reason.map(bounds::reason));
-        if matches!(outcome, Outcome::Proven | Outcome::Failed) {
-            self.keep_if_there(source, drilled, Some(attempted.facts))?;
-        }
-        Ok(())
+        self.keep_if_there(source, drilled, verdict, attempted.facts)
     }
 
-    /// Writes the receipt, unless the backup is not what was drilled any more: then what failed says nothing of it.
+    /// Tells the verdict and writes the receipt, unless the backup is not what was drilled any more: then what failed says
+    /// nothing of it.
     fn keep_if_there(
         &self,
         source: &Source,
         drilled: &mut Drilled,
-        facts: Option<std::collections::BTreeMap<String, String>>,
+        verdict: Verdict,
+        facts: BTreeMap<String, String>,
     ) -> Result<(), Error> {
-        if drilled.outcome == Outcome::Failed && !source.is_there() {
-            drilled.outcome = Outcome::Gone;
+        if !verdict.is_good() && !source.is_there() {
+            drilled.outcome = Came::Gone;
             drilled.reason = Some("the backup was replaced or removed meanwhile".to_owned());
             return Ok(());
         }
+        drilled.outcome = Came::Drilled(verdict.outcome());
+        drilled.compared = verdict.compared();
+        drilled.reason = verdict.reason().map(|reason| bounds::reason(reason.to_owned()));
         let (Some(home), Some(entry)) = (self.own, source.own_entry()) else {
             return Ok(());
         };
-        let mut reason = drilled.reason.clone();
-        if let Some(reason) = &mut reason {
-            drilled
-                .differences
-                .iter()
-                .take(20)
-                .for_each(|difference| reason.push_str(&format!("\n{difference}")));
-        }
-        let (facts, left_out) = bounds::facts(facts.unwrap_or_default());
+        let (facts, left_out) = bounds::facts(facts);
         if left_out > 0 {
             let facts = batt_protocol::text::count(left_out, "fact");
             drilled
                 .warnings
                 .push(format!("the receipt has no room for {facts} that it recorded"));
         }
+        let verdict = match verdict {
+            Verdict::Failed { compared, mut reason } => {
+                for difference in drilled.differences.iter().take(20) {
+                    reason.push('\n');
+                    reason.push_str(difference);
+                }
+                Verdict::Failed {
+                    compared,
+                    reason: bounds::reason(reason),
+                }
+            }
+            good => good,
+        };
         let drill = Drill {
             at: Utc::now(),
-            proven: drilled.outcome == Outcome::Proven,
             seconds: drilled.seconds,
-            compared: drilled.compared,
+            verdict,
             facts,
-            reason: reason.map(bounds::reason),
         };
         let id = entry.id();
         backup::remember(home, &Line::Drilled { id, drill })
@@ -283,7 +301,7 @@ fn lack_of_room(place: &Path, archives: &[ArchiveRecord]) -> Option<String> {
     let needed: u64 = archives.iter().map(|archive| archive.raw_bytes).sum();
     (room < needed).then(|| {
         format!(
-            "no room in `{}`: {} are free, {} are needed",
+            "no room in `{}`: {} are free, {} are needed\nhint: `scratch` of `[drill]` in batt.toml names a folder with more.",
             place.display(),
             HumanBytes(room),
             HumanBytes(needed)

@@ -1,52 +1,57 @@
 //! What is told of drills: to people in words, to programs in JSON.
 
 use batt_protocol::text::{count, escaped};
-use batt_protocol::{Error, ExitCode, Service};
+use batt_protocol::{DrillOutcome, Error, ExitCode, Outcome, Service, Tally};
 use serde::Serialize;
 
 use crate::cli::{Format, Output};
 use crate::console::Console;
 use crate::report::table;
 
-/// What a drill tells of a backup.
+/// What came of one backup, or of one service, of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Outcome {
-    /// Everything came back as it was recorded.
-    Proven,
-    /// The backup is bad.
-    Failed,
-    /// This host cannot rehearse it, which says nothing of the backup.
-    NotPossible,
-    /// It took too long, which says nothing of the backup.
-    TimedOut,
+pub(super) enum Came {
     /// The backup was replaced or removed meanwhile.
     Gone,
     /// Somebody wished to stop.
     Cancelled,
-    /// The service has no drill script.
+    /// There is no backup to begin with, or something is in the way.
+    NotStarted,
+    /// The service has no drill script, and nobody asked for one.
     NoScript,
+    /// It was drilled.
+    #[serde(untagged)]
+    Drilled(DrillOutcome),
 }
 
-impl Outcome {
-    pub(super) fn exit(self) -> u8 {
+impl Came {
+    pub(super) const NOT_POSSIBLE: Self = Self::Drilled(DrillOutcome::NotPossible);
+
+    fn count(self, tally: &mut Tally) {
         match self {
-            Self::Proven | Self::NoScript => 0,
-            Self::Failed => ExitCode::FAILED.code(),
-            Self::NotPossible | Self::TimedOut | Self::Gone | Self::Cancelled => ExitCode::UNFINISHED.code(),
+            Self::Drilled(outcome) => tally.drill(outcome),
+            Self::NoScript => {}
+            Self::NotStarted => tally.service(Outcome::NotStarted),
+            Self::Gone | Self::Cancelled => tally.service(Outcome::Cancelled),
         }
     }
 
-    fn words(self) -> &'static str {
+    fn words(self) -> String {
         match self {
-            Self::Proven => "proven",
-            Self::Failed => "failed",
-            Self::NotPossible => "not possible here",
-            Self::TimedOut => "timed out",
-            Self::Gone => "gone meanwhile",
-            Self::Cancelled => "cancelled",
-            Self::NoScript => "no drill script",
+            Self::Drilled(outcome) => outcome.to_string(),
+            Self::Gone => "gone meanwhile".to_owned(),
+            Self::Cancelled => "cancelled".to_owned(),
+            Self::NotStarted => "not started".to_owned(),
+            Self::NoScript => "no drill script".to_owned(),
         }
+    }
+
+    /// Tells whether a person who asked for nothing special has to look.
+    fn is_trouble(self) -> bool {
+        let mut tally = Tally::default();
+        self.count(&mut tally);
+        !tally.exit().is_ok()
     }
 }
 
@@ -58,7 +63,7 @@ pub(super) struct Drilled {
     /// What the backup was asked for; none is everything, or no backup was found.
     pub(super) items: Vec<String>,
     pub(super) path: Option<String>,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: Came,
     pub(super) seconds: f64,
     pub(super) compared: usize,
     pub(super) differences: Vec<String>,
@@ -68,7 +73,7 @@ pub(super) struct Drilled {
 
 impl Drilled {
     /// Returns what is told of a service of which no backup was drilled.
-    pub(super) fn without_backup(service: &Service, outcome: Outcome, reason: String) -> Self {
+    pub(super) fn without_backup(service: &Service, outcome: Came, reason: String) -> Self {
         Self {
             id: None,
             service: service.clone(),
@@ -91,6 +96,13 @@ pub(super) struct Drills {
     pub(super) drills: Vec<Drilled>,
 }
 
+/// Returns the exit code of all of them.
+pub(super) fn exit(drills: &[Drilled]) -> ExitCode {
+    let mut tally = Tally::default();
+    drills.iter().for_each(|drill| drill.outcome.count(&mut tally));
+    tally.exit()
+}
+
 /// Shows what came of the drills.
 pub(super) fn show(drills: &Drills, output: Output, console: &mut Console) -> Result<(), Error> {
     match output.format {
@@ -106,7 +118,7 @@ pub(super) fn show(drills: &Drills, output: Output, console: &mut Console) -> Re
     let shown: Vec<&Drilled> = drills
         .drills
         .iter()
-        .filter(|drill| !output.quiet || drill.outcome.exit() != 0)
+        .filter(|drill| !output.quiet || drill.outcome.is_trouble())
         .collect();
     let rows: Vec<Vec<String>> = shown.iter().map(|drill| row(drill)).collect();
     for (line, drill) in table(&rows).into_iter().zip(shown) {
@@ -124,13 +136,13 @@ pub(super) fn show(drills: &Drills, output: Output, console: &mut Console) -> Re
 
 fn row(drill: &Drilled) -> Vec<String> {
     let compared = match drill.outcome {
-        Outcome::Proven if drill.compared == 0 => "nothing was recorded to compare".to_owned(),
-        Outcome::Proven | Outcome::Failed => format!("{} compared", count(drill.compared, "fact")),
-        _ => String::new(),
+        Came::Drilled(DrillOutcome::Loaded) => "nothing was recorded to compare".to_owned(),
+        _ if drill.compared == 0 => String::new(),
+        _ => format!("{} compared", count(drill.compared, "fact")),
     };
     vec![
         drill.service.to_string(),
-        drill.outcome.words().to_owned(),
+        drill.outcome.words(),
         format!("{:.1} s", drill.seconds),
         compared,
         drill.id.clone().unwrap_or_default(),

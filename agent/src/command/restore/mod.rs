@@ -196,7 +196,7 @@ fn require_room(into: Option<&str>, chosen: &[ArchiveRecord]) -> Result<(), Erro
         return Ok(());
     }
     Err(Error::new(
-        ExitCode::FAILED,
+        ExitCode::UNAVAILABLE,
         format!(
             "no room in {}: {} are free, {} are needed",
             quoted(target),

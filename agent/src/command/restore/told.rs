@@ -73,8 +73,7 @@ impl Report {
                 Outcome::Cancelled,
                 Some("cancelled: what is there now may be a part".to_owned()),
             ),
-            Err(Undone::TimedOut(reason)) => (ExitCode::UNFINISHED, Outcome::Failed, Some(reason)),
-            Err(Undone::NotHere(reason)) => (ExitCode::UNFINISHED, Outcome::NotPossible, Some(reason)),
+            Err(Undone::NotHere(reason)) => (ExitCode::UNAVAILABLE, Outcome::NotPossible, Some(reason)),
             Err(Undone::Failed(reason)) => (ExitCode::FAILED, Outcome::Failed, Some(reason)),
         };
         if matches!(outcome, Outcome::Restored | Outcome::Different) {

@@ -5,7 +5,7 @@ mod examples;
 use proptest::prelude::*;
 
 use super::*;
-use crate::backup::Drill;
+use crate::backup::{Drill, Verdict};
 
 fn counts(entry: &Entry) -> bool {
     entry.counts()
@@ -59,11 +59,15 @@ fn entry_of(made: &Made, number: usize) -> Entry {
         verified: made.verified.then_some(time),
         drill: made.drill.map(|proven| Drill {
             at: time,
-            proven,
             seconds: 1.0,
-            compared: 1,
+            verdict: match proven {
+                true => Verdict::good(1),
+                false => Verdict::Failed {
+                    compared: 1,
+                    reason: "rows".to_owned(),
+                },
+            },
             facts: BTreeMap::new(),
-            reason: None,
         }),
         accepted: made.accepted.then_some(time),
         seen,
@@ -233,7 +237,7 @@ proptest! {
             let entries = || group.iter().map(|index| (*index, &case.entries[*index]));
             let verified = entries().find(|(_, entry)| entry.can_be_drilled());
             let counting = entries().find(|(_, entry)| counts(entry));
-            let proven = entries().find(|(_, entry)| entry.drill.as_ref().is_some_and(|drill| drill.proven));
+            let proven = entries().find(|(_, entry)| entry.drill.as_ref().is_some_and(|drill| drill.verdict.is_good()));
             for (index, _) in verified.into_iter().chain(counting).chain(proven) {
                 prop_assert!(is_kept(&decisions[index]), "{:?}", case.made[index]);
             }
@@ -306,7 +310,7 @@ proptest! {
         let all = case.decide(&rules);
         let good = case.decide_on(&rules, |index| counts(&case.entries[index]));
         for (index, decision) in good.iter().enumerate() {
-            let proven = case.entries[index].drill.as_ref().is_some_and(|drill| drill.proven);
+            let proven = case.entries[index].drill.as_ref().is_some_and(|drill| drill.verdict.is_good());
             // One that was proven and does not count may have had the last proof before.
             if let Some(decision) = decision && !proven {
                 prop_assert_eq!(is_kept(decision), is_kept(&all[index]), "{:?}", &case.made[index]);

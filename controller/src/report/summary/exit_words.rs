@@ -45,6 +45,7 @@ fn words(exit: ExitCode, verb: Verb) -> Option<&'static str> {
         ExitCode::STOPPED => "stopped by a threshold, hosts were skipped",
         ExitCode::USAGE => "usage, settings or inventory error: nothing was run",
         ExitCode::NOTHING => "no service is enabled or named, or no host selected",
+        ExitCode::UNAVAILABLE => "not possible on a host: something is missing there",
         ExitCode::BUSY => "busy: another run holds the lock",
         ExitCode::REFUSED => "refused for safety",
         ExitCode::INTERRUPTED => "interrupted",
@@ -63,6 +64,7 @@ mod tests {
         assert_eq!(words(6), "a service failed (2), a host could not be used (4)");
         assert_eq!(words(0), "everything asked for was done and verified");
         assert_eq!(words(130), "interrupted");
+        assert!(words(69).starts_with("not possible"));
         assert_eq!(words(99), "a code that this version does not know");
         assert!(words(30).ends_with("stopped by a threshold, hosts were skipped (16)"));
     }
