@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A key has at most this many bytes: two names of a database, each byte of them encoded.
-const KEY_LIMIT: usize = 1024;
+/// A key has at most this many bytes: the longest path there is, each byte of it encoded, and a word before it.
+const KEY_LIMIT: usize = 3 * 4096 + 64;
 /// A value has at most this many bytes.
 pub(crate) const VALUE_LIMIT: usize = 64 << 10;
 
@@ -126,8 +126,8 @@ mod tests {
             assert!(FactKey::encoded(key).is_err(), "{key}");
         }
         assert_eq!(
-            FactKey::encoded(&"a".repeat(1025)),
-            Err(InvalidFact::LongKey(1025))
+            FactKey::encoded(&"a".repeat(KEY_LIMIT + 1)),
+            Err(InvalidFact::LongKey(KEY_LIMIT + 1))
         );
         assert!(serde_json::from_str::<FactKey>(r#""a\u001b""#).is_err());
     }

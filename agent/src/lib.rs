@@ -58,12 +58,16 @@ use console::Console;
 pub fn run_main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let mut console = Console::standard();
-    let done = cli::parse(&arguments).and_then(|invocation| command::execute(invocation, &mut console));
+    let mut is_remembered = false;
+    let done = cli::parse(&arguments).and_then(|invocation| {
+        is_remembered = command::is_about_one_archive(&invocation.action);
+        command::execute(invocation, &mut console)
+    });
     match done {
         Ok(exit) => exit.into(),
         Err(error) => {
             console.error(&error);
-            if error.exit() == batt_protocol::ExitCode::USAGE {
+            if error.exit() == batt_protocol::ExitCode::USAGE && !is_remembered {
                 command::remember_refusal(&arguments, &error);
             }
             error.exit().into()

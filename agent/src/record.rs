@@ -76,6 +76,18 @@ pub(crate) fn record(request: &RecordRequest, desk: &Desk) -> Result<(), RecordE
     desk.note_all(&entries).map_err(RecordError::Ledger)
 }
 
+/// Remembers that facts of an archive were refused: the script may go on after our exit code.
+pub(crate) fn refuse(of: &OsStr, error: &RecordError, desk: &Desk) {
+    const LENGTH: usize = 1024;
+    let short = |text: &str| text.chars().take(LENGTH).collect();
+    let refused = Entry::FactRefused {
+        of: short(&of.to_string_lossy()),
+        reason: short(&error.to_string()),
+    };
+    // When this line cannot be written, nothing can.
+    let _ = desk.note(&refused);
+}
+
 /// Why a fact was not recorded.
 #[derive(Debug)]
 pub(crate) enum RecordError {

@@ -45,9 +45,10 @@ pub(crate) fn restore_guide(manifest: &Manifest, commands: &[String]) -> String 
     for archive in &manifest.archives {
         let _ = writeln!(
             text,
-            "- `{}`, {}",
+            "- `{}`, {}{}",
             plain(&archive.file),
-            HumanBytes(archive.bytes)
+            HumanBytes(archive.bytes),
+            called(archive)
         );
     }
     if !manifest.warnings.is_empty() {
@@ -71,6 +72,14 @@ pub(crate) fn restore_guide(manifest: &Manifest, commands: &[String]) -> String 
         let _ = writeln!(text, "In this folder:\n\n```sh\n{}\n```", lines.join("\n"));
     }
     text
+}
+
+/// Tells what the archive is called, where the name of its file has only the beginning of that.
+fn called(archive: &ArchiveRecord) -> String {
+    match &archive.name {
+        Some(name) if archive.file.contains(crate::store::HASHED) => format!(", is `{}`", plain(name)),
+        _ => String::new(),
+    }
 }
 
 /// Returns a name as it can stand between backticks: on its line, and not ending them.

@@ -23,7 +23,7 @@ mod script;
 mod supervise;
 mod verify;
 
-pub(crate) use script::remember_refusal;
+pub(crate) use script::{is_about_one_archive, remember_refusal};
 
 use batt_protocol::{Error, ExitCode};
 

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use batt_protocol::{Error, ExitCode};
 
 use crate::archive::{Kind, UnknownKind};
+use crate::cli::Action;
 use crate::hatch::Desk;
 use crate::ledger::{Entry, EnvironmentError, ScriptEnvironment};
 use crate::load::{self, LoadRequest};
@@ -19,11 +20,15 @@ pub(crate) fn store(
     command: Vec<OsString>,
 ) -> Result<ExitCode, Error> {
     let environment = ScriptEnvironment::from_variables(|name| std::env::var_os(name)).map_err(no_script)?;
-    let check = kind(check)?;
+    let refused = |error: Error| {
+        store::refuse(&name, error.message(), &environment);
+        error
+    };
+    let check = kind(check).map_err(refused)?;
     let mut words = command.into_iter();
     let command = words
         .next()
-        .ok_or_else(|| Error::usage("there is no command after `--`"))?;
+        .ok_or_else(|| refused(Error::usage("there is no command after `--`")))?;
     let request = StoreRequest {
         name,
         check,
@@ -71,7 +76,17 @@ pub(crate) fn record(of: Option<OsString>, fact: Option<(OsString, OsString)>) -
     };
     read.and_then(|()| record::record(&request, &desk))
         .map(|()| ExitCode::OK)
-        .map_err(|error| Error::new(ExitCode::from_code(error.exit_code()), error.to_string()))
+        .map_err(|error| {
+            if let Some(of) = &request.of {
+                record::refuse(of, &error, &desk);
+            }
+            Error::new(ExitCode::from_code(error.exit_code()), error.to_string())
+        })
+}
+
+/// Tells whether a call remembers by itself that it was refused, since it is about one archive and no other.
+pub(crate) fn is_about_one_archive(action: &Action) -> bool {
+    matches!(action, Action::Store { .. } | Action::Record { of: Some(_), .. })
 }
 
 /// Remembers a call that a script made and that has no meaning, as by a mistyped option: the script may go on after our

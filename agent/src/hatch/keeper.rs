@@ -258,6 +258,7 @@ fn is_of_a_drill(entry: &Entry) -> bool {
         Entry::LoadEnded(ended) => short(&ended.name, NAME_LIMIT),
         Entry::LoadFailed { name, reason, .. } => short(name, NAME_LIMIT) && short(reason, VALUE_LIMIT),
         Entry::CallRefused { words, reason } => short(words, NAME_LIMIT) && short(reason, NAME_LIMIT),
+        Entry::FactRefused { of, reason } => short(of, NAME_LIMIT) && short(reason, NAME_LIMIT),
         Entry::Fact { of, value, .. } => {
             of.as_ref().is_none_or(|of| short(of, NAME_LIMIT)) && short(value, VALUE_LIMIT)
         }

@@ -43,6 +43,13 @@ pub(crate) enum Entry {
         /// Why.
         reason: String,
     },
+    /// Facts of one archive were refused.
+    FactRefused {
+        /// The name that the script gave the archive.
+        of: String,
+        /// Why.
+        reason: String,
+    },
     /// An archive is about to be handed to a command.
     LoadBegan {
         /// The name as the script gave it.

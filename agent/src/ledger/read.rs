@@ -46,6 +46,13 @@ pub(crate) enum Failure {
         /// Why.
         reason: String,
     },
+    /// Facts of an archive were refused: what it is to be held to is not known.
+    Fact {
+        /// The name of the archive as the script gave it.
+        of: String,
+        /// Why.
+        reason: String,
+    },
     /// A load failed or was refused.
     Load {
         /// The name as the script gave it.
@@ -80,7 +87,10 @@ pub(crate) enum Failure {
 impl Failure {
     /// Tells whether it says nothing of other archives than the one that it names.
     fn is_of_one_archive(&self) -> bool {
-        matches!(self, Self::Store { .. } | Self::Unfinished { .. })
+        matches!(
+            self,
+            Self::Store { .. } | Self::Unfinished { .. } | Self::Fact { .. }
+        )
     }
 }
 
@@ -88,30 +98,34 @@ impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Store { name, reason } => {
-                write!(formatter, "`batt store {}` failed: {reason}", name.escape_debug())
+                write!(formatter, "`batt store {}` failed: {reason}", shown(name))
+            }
+            Failure::Fact { of, reason } => {
+                write!(formatter, "`batt record --of {}` failed: {reason}", shown(of))
             }
             Failure::Load { name, reason } => {
-                write!(formatter, "`batt load {}` failed: {reason}", name.escape_debug())
+                write!(formatter, "`batt load {}` failed: {reason}", shown(name))
             }
             Failure::UnfinishedLoad { name } => {
-                write!(
-                    formatter,
-                    "`batt load {}` began and never ended",
-                    name.escape_debug()
-                )
+                write!(formatter, "`batt load {}` began and never ended", shown(name))
             }
             Failure::Call { words, reason } => {
                 write!(formatter, "`batt {}` failed: {reason}", words.escape_debug())
             }
             Failure::Unfinished { name } => {
-                write!(
-                    formatter,
-                    "`batt store {}` began and never ended",
-                    name.escape_debug()
-                )
+                write!(formatter, "`batt store {}` began and never ended", shown(name))
             }
             Failure::Ledger { reason } => write!(formatter, "`{FILE_NAME}`: {reason}"),
         }
+    }
+}
+
+/// Returns a name as a message has it: no longer than a person reads.
+fn shown(name: &str) -> String {
+    const LONGEST: usize = 400;
+    match name.char_indices().nth(LONGEST) {
+        None => name.escape_debug().to_string(),
+        Some((end, _)) => format!("{}...", name[..end].escape_debug()),
     }
 }
 
@@ -142,6 +156,10 @@ impl Ledger {
         let failures = self.failures.into_iter().map(|failure| match failure {
             Failure::Store { name, reason } => Failure::Store {
                 name,
+                reason: hide(&reason),
+            },
+            Failure::Fact { of, reason } => Failure::Fact {
+                of,
                 reason: hide(&reason),
             },
             Failure::Load { name, reason } => Failure::Load {
@@ -324,6 +342,7 @@ impl Reading {
             }
             Entry::CallRefused { words, reason } => self.fail(Failure::Call { words, reason }),
             Entry::StoreRefused { name, reason } => self.fail(Failure::Store { name, reason }),
+            Entry::FactRefused { of, reason } => self.fail(Failure::Fact { of, reason }),
             Entry::Fact { value, .. } if value.len() > VALUE_LIMIT => {
                 self.fail(Failure::Ledger {
                     reason: format!("line {number}: its value is too long"),

@@ -74,7 +74,13 @@ pub(super) fn prove(
     };
     let archives = staging.archives();
     let mut records: Vec<ArchiveRecord> = Vec::new();
-    let files: BTreeSet<&str> = ledger.stores.iter().map(|store| store.file.as_str()).collect();
+    let without_facts: BTreeSet<&str> = ledger.failures().iter().filter_map(without_facts).collect();
+    let files: BTreeSet<&str> = ledger
+        .stores
+        .iter()
+        .filter(|store| !without_facts.contains(store.name.as_str()))
+        .map(|store| store.file.as_str())
+        .collect();
     for file in files {
         match put_back(&aside, &archives, file, judging) {
             Ok(record) => records.push(record),
@@ -129,10 +135,20 @@ fn put_back(aside: &Path, archives: &Path, file: &str, judging: Judging<'_>) -> 
     })
 }
 
+/// Returns the name of the archive of which not all is recorded that a restore would be held to.
+fn without_facts(failure: &Failure) -> Option<&str> {
+    match failure {
+        Failure::Fact { of, .. } => Some(of),
+        _ => None,
+    }
+}
+
 /// Returns the name of the archive that was not stored.
 fn name_of(failure: &Failure) -> Option<&str> {
     match failure {
-        Failure::Store { name, .. } | Failure::Unfinished { name } => Some(name),
+        Failure::Store { name, .. } | Failure::Unfinished { name } | Failure::Fact { of: name, .. } => {
+            Some(name)
+        }
         _ => None,
     }
 }

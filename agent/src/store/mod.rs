@@ -8,7 +8,7 @@ mod name;
 mod stream;
 mod target;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::time::Instant;
 
@@ -17,6 +17,7 @@ use crate::fact::FactKey;
 use crate::ledger::{Entry, ScriptEnvironment, StoreEnded, append, append_all};
 use dump::Dump;
 pub(crate) use error::StoreError;
+pub(crate) use name::{HASHED, is_file_of};
 use target::Target;
 
 /// What a script asks for.
@@ -45,14 +46,7 @@ pub(crate) fn store(request: StoreRequest, environment: &ScriptEnvironment) -> R
     let (target, file) = match Target::create(&request.name, environment) {
         Ok(created) => created,
         Err(error) => {
-            // The script may go on after our exit code. When this line cannot be written either, nothing can.
-            let _ = append(
-                staging,
-                &Entry::StoreRefused {
-                    name,
-                    reason: error.to_string(),
-                },
-            );
+            refuse(&request.name, &error.to_string(), environment);
             return Err(error);
         }
     };
@@ -79,6 +73,16 @@ pub(crate) fn store(request: StoreRequest, environment: &ScriptEnvironment) -> R
             Err(error)
         }
     }
+}
+
+/// Remembers a store that did not begin: the script may go on after our exit code.
+pub(crate) fn refuse(name: &OsStr, reason: &str, environment: &ScriptEnvironment) {
+    let refused = Entry::StoreRefused {
+        name: name::to_text(name),
+        reason: reason.to_owned(),
+    };
+    // When this line cannot be written either, nothing can.
+    let _ = append(environment.staging(), &refused);
 }
 
 /// Stores the output of the first attempt that is none to be repeated. Nothing is left of those before.

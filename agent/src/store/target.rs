@@ -28,7 +28,7 @@ impl Target {
         name: &OsStr,
         environment: &ScriptEnvironment,
     ) -> Result<(Target, File), StoreError> {
-        let file_name = name::encode(name).map_err(StoreError::Name)? + ".zst";
+        let file_name = name::file_of(name).map_err(StoreError::Name)?;
         let archives = environment.archives();
         let path = archives.join(&file_name);
         let failed = |error: Errno| match error {

@@ -227,7 +227,7 @@ fn a_name_that_cannot_be_is_refused_and_known() {
     let error = run.sh("", None, "echo one").unwrap_err();
     run.assert_failed(error, "the name of the archive is empty", 64);
     let run = Run::new();
-    let error = run.sh(&"x".repeat(201), None, "echo one").unwrap_err();
+    let error = run.sh(&"x".repeat(5000), None, "echo one").unwrap_err();
     assert_eq!(error.exit_code(), 64);
     assert_eq!(run.ledger().failures().len(), 1);
 }

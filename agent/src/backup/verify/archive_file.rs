@@ -7,6 +7,7 @@ use super::{Damages, MANIFEST, Manifest, SUMS, digest_while};
 use crate::archive::{self, Examined};
 use crate::backup::verified::Stamp;
 use crate::backup::{ArchiveRecord, BackupFolder};
+use crate::store::is_file_of;
 
 /// As many differences of one archive's content as are told one by one.
 const MOST_DIFFERENCES: usize = 20;
@@ -21,6 +22,17 @@ pub(super) fn check(
     damages: &mut Damages,
 ) {
     let shown = quoted(&record.file);
+    // Whoever reads the folder and whoever asks batt by name are to get the same.
+    if let Some(name) = record
+        .name
+        .as_deref()
+        .filter(|name| !is_file_of(&record.file, name))
+    {
+        damages.push(format!(
+            "`{MANIFEST}` says that {shown} is the archive {}, whose file has another name",
+            quoted(name)
+        ));
+    }
     let sum = sums.and_then(|sums| sums.of(&record.file));
     if sums.is_some() && sum.is_none() {
         damages.push(format!("{shown} does not stand in `{SUMS}`"));

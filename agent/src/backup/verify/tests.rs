@@ -135,6 +135,29 @@ fn one_byte_that_was_cut_out_of_the_middle_is_found_by_name() {
 }
 
 #[test]
+fn a_name_that_stands_at_the_file_of_another_is_told() {
+    let small = Small::new();
+    let folder = small.folder();
+    for (name, told) in [
+        ("app.sql", None),
+        ("payroll", Some("`payroll`")),
+        (&"app.sql".repeat(40), Some("`app.sqlapp.sql")),
+    ] {
+        edit(&folder, |manifest| {
+            manifest.archives[0].name = Some(name.to_owned())
+        });
+        let found = damages(&folder);
+        assert_eq!(found.len(), told.iter().len(), "{found:?}");
+        assert!(
+            told.is_none_or(
+                |told| found[0].contains(&format!("says that `app.sql.zst` is the archive {told}"))
+            ),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
 fn whatever_is_missing_is_told_and_the_rest_is_read_all_the_same() {
     for (file, words) in files() {
         let small = Small::new();
