@@ -8,5 +8,6 @@ mod content;
 mod drill;
 mod forgery;
 mod lies;
+mod options;
 mod restore;
 mod scripts;
