@@ -176,19 +176,20 @@ fn reads(pid: u32, file: &Path) -> bool {
         .any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == file))
 }
 
-#[test]
-fn a_backup_that_makes_way_while_it_is_read_is_not_called_damaged() {
+/// A backup that is read for seconds, so that something can be done meanwhile. `damaged`: its last byte is another one.
+fn while_it_is_read(damaged: bool, meanwhile: impl FnOnce(&Host)) -> (Host, Option<i32>, String) {
     let host = Host::new();
     host.settings("[defaults]\nmax_shrink = \"100%\"\n");
-    // It is read for seconds, so that the next one is published meanwhile.
     let place = host
         .try_script("data", "truncate -s 1G $BATT_DEST/data/a")
         .succeeded()
         .to_owned();
     host.drop_in("data", "echo \"$BATT_RUN_ID\" > $BATT_DEST/data/a");
     let archive = place.join("a");
-    let inner = fs::OpenOptions::new().write(true).open(&archive).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&inner, b"x", (1 << 30) - 1).unwrap();
+    if damaged {
+        let inner = fs::OpenOptions::new().write(true).open(&archive).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&inner, b"x", (1 << 30) - 1).unwrap();
+    }
     let child = host
         .batt_command(&["verify"])
         .stdout(Stdio::piped())
@@ -196,10 +197,34 @@ fn a_backup_that_makes_way_while_it_is_read_is_not_called_damaged() {
         .spawn()
         .unwrap();
     until("batt reads the archive", || reads(child.id(), &archive));
-    host.told("data", &["data"]).succeeded();
+    meanwhile(&host);
     let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(75), "{said}");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    (host, output.status.code(), said.into_owned())
+}
+
+#[test]
+fn a_backup_that_steps_aside_while_it_is_read_is_judged_by_what_it_is() {
+    let next = |host: &Host| {
+        host.told("data", &["data"]).succeeded();
+    };
+    let (host, exit, said) = while_it_is_read(false, next);
+    assert_eq!(exit, Some(0), "{said}");
+    host.batt(&["verify", "--all"]).success();
+    let (host, exit, said) = while_it_is_read(true, next);
+    assert_eq!(exit, Some(2), "{said}");
+    assert!(said.contains("DAMAGED") && said.contains("/data~"), "{said}");
+    host.batt(&["verify"]).success();
+    host.batt(&["verify", "--all"]).code(2);
+}
+
+#[test]
+fn a_backup_that_is_removed_while_it_is_read_is_not_called_damaged() {
+    let (host, exit, said) = while_it_is_read(true, |host| {
+        host.told("data", &["data"]).succeeded();
+        host.batt(&["purge", "--keep-last", "1"]).success();
+    });
+    assert_eq!(exit, Some(75), "{said}");
     assert!(said.contains("it was replaced or removed meanwhile"), "{said}");
     assert!(remembered(&host).is_string());
     host.batt(&["verify", "--all"]).success();

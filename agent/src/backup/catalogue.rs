@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 
 use batt_protocol::{Error, Service};
 use chrono::{DateTime, Utc};
@@ -45,6 +46,8 @@ pub(crate) enum Line {
     Accepted { id: String, at: DateTime<Utc> },
     /// Its manifest was looked at.
     Seen { id: String, seen: Seen },
+    /// It stands at another place now.
+    Moved { id: String, path: PathBuf },
     /// It was removed.
     Removed { id: String, at: DateTime<Utc> },
 }
@@ -57,7 +60,15 @@ struct AnyLine {
 
 impl AnyLine {
     /// What this version writes. A line that says so and is not understood is broken.
-    const OWN: [&str; 6] = ["published", "verified", "drilled", "accepted", "seen", "removed"];
+    const OWN: [&str; 7] = [
+        "published",
+        "verified",
+        "drilled",
+        "accepted",
+        "seen",
+        "moved",
+        "removed",
+    ];
 }
 
 /// The backups that this home has published, oldest first.
@@ -196,6 +207,7 @@ impl Known {
             Ok(Line::Verified { id, at }) => self.learn(&id, |entry| entry.verified = at),
             Ok(Line::Drilled { id, drill }) => self.learn(&id, |entry| entry.drill = Some(drill)),
             Ok(Line::Accepted { id, at }) => self.learn(&id, |entry| entry.accepted = Some(at)),
+            Ok(Line::Moved { id, path }) => self.learn(&id, |entry| entry.path = path),
             Ok(Line::Seen { id, seen }) => self.learn(&id, |entry| entry.seen = Some(seen)),
             Err(_) => match serde_json::from_slice::<AnyLine>(line) {
                 Ok(any) if !AnyLine::OWN.contains(&any.record.as_str()) => {

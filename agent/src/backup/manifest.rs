@@ -195,20 +195,6 @@ impl Manifest {
             .retain(|archive| asked.contains(archive.called()) || files.contains(archive.file.as_str()));
         self
     }
-
-    /// Tells whether this backup holds everything that `earlier` holds: then it may take its place.
-    ///
-    /// Asked for the same or for more, and with every archive of the earlier one by name. A database that is gone since
-    /// is held by the earlier backup alone.
-    pub(crate) fn covers(&self, earlier: &Self) -> bool {
-        let asked = Scope::of(&self.items).covers(&Scope::of(&earlier.items));
-        let own: BTreeSet<&str> = self.archives.iter().map(|own| own.file.as_str()).collect();
-        asked
-            && earlier
-                .archives
-                .iter()
-                .all(|archive| own.contains(archive.file.as_str()))
-    }
 }
 
 #[cfg(test)]
@@ -251,26 +237,5 @@ pub(crate) mod tests {
             facts: BTreeMap::new(),
             warnings: Vec::new(),
         }
-    }
-
-    #[test]
-    fn a_backup_takes_the_place_of_what_it_holds_all_of() {
-        const RUN: &str = "20260131T023000Z-00000a";
-        let all = manifest(RUN, &[], &["a", "b"]);
-        let noon = manifest(RUN, &["a"], &["a"]);
-        assert!(all.covers(&all));
-        assert!(all.covers(&noon));
-        assert!(!noon.covers(&all), "one database does not hold last night's all");
-        assert!(noon.covers(&noon));
-        assert!(!manifest(RUN, &["b"], &["b"]).covers(&noon));
-        assert!(manifest(RUN, &["a", "b"], &["a", "b"]).covers(&noon));
-        assert!(
-            !manifest(RUN, &[], &["a", "c"]).covers(&all),
-            "`b` is gone since, and only the earlier one holds it"
-        );
-        assert!(
-            !manifest(RUN, &["a", "b"], &["a", "b"]).covers(&all),
-            "named items may be fewer than all"
-        );
     }
 }

@@ -17,7 +17,7 @@ mod rebuild;
 mod verified;
 mod verify;
 
-pub(crate) use catalogue::{Catalogue, Line, begin, remember};
+pub(crate) use catalogue::{Catalogue, Line, begin, remember, remember_all};
 pub(crate) use destination::{
     Destination, MOST_DEPTH, Staging, open_file, removal_name, remove_content, remove_content_but,
     remove_folder,
@@ -33,7 +33,7 @@ pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};
 pub(crate) use marks::Mark;
 pub(crate) use places::{places, remember_place};
 pub(crate) use presence::{Found, present};
-pub(crate) use publish::{Place, clean_up, is_left, publish};
+pub(crate) use publish::{Claim, Place, clean_up, is_left, publish, settle};
 pub(crate) use rebuild::{load, rebuild};
 pub(crate) use verified::{Stamps, open_verified, write_stamps};
 #[cfg(any(test, feature = "fuzzing"))]

@@ -1,17 +1,22 @@
-//! From staging to the final place by one rename, without ever losing what an earlier backup alone holds.
+//! From staging to the final place by renames, without ever losing an earlier backup: it steps aside, and stays.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+mod leftovers;
+#[cfg(test)]
+mod tests;
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
 
 use batt_protocol::{BackupState, Error, RunId, Service};
 use rustix::fs::{AtFlags, Mode, RenameFlags, fstat, openat, renameat, renameat_with, statat};
 use rustix::io::Errno;
 
-use super::destination::{remove_folder, staging_name};
 use super::folder::FOLDER;
 use super::moved::Moved;
-use super::{BackupFolder, Destination, MANIFEST, Manifest, Mark, Staging};
-use crate::trust::AllowedForeign;
+use super::{BackupFolder, Destination, Manifest, Staging};
+use crate::scope::Scope;
+
+pub(crate) use leftovers::{clean_up, is_left, settle};
 
 /// Where a backup was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,25 +25,48 @@ pub(crate) struct Place {
     pub(crate) path: PathBuf,
     /// Why it stands beside the usual place, when it does.
     pub(crate) beside: Option<String>,
+    /// The earlier backup that had the usual place until now.
+    pub(crate) aside: Option<Aside>,
 }
 
-/// Publishes what was judged and lies whole in the staging folder. `is_ours` tells of a manifest and its SHA-256 whether this
-/// host knows to have published it: nothing else is ever replaced.
+/// An earlier backup that made room for a newer one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Aside {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its folder from now on.
+    pub(crate) path: PathBuf,
+}
+
+/// What decides whether a backup takes the usual place of its service.
+pub(crate) struct Claim<'a> {
+    /// The manifest of the new one.
+    pub(crate) manifest: &'a Manifest,
+    /// What is promised of its service.
+    pub(crate) promise: &'a Scope,
+    /// Tells of a manifest and its SHA-256 whether this host knows to have published it: nothing else is ever moved.
+    pub(crate) is_ours: &'a dyn Fn(&Manifest, &str) -> bool,
+}
+
+/// Publishes what was judged and lies whole in the staging folder.
+///
+/// The usual place, `{service}`, holds the newest good backup that keeps the promise: who copies that path by hand has what
+/// is meant. The earlier one steps aside to its own name, `{service}~{run}`, and only retention removes it. What is less than
+/// the earlier one is published under its own name.
 ///
 /// # Errors
-/// A refusal when the place holds a backup of another host; an error of the disk. The earlier backup is untouched then.
+/// A refusal when the place holds a backup of another host; an error of the disk. The earlier backup is where it was then.
 pub(crate) fn publish(
     destination: &Destination,
     staging: &Staging,
-    manifest: &Manifest,
-    is_ours: &dyn Fn(&Manifest, &str) -> bool,
+    claim: &Claim<'_>,
 ) -> Result<Place, Error> {
     if destination.is_foreign() {
-        let moved = Moved::copy(destination, staging, manifest)?;
-        return publish_from(destination, moved.folder(), staging.service(), manifest, is_ours);
+        let moved = Moved::copy(destination, staging, claim.manifest)?;
+        return publish_from(destination, moved.folder(), staging.service(), claim);
     }
     let staged = staging.open()?;
-    publish_from(destination, staged.as_fd(), staging.service(), manifest, is_ours)
+    publish_from(destination, staged.as_fd(), staging.service(), claim)
 }
 
 /// Publishes the entry `staged` of a folder that nobody else can touch.
@@ -46,44 +74,50 @@ fn publish_from(
     destination: &Destination,
     from: BorrowedFd<'_>,
     staged: &str,
-    manifest: &Manifest,
-    is_ours: &dyn Fn(&Manifest, &str) -> bool,
+    claim: &Claim<'_>,
 ) -> Result<Place, Error> {
-    let name = manifest.service.to_string();
-    let beside = format!("{name}~{}", manifest.run);
+    let manifest = claim.manifest;
+    let usual = manifest.service.to_string();
+    let own = own_name(&manifest.service, &manifest.run);
     let from = Staged {
         folder: from,
         name: staged,
     };
-    let beside_for = |reason: String| match place_new(destination, &from, &beside)? {
-        Renamed::Done => Ok(Some(reason)),
-        Renamed::Taken => Err(Error::program(format!(
-            "`{}` exists already",
-            destination.path().join(&beside).display()
-        ))),
-    };
-    let reason = if manifest.state == BackupState::Good {
-        match place_new(destination, &from, &name)? {
-            Renamed::Done => None,
-            Renamed::Taken => match earlier(destination, &name, manifest, is_ours)? {
-                Earlier::Covered(earlier) => {
-                    exchange(destination, &from, &name, manifest, &earlier)?;
-                    None
-                }
-                Earlier::Kept(reason) => beside_for(reason)?,
-            },
-        }
-    } else {
-        if destination.has(&name) {
-            earlier(destination, &name, manifest, is_ours)?;
-        }
-        beside_for(format!("it is {}", manifest.state.word()))?
-    };
-    let name = if reason.is_some() { beside } else { name };
-    Ok(Place {
+    let placed = |name: &str, beside: Option<String>, aside: Option<Aside>| Place {
         path: destination.path().join(name),
-        beside: reason,
-    })
+        beside,
+        aside,
+    };
+    if manifest.state == BackupState::Good && matches!(place_new(destination, &from, &usual)?, Renamed::Done)
+    {
+        return Ok(placed(&usual, None, None));
+    }
+    let earlier = earlier(destination, &usual, claim)?;
+    if matches!(place_new(destination, &from, &own)?, Renamed::Taken) {
+        return Err(Error::program(format!(
+            "`{}` exists already",
+            destination.path().join(&own).display()
+        )));
+    }
+    match earlier {
+        Earlier::Kept(reason) => Ok(placed(&own, Some(reason), None)),
+        Earlier::Moves(earlier) => {
+            let names = Names {
+                own: &own,
+                usual: &usual,
+            };
+            let aside = take_place(destination, &names, &earlier).inspect_err(|_| {
+                // Nobody may see what was not said to be good.
+                let _ = renameat(destination.folder(), &own, from.folder, from.name);
+            })?;
+            Ok(placed(&usual, None, aside))
+        }
+    }
+}
+
+/// Returns the name that a backup has beside the usual place.
+fn own_name(service: &Service, run: &RunId) -> String {
+    format!("{service}~{run}")
 }
 
 /// A backup that is to be published: an entry of a folder that nobody else can touch.
@@ -95,6 +129,16 @@ struct Staged<'a> {
 enum Renamed {
     Done,
     Taken,
+}
+
+impl Renamed {
+    /// Returns what takes a name that something has for an error.
+    fn or_taken<'a>(destination: &'a Destination, name: &'a str) -> impl Fn(Self) -> Result<(), Error> + 'a {
+        move |renamed| match renamed {
+            Self::Done => Ok(()),
+            Self::Taken => Err(fail(destination, name, Errno::EXIST)),
+        }
+    }
 }
 
 /// Renames to a name that nothing has.
@@ -132,30 +176,37 @@ fn place_new(destination: &Destination, from: &Staged<'_>, to: &str) -> Result<R
     Ok(renamed)
 }
 
-/// What to do with the earlier backup at the place.
+/// What becomes of the earlier backup at the usual place.
 enum Earlier {
-    /// The new one holds all that it holds. Its folder, held open.
-    Covered(BackupFolder),
-    /// It stays, for this reason.
+    /// It steps aside for the new one.
+    Moves(Box<Standing>),
+    /// It stays there, for this reason.
     Kept(String),
 }
 
-fn earlier(
-    destination: &Destination,
-    name: &str,
-    manifest: &Manifest,
-    is_ours: &dyn Fn(&Manifest, &str) -> bool,
-) -> Result<Earlier, Error> {
-    let place = destination.path().join(name);
-    let opened = openat(destination.folder(), name, FOLDER, Mode::empty()).map(BackupFolder::of);
+/// The earlier backup at the usual place.
+struct Standing {
+    manifest: Manifest,
+    /// Its folder, held open.
+    folder: BackupFolder,
+}
+
+fn earlier(destination: &Destination, usual: &str, claim: &Claim<'_>) -> Result<Earlier, Error> {
+    let manifest = claim.manifest;
+    let place = destination.path().join(usual);
+    let kept = |reason: String| Ok(Earlier::Kept(reason));
+    if manifest.state != BackupState::Good && !destination.has(usual) {
+        return kept(format!("it is {}", manifest.state.word()));
+    }
+    let opened = openat(destination.folder(), usual, FOLDER, Mode::empty()).map(BackupFolder::of);
     let read = opened
         .ok()
         .and_then(|opened| Some((Manifest::read_in(&opened, &place).ok()?, opened)));
-    let Some(((earlier, sha256), opened)) = read else {
-        return Ok(Earlier::Kept(format!(
+    let Some(((earlier, sha256), folder)) = read else {
+        return kept(format!(
             "what lies at `{}` has no manifest of batt and is kept",
             place.display()
-        )));
+        ));
     };
     if earlier.host_id != manifest.host_id {
         return Err(Error::refused(format!(
@@ -165,179 +216,116 @@ fn earlier(
         ))
         .hint("Give each host a path of its own, as with `{host}` in `path`."));
     }
-    if opened.has(Mark::Pinned.file_name()) {
-        return Ok(Earlier::Kept(format!(
-            "the backup `{}` is pinned and is kept",
-            earlier.id()
-        )));
-    }
     if manifest.state != BackupState::Good {
-        return Ok(Earlier::Kept(format!("it is {}", manifest.state.word())));
+        return kept(format!("it is {}", manifest.state.word()));
     }
     if !manifest.verified {
-        return Ok(Earlier::Kept(format!(
-            "the backup `{}` is kept until this one is verified",
+        return kept(format!(
+            "the backup `{}` keeps the usual place until this one is verified",
             earlier.id()
-        )));
+        ));
     }
-    if !is_ours(&earlier, &sha256) {
-        return Ok(Earlier::Kept(format!(
+    if !(claim.is_ours)(&earlier, &sha256) {
+        return kept(format!(
             "the backup at `{}` is not known to this host and is kept",
             place.display()
-        )));
+        ));
     }
-    if manifest.covers(&earlier) {
-        return Ok(Earlier::Covered(opened));
+    let stands_for = |manifest: &Manifest| Scope::of(&manifest.items).within(claim.promise);
+    if !stands_for(manifest).covers(&stands_for(&earlier)) {
+        return kept(format!(
+            "the backup `{}` holds more than this one and keeps the usual place",
+            earlier.id()
+        ));
     }
-    Ok(Earlier::Kept(format!(
-        "the backup `{}` holds more than this one and is kept",
-        earlier.id()
-    )))
+    let aside = own_name(&earlier.service, &earlier.run);
+    if destination.has(&aside) {
+        return kept(format!(
+            "the backup `{}` cannot step aside: `{}` exists already",
+            earlier.id(),
+            destination.path().join(aside).display()
+        ));
+    }
+    Ok(Earlier::Moves(Box::new(Standing {
+        manifest: earlier,
+        folder,
+    })))
 }
 
-/// Exchanges the new backup with the earlier one, so that there is never a moment without. The earlier one goes with
-/// the staging folder, and comes back when the exchange cannot be synced.
-fn exchange(
+/// The two names of the new backup.
+struct Names<'a> {
+    /// Where it stands.
+    own: &'a str,
+    /// Where it is to stand.
+    usual: &'a str,
+}
+
+/// Gives the new backup the usual place, and the earlier one its own name, so that there is never a moment without. Returns
+/// where the earlier one stands now. A crash in between leaves both to be seen, and [`settle`] gives them their names.
+fn take_place(
     destination: &Destination,
-    from: &Staged<'_>,
-    to: &str,
-    manifest: &Manifest,
-    earlier: &BackupFolder,
-) -> Result<(), Error> {
+    names: &Names<'_>,
+    earlier: &Standing,
+) -> Result<Option<Aside>, Error> {
     let folder = destination.folder();
-    match renameat_with(from.folder, from.name, folder, to, RenameFlags::EXCHANGE) {
-        Ok(()) => {
-            if !is_it(from, earlier) {
-                // Whoever can write there has put another one there meanwhile, which must not go with the staging folder.
-                let aside = format!(".{to}.batt-{}.replaced", manifest.run);
-                let kept = renameat_with(from.folder, from.name, folder, &aside, RenameFlags::NOREPLACE);
-                return kept
-                    .map_err(|cause| fail(destination, &aside, cause))
-                    .and_then(|()| destination.sync());
-            }
+    let aside = own_name(&earlier.manifest.service, &earlier.manifest.run);
+    let exchange = || renameat_with(folder, names.own, folder, names.usual, RenameFlags::EXCHANGE);
+    match exchange() {
+        Ok(()) if is_it(destination, names.own, earlier) => {
+            rename_new(destination, folder, names.own, &aside)
+                .and_then(Renamed::or_taken(destination, &aside))
+                .inspect_err(|_| {
+                    let _ = exchange();
+                })?;
             destination.sync().inspect_err(|_| {
-                let _ = renameat_with(from.folder, from.name, folder, to, RenameFlags::EXCHANGE);
-            })
+                let _ = renameat(folder, &aside, folder, names.own);
+                let _ = exchange();
+            })?;
         }
-        Err(Errno::INVAL | Errno::NOSYS) => {
-            if destination.is_foreign() {
-                return Err(fail(destination, to, Errno::NOSYS));
-            }
-            step_aside(
-                destination,
-                from,
-                to,
-                &aside_name(&manifest.service, &manifest.run),
-            )
+        Ok(()) => {
+            // Whoever can write there has put another one there meanwhile.
+            let kept = format!(".{}.replaced", names.own);
+            return renameat_with(folder, names.own, folder, &kept, RenameFlags::NOREPLACE)
+                .map_err(|cause| fail(destination, &kept, cause))
+                .and_then(|()| destination.sync())
+                .map(|()| None);
         }
-        Err(cause) => Err(fail(destination, to, cause)),
+        // A file system without the flag (NFS).
+        Err(Errno::INVAL | Errno::NOSYS) if !destination.is_foreign() => {
+            step_aside(destination, names, &aside)?;
+        }
+        Err(cause) => return Err(fail(destination, names.usual, cause)),
     }
+    Ok(Some(Aside {
+        id: earlier.manifest.id(),
+        path: destination.path().join(aside),
+    }))
 }
 
-/// Tells whether the entry of the staging folder is the very folder that was looked at.
-fn is_it(from: &Staged<'_>, earlier: &BackupFolder) -> bool {
-    let found = statat(from.folder, from.name, AtFlags::SYMLINK_NOFOLLOW);
-    match (found, fstat(earlier.folder())) {
+/// Tells whether an entry of the destination is the very folder that was looked at.
+fn is_it(destination: &Destination, name: &str, earlier: &Standing) -> bool {
+    let found = statat(destination.folder(), name, AtFlags::SYMLINK_NOFOLLOW);
+    match (found, fstat(earlier.folder.folder())) {
         (Ok(found), Ok(earlier)) => (found.st_dev, found.st_ino) == (earlier.st_dev, earlier.st_ino),
         _ => false,
     }
 }
 
-/// Does what [`exchange`] does where the file system cannot: a crash in between is healed by [`heal`].
-fn step_aside(destination: &Destination, from: &Staged<'_>, to: &str, aside: &str) -> Result<(), Error> {
+/// Does what [`take_place`] does where the file system cannot exchange.
+fn step_aside(destination: &Destination, names: &Names<'_>, aside: &str) -> Result<(), Error> {
     let folder = destination.folder();
-    renameat(folder, to, folder, aside).map_err(|cause| fail(destination, to, cause))?;
+    rename_new(destination, folder, names.usual, aside).and_then(Renamed::or_taken(destination, aside))?;
     let put_back = || {
-        let _ = renameat(folder, aside, folder, to);
+        let _ = renameat(folder, aside, folder, names.usual);
     };
     destination.sync().inspect_err(|_| put_back())?;
-    if let Err(cause) = renameat(from.folder, from.name, folder, to) {
-        put_back();
-        return Err(fail(destination, to, cause));
-    }
+    rename_new(destination, folder, names.own, names.usual)
+        .and_then(Renamed::or_taken(destination, names.usual))
+        .inspect_err(|_| put_back())?;
     destination.sync().inspect_err(|_| {
-        let _ = renameat(folder, to, from.folder, from.name);
+        let _ = renameat(folder, names.usual, folder, names.own);
         put_back();
-    })?;
-    remove_folder(folder, aside).map_err(|cause| fail(destination, aside, cause))
-}
-
-fn aside_name(service: &Service, run: &RunId) -> String {
-    format!(".{service}.batt-{run}.aside")
-}
-
-/// Puts back what a run that died had set aside; removes it when the new backup is in place.
-fn heal(destination: &Destination, service: &Service, run: &RunId) -> Result<(), Error> {
-    let (name, aside) = (service.to_string(), aside_name(service, run));
-    // Where others could have made it nothing is ever set aside.
-    if destination.is_foreign() || !destination.has(&aside) {
-        return Ok(());
-    }
-    let folder = destination.folder();
-    match rename_new(destination, folder, &aside, &name)? {
-        Renamed::Done => {}
-        Renamed::Taken => remove_folder(folder, &aside).map_err(|cause| fail(destination, &aside, cause))?,
-    }
-    destination.sync()
-}
-
-/// Tells whether something of a run is left at `path`, or at `own`, that should be gone when it has ended: its staging folder,
-/// or a backup that it had set aside.
-pub(crate) fn is_left(path: &Path, own: &Path, service: &Service, run: &RunId) -> bool {
-    [path, own].iter().any(|path| {
-        [staging_name(service, run), aside_name(service, run)]
-            .iter()
-            .any(|name| path.join(name).symlink_metadata().is_ok())
     })
-}
-
-/// Removes what a run that died left at `path`, after putting back what it had set aside, and at `own`.
-///
-/// # Errors
-/// A destination that is refused, and what cannot be removed.
-pub(crate) fn clean_up(
-    path: &Path,
-    own: &Path,
-    allowed: &AllowedForeign,
-    service: &Service,
-    run: &RunId,
-) -> Result<(), Error> {
-    let staging = staging_name(service, run);
-    let cannot = |folder: &Path, cause: Errno| {
-        Error::system(
-            format!("cannot remove the leftover `{}`", folder.join(&staging).display()),
-            std::io::Error::from(cause),
-        )
-    };
-    if let Some(own) = Destination::existing(own, &AllowedForeign::default())? {
-        remove_folder(own.folder(), &staging).map_err(|cause| cannot(own.path(), cause))?;
-    }
-    let Some(destination) = Destination::existing(path, allowed)? else {
-        return Ok(());
-    };
-    heal(&destination, service, run)?;
-    if destination.is_foreign() {
-        return remove_ours(&destination, &staging).map_err(|cause| cannot(path, cause));
-    }
-    remove_folder(destination.folder(), &staging).map_err(|cause| cannot(path, cause))
-}
-
-/// Removes a staging folder where others can rename what is ours: a backup that they gave its name is left alone.
-fn remove_ours(destination: &Destination, name: &str) -> Result<(), Errno> {
-    let Ok(opened) = openat(destination.folder(), name, FOLDER, Mode::empty()) else {
-        return Ok(());
-    };
-    let found = fstat(&opened)?;
-    let opened: OwnedFd = opened;
-    let is_backup = statat(&opened, MANIFEST, AtFlags::SYMLINK_NOFOLLOW).is_ok();
-    if !crate::safe_path::is_ours(found.st_uid) || is_backup {
-        return Ok(());
-    }
-    super::destination::remove_content(&opened)?;
-    match rustix::fs::unlinkat(destination.folder(), name, AtFlags::REMOVEDIR) {
-        Ok(()) | Err(Errno::NOENT | Errno::NOTDIR | Errno::NOTEMPTY) => Ok(()),
-        Err(cause) => Err(cause),
-    }
 }
 
 fn fail(destination: &Destination, name: &str, cause: Errno) -> Error {
@@ -345,140 +333,4 @@ fn fail(destination: &Destination, name: &str, cause: Errno) -> Error {
         format!("cannot publish to `{}`", destination.path().join(name).display()),
         std::io::Error::from(cause),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::path::Path;
-
-    use super::*;
-    use crate::backup::MANIFEST;
-    use crate::backup::manifest::tests::manifest;
-
-    const FIRST: &str = "20260131T023000Z-00000a";
-    const SECOND: &str = "20260131T120000Z-00000b";
-
-    fn make(destination: &Destination, manifest: &Manifest) -> Result<Place, Error> {
-        let staging =
-            Staging::create(destination, destination.path(), &manifest.service, &manifest.run).unwrap();
-        for archive in &manifest.archives {
-            fs::write(staging.archives().join(&archive.file), manifest.run.as_str()).unwrap();
-        }
-        fs::write(
-            staging.archives().join(MANIFEST),
-            serde_json::to_vec(manifest).unwrap(),
-        )
-        .unwrap();
-        publish(destination, &staging, manifest, &|_, _| true)
-    }
-
-    fn names(path: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(path)
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn a_backup_that_holds_all_of_the_earlier_one_takes_its_place() {
-        let folder = tempfile::tempdir().unwrap();
-        let destination = Destination::open(folder.path(), &AllowedForeign::default()).unwrap();
-        make(&destination, &manifest(FIRST, &["a"], &["a"])).unwrap();
-        let place = make(&destination, &manifest(SECOND, &[], &["a", "b"])).unwrap();
-        assert_eq!(
-            place,
-            Place {
-                path: folder.path().join("mysql"),
-                beside: None
-            }
-        );
-        assert_eq!(names(folder.path()), ["mysql"]);
-        assert_eq!(fs::read_to_string(folder.path().join("mysql/a")).unwrap(), SECOND);
-    }
-
-    #[test]
-    fn a_noon_run_of_one_database_takes_nothing_from_last_nights_backup_of_all() {
-        let folder = tempfile::tempdir().unwrap();
-        let destination = Destination::open(folder.path(), &AllowedForeign::default()).unwrap();
-        make(&destination, &manifest(FIRST, &[], &["a", "b"])).unwrap();
-        let place = make(&destination, &manifest(SECOND, &["a"], &["a"])).unwrap();
-        assert_eq!(place.path, folder.path().join(format!("mysql~{SECOND}")));
-        assert_eq!(
-            place.beside.unwrap(),
-            format!("the backup `{FIRST}.mysql` holds more than this one and is kept")
-        );
-        assert_eq!(fs::read_to_string(folder.path().join("mysql/b")).unwrap(), FIRST);
-    }
-
-    #[test]
-    fn what_is_pinned_is_never_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let destination = Destination::open(folder.path(), &AllowedForeign::default()).unwrap();
-        let first = make(&destination, &manifest(FIRST, &[], &["a"])).unwrap();
-        let at = chrono::DateTime::default();
-        super::super::marks::set(&first.path, Mark::Pinned, &batt_protocol::AskedBy::default(), at).unwrap();
-        let place = make(&destination, &manifest(SECOND, &[], &["a"])).unwrap();
-        assert_eq!(
-            place.beside.unwrap(),
-            format!("the backup `{FIRST}.mysql` is pinned and is kept")
-        );
-        assert_eq!(fs::read_to_string(folder.path().join("mysql/a")).unwrap(), FIRST);
-    }
-
-    #[test]
-    fn what_is_not_ours_is_never_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let destination = Destination::open(folder.path(), &AllowedForeign::default()).unwrap();
-        let other = Manifest {
-            host_id: "2".to_owned(),
-            host: "twin".to_owned(),
-            ..manifest(FIRST, &[], &["a"])
-        };
-        make(&destination, &other).unwrap();
-        let error = make(&destination, &manifest(SECOND, &[], &["a"])).unwrap_err();
-        assert_eq!(error.exit(), batt_protocol::ExitCode::REFUSED);
-        assert_eq!(names(folder.path()), ["mysql"]);
-
-        fs::remove_file(folder.path().join("mysql").join(MANIFEST)).unwrap();
-        let place = make(&destination, &manifest(SECOND, &[], &["a"])).unwrap();
-        assert!(place.beside.unwrap().contains("has no manifest of batt"));
-    }
-
-    #[test]
-    fn a_crash_between_two_renames_is_healed() {
-        let folder = tempfile::tempdir().unwrap();
-        let destination = Destination::open(folder.path(), &AllowedForeign::default()).unwrap();
-        let first = manifest(FIRST, &[], &["a"]);
-        make(&destination, &first).unwrap();
-        let (service, run): (Service, RunId) = ("mysql".parse().unwrap(), SECOND.parse().unwrap());
-        let aside = aside_name(&service, &run);
-        fs::rename(folder.path().join("mysql"), folder.path().join(&aside)).unwrap();
-        heal(&destination, &service, &run).unwrap();
-        assert_eq!(names(folder.path()), ["mysql"]);
-
-        fs::create_dir(folder.path().join(&aside)).unwrap();
-        heal(&destination, &service, &run).unwrap();
-        assert_eq!(names(folder.path()), ["mysql"]);
-    }
-
-    #[test]
-    fn a_file_system_that_cannot_exchange_steps_aside() {
-        let folder = tempfile::tempdir().unwrap();
-        let destination = Destination::open(folder.path(), &AllowedForeign::default()).unwrap();
-        fs::create_dir_all(folder.path().join("staging/mysql")).unwrap();
-        fs::create_dir(folder.path().join("mysql")).unwrap();
-        fs::write(folder.path().join("mysql/old"), "").unwrap();
-        fs::write(folder.path().join("staging/mysql/new"), "").unwrap();
-        let staging = fs::File::open(folder.path().join("staging")).unwrap();
-        let from = Staged {
-            folder: staging.as_fd(),
-            name: "mysql",
-        };
-        step_aside(&destination, &from, "mysql", ".aside").unwrap();
-        assert_eq!(names(&folder.path().join("mysql")), ["new"]);
-        assert_eq!(names(folder.path()), ["mysql", "staging"]);
-    }
 }

@@ -74,7 +74,7 @@ fn heal(home: &Home, folder: &RunFolder) -> Result<(), Error> {
             cgroup.remove();
         }
         backup::clean_up(Path::new(&path), &home.staging(), &allowed, service, folder.run())?;
-        remember_published(home, Path::new(&path), service, folder)?;
+        remember_published(home, Path::new(&path), &allowed, service, folder)?;
     }
     if let Some(cgroup) = Cgroup::existing(&supervisor_cgroup(&host_id, folder.run())) {
         cgroup.remove();
@@ -91,25 +91,39 @@ fn heal(home: &Home, folder: &RunFolder) -> Result<(), Error> {
     supervision.end()
 }
 
-/// Enters a backup of the run into the catalogue that was published just before the end came.
-fn remember_published(home: &Home, path: &Path, service: &Service, folder: &RunFolder) -> Result<(), Error> {
-    let places = [
-        path.join(service.to_string()),
-        path.join(format!("{service}~{}", folder.run())),
-    ];
-    let published = places
+/// Enters a backup of the run into the catalogue that was published just before the end came, and the place of the earlier
+/// one that had stepped aside for it.
+fn remember_published(
+    home: &Home,
+    path: &Path,
+    allowed: &AllowedForeign,
+    service: &Service,
+    folder: &RunFolder,
+) -> Result<(), Error> {
+    let (run, usual) = (folder.run(), path.join(service.to_string()));
+    let catalogue = Catalogue::read(home)?;
+    let earlier = (catalogue.entries().rev())
+        .find(|entry| entry.service == *service && entry.path == usual && entry.run != *run);
+    let mut lines = Vec::new();
+    if let Some(earlier) = earlier {
+        let aside = backup::settle(path, allowed, earlier, run)?;
+        lines.extend(aside.map(|path| Line::Moved {
+            id: earlier.id(),
+            path,
+        }));
+    }
+    let published = [usual, path.join(format!("{service}~{run}"))]
         .into_iter()
         // Where others can write they can have forged it.
         .filter(|place| BackupFolder::is_ours_alone(place))
-        .find_map(|place| Entry::read(place).ok().filter(|entry| entry.run == *folder.run()));
-    match published {
-        Some(entry)
-            if Catalogue::read(home)?
-                .entries()
-                .all(|known| known.id() != entry.id()) =>
-        {
-            backup::remember(home, &Line::Published(entry))
-        }
-        _ => Ok(()),
+        .find_map(|place| Entry::read(place).ok().filter(|entry| entry.run == *run));
+    lines.extend(
+        published
+            .filter(|entry| catalogue.entries().all(|known| known.id() != entry.id()))
+            .map(Line::Published),
+    );
+    if lines.is_empty() {
+        return Ok(());
     }
+    backup::remember_all(home, &lines)
 }

@@ -18,7 +18,9 @@ use super::process_names::ProcessNames;
 use super::proven::prove;
 use super::{Events, Plan, gates, papers, retention, secrets};
 use crate::account::Stranger;
-use crate::backup::{self, Catalogue, Destination, Entry, Line, Manifest, Place, ScriptRecord, Staging};
+use crate::backup::{
+    self, Catalogue, Claim, Destination, Entry, Line, Manifest, Place, ScriptRecord, Staging,
+};
 use crate::cancellation::Cancellation;
 use crate::conf_file::Conf;
 use crate::home::Home;
@@ -202,7 +204,12 @@ fn attempt(
     };
     let published = papers::write(&staging.archives(), &manifest, &header.restore).and_then(|sha256| {
         proven.judged.sync_folders()?;
-        let place = backup::publish(&destination, &staging, &manifest, &is_ours)?;
+        let claim = Claim {
+            manifest: &manifest,
+            promise: &Scope::of(&planned.settings.items),
+            is_ours: &is_ours,
+        };
+        let place = backup::publish(&destination, &staging, &claim)?;
         Ok((place, sha256))
     });
     // Of a part that cannot be published it is still told what failed first.
@@ -216,8 +223,16 @@ fn attempt(
     warnings
         .extend(unreadable.map(|error| format!("it was not compared with the last good backup: {error}")));
     // By what was written, and not by what may lie there by now.
-    let entry = Entry::published(place.path.clone(), &manifest, manifest_sha256);
-    if let Err(error) = backup::remember(home, &Line::Published(entry)) {
+    let mut known = vec![Line::Published(Entry::published(
+        place.path.clone(),
+        &manifest,
+        manifest_sha256,
+    ))];
+    known.extend(place.aside.iter().map(|aside| Line::Moved {
+        id: aside.id.clone(),
+        path: aside.path.clone(),
+    }));
+    if let Err(error) = backup::remember_all(home, &known) {
         warnings.push(error.to_string());
     }
     if manifest.state == BackupState::Good {

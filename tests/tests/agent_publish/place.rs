@@ -6,6 +6,7 @@ use super::*;
 fn a_noon_run_of_one_item_takes_nothing_from_the_backup_of_all() {
     let host = data();
     let night = host.told("data", &["data"]);
+    let night_run = night.run.clone();
     let night = night.succeeded();
     let before = host.published();
     let noon = host.told("data", &["--data-db", "a"]);
@@ -20,7 +21,7 @@ fn a_noon_run_of_one_item_takes_nothing_from_the_backup_of_all() {
             Some(content).filter(|_| path.is_file())
         );
     }
-    // One of all again covers last night's and takes its place; what stood beside stays.
+    // One of all again takes the usual place. Last night's steps aside, and is what it was; nothing is gone.
     let evening = host.told("data", &["data"]);
     assert_eq!(evening.succeeded(), night);
     assert!(
@@ -29,8 +30,15 @@ fn a_noon_run_of_one_item_takes_nothing_from_the_backup_of_all() {
             .contains(&evening.run)
     );
     assert!(noon.succeeded().exists());
+    let aside = night.with_file_name(format!("data~{night_run}"));
+    for (path, content) in before.iter().filter(|(path, _)| path.is_file()) {
+        let moved = aside.join(path.strip_prefix(night).unwrap());
+        assert_eq!(&fs::read(moved).unwrap(), content);
+    }
     let backups = host.batt(&["backups"]).success();
-    assert_eq!(backups.lines().count(), 3, "a header, and {backups}");
+    assert_eq!(backups.lines().count(), 4, "a header, and {backups}");
+    assert!(backups.contains(&aside.display().to_string()), "{backups}");
+    host.batt(&["verify", "--all"]).success();
     host.assert_sound();
 }
 

@@ -68,8 +68,8 @@ fn both_nights_on_which_the_clock_is_changed() {
     );
     assert_eq!(
         before(&watched),
-        earlier + 2,
-        "one of each night: the later took the place of the earlier"
+        earlier + 6,
+        "three of each night: the later takes the usual place, and the earlier ones stand beside"
     );
     watched.invariants("two nights", None);
 }

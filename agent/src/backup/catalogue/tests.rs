@@ -55,11 +55,24 @@ fn the_last_line_about_a_backup_counts_and_a_broken_one_does_not() {
     assert_eq!(covering(&["b"]), None);
     assert_eq!(covering(&[]), None, "one of `a` is none of everything");
     assert!(!later.is_there());
+    let aside = Entry {
+        path: folder.path().join("aside"),
+        ..later.clone()
+    };
+    let moved = Line::Moved {
+        id: later.id(),
+        path: aside.path.clone(),
+    };
+    remember(&home, &moved).unwrap();
+    assert_eq!(
+        Catalogue::read(&home).unwrap().entries().collect::<Vec<_>>(),
+        [&aside]
+    );
     let (id, at) = (later.id(), DateTime::default());
     remember(&home, &Line::Removed { id, at }).unwrap();
     let catalogue = Catalogue::read(&home).unwrap();
     assert_eq!(catalogue.entries().count(), 0);
-    assert_eq!(catalogue.removed().collect::<Vec<_>>(), [&later]);
+    assert_eq!(catalogue.removed().collect::<Vec<_>>(), [&aside]);
 }
 
 #[test]
@@ -72,7 +85,7 @@ fn a_catalogue_that_is_written_anew_says_the_same_with_a_line_for_each() {
         let at = Some(DateTime::default());
         remember_all(&home, &[Line::Verified { id: entry.id(), at }]).unwrap();
     }
-    append(&home, b"{\"record\":\"moved\",\"by\":\"a later version\"}\n");
+    append(&home, b"{\"record\":\"copied\",\"by\":\"a later version\"}\n");
     let before = Catalogue::read(&home).unwrap();
     assert!(is_wordy(&before) && before.broken_lines() == 0);
     assert_eq!(rewrite(&home, Vec::new()).unwrap(), None);

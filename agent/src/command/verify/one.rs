@@ -37,7 +37,7 @@ pub(super) fn known(home: &Home, entry: &Entry, cancellation: &Cancellation) -> 
         return Ok(Read::Stopped);
     };
     // A run or a purge may be at work on it just now: then what was found is not damage.
-    let _lock = if found.damages.is_empty() {
+    let lock = if found.damages.is_empty() {
         None
     } else {
         match lock::service(home, &entry.service, Duration::ZERO, cancellation) {
@@ -51,10 +51,20 @@ pub(super) fn known(home: &Home, entry: &Entry, cancellation: &Cancellation) -> 
             locked => Some(locked?),
         }
     };
-    if !found.damages.is_empty() && !is_expected(home, entry)? {
-        return Ok(Read::Gone(format!(
-            "`{id}` is not judged: it was replaced or removed meanwhile"
-        )));
+    if !found.damages.is_empty() {
+        match now_known(home, entry)? {
+            Known::Here => {}
+            // It stepped aside for a newer one while it was read.
+            Known::There(moved) => {
+                drop(lock);
+                return known(home, &moved, cancellation);
+            }
+            Known::Gone => {
+                return Ok(Read::Gone(format!(
+                    "`{id}` is not judged: it was replaced or removed meanwhile"
+                )));
+            }
+        }
     }
     let verified = found.damages.is_empty();
     let known = Line::Verified {
@@ -70,11 +80,29 @@ fn still_lies(entry: &Entry) -> bool {
     backup::Manifest::read(&entry.path).is_ok_and(|manifest| manifest.id() == entry.id())
 }
 
-/// Tells whether this backup is still the one that the catalogue expects at its place.
-fn is_expected(home: &Home, entry: &Entry) -> Result<bool, Error> {
+/// What the catalogue says of a backup by now.
+enum Known {
+    /// It is where it was.
+    Here,
+    /// It stands at another place.
+    There(Box<Entry>),
+    /// It is not there any more, or another one is.
+    Gone,
+}
+
+fn now_known(home: &Home, entry: &Entry) -> Result<Known, Error> {
     let catalogue = Catalogue::read(home)?;
+    let Some(known) = catalogue.entries().find(|known| known.id() == entry.id()) else {
+        return Ok(Known::Gone);
+    };
+    if known.path != entry.path {
+        return Ok(Known::There(Box::new(known.clone())));
+    }
     let last = catalogue.entries().rev().find(|known| known.path == entry.path);
-    Ok(last.is_some_and(|known| known.id() == entry.id()))
+    Ok(match last {
+        Some(last) if last.id() == entry.id() => Known::Here,
+        _ => Known::Gone,
+    })
 }
 
 /// Verifies the backup in a folder; where this home remembers it, it is held to what is remembered. None when somebody
