@@ -7,14 +7,14 @@ use batt_protocol::{Error, ExitCode, HumanBytes, Service};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::backup::{self, Found, present};
+use crate::backup::{self, Entry, Found, present};
 use crate::cancellation::Cancellation;
 use crate::cli::{Format, Output, PurgeRequest};
 use crate::console::Console;
 use crate::home::Home;
 use crate::host;
 use crate::lock::{self, Lock};
-use crate::purge::{self, Clock, Decision, Judgement, Purge, Totals};
+use crate::purge::{self, Clock, Decision, Judgement, Purge, Totals, Watch};
 use crate::retention::Rules;
 use crate::settings::Settings;
 
@@ -41,6 +41,8 @@ struct ToldBackup<'a> {
     bytes: u64,
     /// `kept`, `removed`, or `failed`: it was to go, and is still there.
     decision: &'static str,
+    /// It stays, and was read again before others went, or would be.
+    read_again: bool,
     reasons: Vec<String>,
 }
 
@@ -79,9 +81,19 @@ pub(crate) fn purge(
     };
     let judgements = if request.dry_run {
         let found = everything.into_iter().filter(in_scope).collect();
-        work.judge(found, &rules)
+        let mut judgements = work.judge(found, &rules);
+        work.purge.note_due(&mut judgements);
+        judgements
     } else {
-        work.purge(&rules)?
+        work.purge(&rules, &mut |entry| {
+            if !output.quiet {
+                console.remark(&format!(
+                    "reading `{}` again, {}",
+                    entry.id(),
+                    HumanBytes(entry.bytes)
+                ));
+            }
+        })?
     };
     let exit = exit_of(&judgements, &work.errors);
     show(&judgements, &work.errors, exit, request, output, console)?;
@@ -176,7 +188,11 @@ impl Work<'_> {
     }
 
     /// Purges with the lock of each service: what is there is looked at when it is held.
-    fn purge(&mut self, rules: &BTreeMap<Service, Rules>) -> Result<Vec<Judgement>, Error> {
+    fn purge(
+        &mut self,
+        rules: &BTreeMap<Service, Rules>,
+        reading: &mut dyn FnMut(&Entry),
+    ) -> Result<Vec<Judgement>, Error> {
         let cancellation = Cancellation::by_signals()?;
         let mut locks: BTreeMap<Service, Lock> = BTreeMap::new();
         for service in rules.keys() {
@@ -199,10 +215,14 @@ impl Work<'_> {
         let found = present(self.home, catalogue, &services).into_iter();
         let found = found.filter(|found| is_in_scope(found, self.request)).collect();
         let mut judgements = self.judge(found, rules);
-        for judgement in &mut judgements {
+        let mut watch = Watch {
+            cancellation: &cancellation,
+            begins: reading,
+        };
+        self.errors.extend(self.purge.prove(&mut judgements, &mut watch));
+        for judgement in judgements.iter_mut().filter(|judgement| judgement.is_removed()) {
             if let Some(wish) = cancellation.requested() {
-                let goes = matches!(judgement.decision, Decision::Removed(_));
-                judgement.failure = goes.then(|| Error::new(wish.exit(), "the purge was interrupted"));
+                judgement.failure = Some(Error::new(wish.exit(), "the purge was interrupted"));
             } else if let Some(lock) = locks.get(&judgement.entry.service) {
                 self.purge.carry_out(lock, std::slice::from_mut(judgement));
             }
@@ -254,6 +274,7 @@ fn show(
             (Decision::Kept(_), None) => "kept",
             (Decision::Removed(_), None) => "removed",
         },
+        read_again: judgement.read_again,
         reasons: reasons(judgement),
     });
     match output.format {
@@ -270,6 +291,10 @@ fn show(
         Format::Human => {
             for judgement in judgements {
                 show_one(judgement, request, output, console);
+            }
+            let due = judgements.iter().filter(|judgement| judgement.read_again).count();
+            if request.dry_run && due > 0 && !output.quiet {
+                console.result(&format!("{} would be read again first", count(due, "backup")));
             }
             if !output.quiet {
                 console.result(&words(totals, request.dry_run));

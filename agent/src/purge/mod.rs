@@ -2,6 +2,7 @@
 
 mod clock;
 mod decision;
+mod proof;
 mod remove;
 
 use std::collections::BTreeSet;
@@ -19,9 +20,12 @@ use crate::lock::{self, Lock};
 use crate::pattern::Pattern;
 use crate::retention::Rules;
 use crate::run_folder::RunFolder;
+use crate::scope::Scope;
 use crate::settings::Settings;
 pub(crate) use clock::{Clock, remember_clock, require_steady};
 pub(crate) use decision::{AHEAD, Candidate, Decision, decide};
+use proof::Proving;
+pub(crate) use proof::Watch;
 use remove::Removing;
 
 /// What every purge of one call shares.
@@ -43,6 +47,10 @@ pub(crate) struct Purge<'a> {
 pub(crate) struct Judgement {
     pub(crate) entry: Entry,
     pub(crate) decision: Decision,
+    /// What it stands for among the backups of its service.
+    group: Scope,
+    /// It stays, and was read again before others went, or would be.
+    pub(crate) read_again: bool,
     /// Why it is still there, though it was to go.
     pub(crate) failure: Option<Error>,
 }
@@ -60,6 +68,15 @@ impl Judgement {
     /// Tells whether the backup went, or would go.
     pub(crate) fn is_removed(&self) -> bool {
         matches!(self.decision, Decision::Removed(_)) && self.failure.is_none()
+    }
+
+    fn group(&self) -> proof::Group {
+        (self.entry.service.clone(), self.group.clone())
+    }
+
+    /// Tells whether whoever has this has what the other one stands for.
+    fn covers(&self, other: &Self) -> bool {
+        self.entry.service == other.entry.service && self.group.covers(&other.group)
     }
 }
 
@@ -181,11 +198,38 @@ impl<'a> Purge<'a> {
             .iter()
             .zip(decisions)
             .map(|(found, decision)| Judgement {
+                group: found
+                    .entry
+                    .scope()
+                    .within(&self.settings.promise(&found.entry.service)),
                 entry: found.entry.clone(),
                 decision,
+                read_again: false,
                 failure: None,
             })
             .collect()
+    }
+
+    /// Notes what would be read again before anything goes, and changes nothing.
+    pub(crate) fn note_due(&self, judgements: &mut [Judgement]) {
+        let due = self.proving().due(judgements);
+        for (judgement, due) in judgements.iter_mut().zip(due) {
+            judgement.read_again = due;
+        }
+    }
+
+    /// Reads again what stays of the services in `judgements`, as far as something is to go for it; what is damaged calls the
+    /// removals off and is returned. Whoever calls holds the locks of the services.
+    pub(crate) fn prove(&self, judgements: &mut [Judgement], watch: &mut Watch<'_>) -> Vec<Error> {
+        self.proving().prove(judgements, watch)
+    }
+
+    fn proving(&self) -> Proving<'_> {
+        Proving {
+            home: self.home,
+            now: self.clock.now,
+            settings: &self.settings,
+        }
     }
 
     /// Removes what was judged to go; one that cannot be removed stops no other. Whoever calls holds the lock of the
@@ -194,7 +238,7 @@ impl<'a> Purge<'a> {
         let removing = self.removing();
         // The oldest first: if it ends on the way, what is newer is still there.
         for judgement in judgements {
-            if matches!(judgement.decision, Decision::Removed(_)) {
+            if judgement.is_removed() {
                 judgement.failure = removing.remove(&judgement.entry).err();
             }
         }
@@ -224,7 +268,8 @@ impl<'a> Purge<'a> {
     }
 }
 
-/// Purges one service by its rules within a run that holds its lock, and returns what became of each of its backups.
+/// Purges one service by its rules within a run that holds its lock. Returns what became of each of its backups, and what is
+/// damaged of those that were to stay.
 ///
 /// # Errors
 /// What keeps it from purging at all, as a clock that jumped.
@@ -233,15 +278,17 @@ pub(crate) fn purge_in_run(
     held: &Lock,
     service: &Service,
     rules: &Rules,
-) -> Result<Vec<Judgement>, Error> {
+    watch: &mut Watch<'_>,
+) -> Result<(Vec<Judgement>, Vec<Error>), Error> {
     let purge = Purge::prepare(home, None, Clock::read())?;
     let catalogue = Catalogue::read(home)?;
     purge.finish(held, service, &catalogue)?;
     let found = present(home, catalogue, std::slice::from_ref(service));
     purge.require_clock(&found)?;
     let mut judgements = purge.judge(&found, rules);
+    let damaged = purge.prove(&mut judgements, watch);
     purge.carry_out(held, &mut judgements);
-    Ok(judgements)
+    Ok((judgements, damaged))
 }
 
 /// Finishes every removal of the home that was interrupted. What another one holds the lock of is left to that one.

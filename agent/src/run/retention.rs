@@ -3,12 +3,12 @@
 use std::sync::atomic::Ordering;
 
 use batt_protocol::text::count;
-use batt_protocol::{Error, EventKind};
+use batt_protocol::{Error, EventKind, Stage};
 
 use super::plan::PlannedService;
 use super::service::Surroundings;
 use crate::lock::Lock;
-use crate::purge::{Totals, purge_in_run};
+use crate::purge::{Totals, Watch, purge_in_run};
 
 /// Removes what the rules of a service allow to go, and tells of it. What cannot be removed is returned as warnings of
 /// the service, and ends the run with 1 when all else is good: a disk that fills up unseen is no way to keep backups.
@@ -21,8 +21,19 @@ pub(super) fn purge(around: &Surroundings<'_>, planned: &PlannedService, held: &
     else {
         return Vec::new();
     };
-    let warnings = match purge_in_run(around.home, held, &planned.service, rules) {
-        Ok(judgements) => {
+    let mut watch = Watch {
+        cancellation: around.cancellation,
+        begins: &mut |entry| {
+            around.events.emit(EventKind::ServiceProgressed {
+                service: planned.service.clone(),
+                stage: Stage::Verifying,
+                bytes: 0,
+                expected_bytes: Some(entry.bytes),
+            });
+        },
+    };
+    let warnings = match purge_in_run(around.home, held, &planned.service, rules, &mut watch) {
+        Ok((judgements, damaged)) => {
             let totals = Totals::of(&judgements);
             around.events.emit(EventKind::ServicePurged {
                 service: planned.service.clone(),
@@ -33,13 +44,11 @@ pub(super) fn purge(around: &Surroundings<'_>, planned: &PlannedService, held: &
             let failures: Vec<&Error> = (judgements.iter())
                 .filter_map(|judgement| judgement.failure.as_ref())
                 .collect();
-            match failures.first() {
-                None => Vec::new(),
-                Some(first) => vec![format!(
-                    "{} could not be purged: {first}",
-                    count(failures.len(), "earlier backup")
-                )],
-            }
+            let failed = failures.first().map(|first| {
+                let failed = count(failures.len(), "earlier backup");
+                format!("{failed} could not be purged: {first}")
+            });
+            damaged.iter().map(ToString::to_string).chain(failed).collect()
         }
         Err(error) => vec![format!("earlier backups could not be purged: {error}")],
     };

@@ -64,6 +64,8 @@ pub(crate) struct ServiceSettings {
     pub(crate) gates: Gates,
     /// How old the last backup that was read again may be for one that is not; none: each is read again.
     pub(crate) reread_every: Option<Duration>,
+    /// How old the last reading of a backup may be that is relied on when others go.
+    max_proof_age: Option<Duration>,
     /// How much its script gives way to others, as nice(1) counts.
     pub(crate) nice: Option<i32>,
     /// Within which limits its restore is rehearsed.
@@ -188,6 +190,15 @@ fn allowed(folders: &[String]) -> Result<AllowedForeign, Error> {
 }
 
 impl ServiceSettings {
+    /// Reading everything once a week finds rot while an earlier backup is still there, and is a seventh of the work of doing so
+    /// each night.
+    const MAX_PROOF_AGE: Duration = Duration::from_secs(7 * 86_400);
+
+    /// Returns how old the last reading of a backup may be that is relied on when others go.
+    pub(crate) fn max_proof_age(&self) -> Duration {
+        self.max_proof_age.unwrap_or(Self::MAX_PROOF_AGE)
+    }
+
     fn mean(written: WrittenService) -> Result<Self, Problem> {
         let duration = |value: Option<toml::Spanned<String>>| {
             value
@@ -211,6 +222,7 @@ impl ServiceSettings {
                 .map(|written| retention::mean(written.into_inner()))
                 .transpose()?,
             reread_every: duration(written.reread_every)?,
+            max_proof_age: duration(written.max_proof_age)?,
             nice: nice.transpose()?,
             drill: DrillSettings::mean(written.drill)?,
         })
@@ -230,6 +242,7 @@ impl ServiceSettings {
             retention: self.retention.clone().or_else(|| below.retention.clone()),
             gates: self.gates.over(&below.gates),
             reread_every: self.reread_every.or(below.reread_every),
+            max_proof_age: self.max_proof_age.or(below.max_proof_age),
             nice: self.nice.or(below.nice),
             drill: self.drill.over(&below.drill),
         }

@@ -66,6 +66,7 @@ pub(super) struct WrittenService {
     pub(super) emptied_rows: Option<Spanned<i64>>,
     pub(super) max_unchanged: Option<Spanned<String>>,
     pub(super) reread_every: Option<Spanned<String>>,
+    pub(super) max_proof_age: Option<Spanned<String>>,
     hooks: Option<Spanned<toml::Table>>,
 }
 

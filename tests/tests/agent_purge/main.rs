@@ -9,6 +9,7 @@
 
 mod care;
 mod interruption;
+mod rot;
 mod run;
 
 use std::fs;
