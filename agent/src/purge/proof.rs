@@ -90,7 +90,7 @@ impl Proving<'_> {
     /// a clock that was wrong.
     fn is_fresh(&self, entry: &Entry) -> bool {
         let most = self.settings.service(&entry.service).max_proof_age();
-        let drilled = entry.drill.as_ref().filter(|drill| drill.proven);
+        let drilled = entry.drill.as_ref().filter(|drill| drill.verdict.is_good());
         let last = entry.verified.max(drilled.map(|drill| drill.at));
         last.is_some_and(|at| (self.now - at).to_std().is_ok_and(|age| age < most))
     }
