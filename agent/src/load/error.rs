@@ -1,8 +1,13 @@
 //! Why an archive was not loaded.
 
 use std::fmt;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
 
 use batt_protocol::text::{list_and, quoted};
+
+/// The exit code of what this host cannot do (`EX_UNAVAILABLE`, sysexits.h).
+const UNAVAILABLE: u8 = 69;
 
 /// Why an archive was not loaded. The command may have got some of it.
 #[derive(Debug)]
@@ -28,6 +33,8 @@ pub(crate) enum LoadError {
         command: String,
         /// How it ended.
         ending: String,
+        /// The exit code that `batt load` has for it.
+        code: u8,
     },
     /// The command ended, or closed its stdin, before it had taken everything.
     Untaken {
@@ -41,17 +48,27 @@ pub(crate) enum LoadError {
 }
 
 impl LoadError {
-    /// Returns the exit code: 64 for a wrong request, 2 for a load that failed, 1 for an error of this machine.
+    /// Returns the exit code: 64 for a wrong request, 2 for a load that failed, 1 for an error of this machine. A command that is
+    /// not here, or that ends with 69, is 69, and one that a signal killed is 128 and the signal, as shells have it: that says
+    /// nothing of the archive, and a script hands it on.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             LoadError::Unknown(_) | LoadError::NoBackup => 64,
             LoadError::Machine(_) | LoadError::Ledger(_) => 1,
-            LoadError::Unopened(_)
-            | LoadError::Damaged(..)
-            | LoadError::Start { .. }
-            | LoadError::Command { .. }
-            | LoadError::Untaken { .. } => 2,
+            LoadError::Start { .. } => UNAVAILABLE,
+            LoadError::Command { code, .. } => *code,
+            LoadError::Unopened(_) | LoadError::Damaged(..) | LoadError::Untaken { .. } => 2,
         }
+    }
+}
+
+/// Returns the exit code of `batt load` for a command that ended like this.
+pub(super) fn code_of(status: ExitStatus) -> u8 {
+    let killed_by = status.signal().and_then(|signal| u8::try_from(signal).ok());
+    match (status.code(), killed_by) {
+        (Some(code), _) if code == i32::from(UNAVAILABLE) => UNAVAILABLE,
+        (None, Some(signal)) => 128 | signal,
+        _ => 2,
     }
 }
 
@@ -72,7 +89,7 @@ impl fmt::Display for LoadError {
             ),
             LoadError::Damaged(file, reason) => write!(formatter, "{}: {reason}", quoted(file)),
             LoadError::Start { command, reason } => write!(formatter, "cannot start `{command}`: {reason}"),
-            LoadError::Command { command, ending } => write!(formatter, "`{command}` {ending}"),
+            LoadError::Command { command, ending, .. } => write!(formatter, "`{command}` {ending}"),
             LoadError::Untaken { command } => {
                 write!(
                     formatter,

@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::PipeFlags;
 
 use super::LoadError;
+use super::error::code_of;
 use crate::ending::{ending, not_started};
 
 /// What a pipe holds at most, where the kernel allows it: fewer switches between us and the command.
@@ -79,6 +80,7 @@ impl Intake {
             Ok(status) if !status.success() => LoadError::Command {
                 command: self.program,
                 ending: ending(status),
+                code: code_of(status),
             },
             _ => LoadError::Untaken {
                 command: self.program,
@@ -92,14 +94,15 @@ impl Intake {
             return Err(self.refusal(&cause));
         }
         drop(self.pipe);
-        let failed = |ending: String| LoadError::Command {
+        let failed = |ending: String, code: u8| LoadError::Command {
             command: self.program.clone(),
             ending,
+            code,
         };
         match self.ended.map_or_else(|| self.child.wait(), Ok) {
             Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(failed(ending(status))),
-            Err(error) => Err(failed(format!("cannot be waited for: {error}"))),
+            Ok(status) => Err(failed(ending(status), code_of(status))),
+            Err(error) => Err(failed(format!("cannot be waited for: {error}"), 2)),
         }
     }
 
@@ -222,6 +225,14 @@ mod tests {
             command.finish().unwrap_err().to_string(),
             "`sh` ended with exit code 4"
         );
+    }
+
+    #[test]
+    fn what_says_nothing_of_the_archive_has_a_code_of_its_own() {
+        for (end, code) in [("exit 69", 69), ("kill -KILL $$", 137), ("exit 3", 2)] {
+            let command = intake(&format!("cat > /dev/null; {end}"));
+            assert_eq!(command.finish().unwrap_err().exit_code(), code, "{end}");
+        }
     }
 
     #[test]

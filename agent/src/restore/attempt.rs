@@ -1,13 +1,13 @@
 //! One restore or drill: its script called in a folder of its own, and what came of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use batt_protocol::text::list_and;
 use batt_protocol::{Error, HumanBytes};
 
 use super::confinement::Confined;
-use super::{Companion, Comparison, Confinement, Source, Verb};
+use super::{Companion, Comparison, Confinement, Source, Verb, lack};
 use crate::account::Stranger;
 use crate::backup::ArchiveRecord;
 use crate::cancellation::Cancellation;
@@ -162,8 +162,15 @@ impl Attempt<'_> {
                 "the script left {processes} behind that had hidden, now killed"
             ));
         }
+        let result = match (self.verb, called.result, called.log_failure) {
+            // It said what nobody can read.
+            (Verb::Drill, Err(CallFailure::Complained { .. }), Some(error)) => {
+                Err(Undone::NotHere(lack::of_log(&error)))
+            }
+            (_, result, _) => self.judge(result, &ledger, &work.log()),
+        };
         Ok(Attempted {
-            result: self.judge(called.result, &ledger, &last_lines(&work.log())),
+            result,
             comparison: Comparison::of(&self.source.manifest, self.archives, &ledger)
                 .masked(|text| mask.whole(text)),
             facts: ledger.facts,
@@ -210,12 +217,8 @@ impl Attempt<'_> {
     }
 
     /// Believes the script only as far as what it called says the same.
-    fn judge(
-        &self,
-        result: Result<(), CallFailure>,
-        ledger: &Ledger,
-        last_lines: &str,
-    ) -> Result<(), Undone> {
+    fn judge(&self, result: Result<(), CallFailure>, ledger: &Ledger, log: &Path) -> Result<(), Undone> {
+        let last_lines = last_lines(log);
         let failures: Vec<String> = ledger.failures().iter().map(ToString::to_string).collect();
         match result {
             Err(CallFailure::Cancelled) => return Err(Undone::Cancelled),
@@ -242,13 +245,18 @@ impl Attempt<'_> {
                 code: None,
                 complaint,
             }) if self.verb == Verb::Drill => {
-                return Err(Undone::NotHere(lines(failures, &(complaint + last_lines))));
+                return Err(Undone::NotHere(lines(failures, &(complaint + &last_lines))));
             }
             Err(CallFailure::Lost(reason)) => {
                 return Err(Undone::Failed(lines(failures, &reason)));
             }
-            Err(CallFailure::Complained { complaint, .. }) => {
-                return Err(Undone::Failed(lines(failures, &(complaint + last_lines))));
+            Err(CallFailure::Complained { code, complaint }) => {
+                let said = LogReader::new(log).last_lines(lack::LINES);
+                let lack = lack::lack(code, &said).filter(|_| self.verb == Verb::Drill);
+                return Err(match lack {
+                    Some(lack) => Undone::NotHere(format!("{complaint}: {lack}")),
+                    None => Undone::Failed(lines(failures, &(complaint + &last_lines))),
+                });
             }
             Ok(()) => {}
         }

@@ -6,6 +6,7 @@ mod comparison;
 mod confinement;
 mod from;
 mod items;
+mod lack;
 mod script;
 mod source;
 

@@ -80,6 +80,8 @@ pub(crate) enum CallFailure {
 pub(crate) struct Called {
     /// Whether it succeeded.
     pub(crate) result: Result<(), CallFailure>,
+    /// Why its log is not whole, when it is not.
+    pub(crate) log_failure: Option<String>,
     /// Bytes of memory that each process was bound to, where nobody can tell whether that was too little.
     pub(crate) memory_of_each: Option<u64>,
     /// What a person should know.
@@ -144,6 +146,7 @@ impl ScriptCall {
         }
         Ok(Called {
             result: self.judge(&ended),
+            log_failure: ended.log_failure.as_ref().map(ToString::to_string),
             memory_of_each: memory,
             warnings,
         })

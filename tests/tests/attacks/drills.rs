@@ -372,7 +372,7 @@ fn a_caller_who_is_not_root_gets_a_cell_by_a_user_namespace() {
     let backups = folder.path().join("backups");
     run(&["--path", backups.to_str().unwrap(), "x"]).code(0);
     let finished = run(&["drill", "x"]).code(0);
-    finished.says("proven");
+    finished.says("loaded");
     let seen = seen(&finished);
     for (name, answer) in [
         ("secret", ""),

@@ -1,0 +1,95 @@
+//! The throw-away engine is ended in the middle: that says nothing of the backup.
+
+use batt_tests::host::Host;
+use batt_tests::server::mariadb::MariaDb;
+use batt_tests::server::postgresql::Postgresql;
+use batt_tests::server::redis::Redis;
+
+use crate::{assert_not_possible, insert};
+
+/// Kills every process in the cell whose name begins so, and waits until none is there.
+fn killing(name: &str) -> String {
+    format!(
+        "for process in /proc/[0-9]*; do\n    case $(cat \"$process/comm\" 2>/dev/null) in {name}*) kill -KILL \"${{process#/proc/}}\" || true ;; esac\ndone"
+    )
+}
+
+#[test]
+fn a_server_of_mysql_that_was_killed() {
+    let server = MariaDb::start();
+    server.sql("CREATE DATABASE d; USE d; CREATE TABLE t (id INT); INSERT INTO t VALUES (1)");
+    let host = Host::new();
+    let options = server.option_file("root", "");
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    host.batt(&["mysql"]).code(0);
+    let restored = "target=${BATT_TARGET:-$name}\n    RESTORE_MYSQL_STEP";
+    insert(&host, "restore-mysql", restored, &killing("maria"));
+    assert_not_possible(&host, "mysql", "the throw-away server has ended");
+}
+
+fn postgresql(service: &str) -> Host {
+    let server = Postgresql::start();
+    server.sql("postgres", "CREATE DATABASE shop");
+    server.sql("shop", "CREATE TABLE t AS SELECT generate_series(1, 9) n");
+    let host = Host::new();
+    let environment = server.environment();
+    let settings: Vec<(&str, &str)> = environment
+        .iter()
+        .map(|(key, value)| (*key, value.as_str()))
+        .collect();
+    host.configure(service, &settings);
+    host.batt(&[service]).code(0);
+    host
+}
+
+#[test]
+fn a_server_of_postgresql_that_was_killed_or_one_of_its_processes() {
+    let whole = postgresql("postgresql");
+    insert(
+        &whole,
+        "restore-postgresql",
+        "batt load --check postgresql \"$1\" -- ",
+        &killing("postgres"),
+    );
+    assert_not_possible(&whole, "postgresql", "the throw-away server has ended");
+
+    // What the kernel does where memory lacks: the server goes on, and starts anew.
+    let part = postgresql("postgresql");
+    let checkpointer = "for process in /proc/[0-9]*; do\n    case $(tr '\\0' ' ' <\"$process/cmdline\" 2>/dev/null) in *checkpointer*) kill -KILL \"${process#/proc/}\" ;; esac\ndone";
+    insert(
+        &part,
+        "restore-postgresql",
+        "batt load --check postgresql \"$1\" -- ",
+        checkpointer,
+    );
+    assert_not_possible(&part, "postgresql", "the throw-away server has ended");
+}
+
+#[test]
+fn a_server_on_a_base_backup_that_was_killed() {
+    let host = postgresql("postgresql-base");
+    insert(
+        &host,
+        "drill-postgresql-base",
+        "rows databases postgres",
+        &killing("postgres"),
+    );
+    assert_not_possible(&host, "postgresql-base", "the throw-away server was ended");
+}
+
+#[test]
+fn a_server_of_redis_that_was_killed() {
+    let server = Redis::start("");
+    server.run("SET a 1\n");
+    let host = Host::new();
+    host.configure("redis", &[("REDIS_SOCKET", server.socket().to_str().unwrap())]);
+    host.batt(&["redis"]).code(0);
+    // Before it has read the file, and before it has counted.
+    let shipped = host.home().join("scripts-available/restore-redis");
+    let text = std::fs::read(&shipped).unwrap();
+    for before in ["until [ \"$(ask INFO persistence", "keyspace=$(ask INFO keyspace"] {
+        insert(&host, "restore-redis", before, &killing("redis-server"));
+        assert_not_possible(&host, "redis", "the throw-away server");
+        std::fs::write(&shipped, &text).unwrap();
+    }
+}

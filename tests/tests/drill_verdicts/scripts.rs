@@ -1,0 +1,89 @@
+//! What is found whatever the script and its engine are.
+
+use batt_tests::triple::{DRILL, Notes};
+use serde_json::json;
+
+/// Drills with this as the script.
+#[track_caller]
+fn told_of(script: &str) -> (i32, String, String) {
+    let (notes, _) = Notes::backed_up();
+    notes.host.companion("drill-notes", script);
+    let (exit, report) = notes.told(&["drill", "notes"]);
+    notes.assert_nothing_left();
+    let told = &report["drills"][0];
+    let text = |field: &str| told[field].as_str().unwrap_or_default().to_owned();
+    (exit, text("outcome"), text("reason"))
+}
+
+#[test]
+fn a_program_that_is_not_here_is_named_and_says_nothing_of_the_backup() {
+    for script in [
+        "set -e\nno-such-engine --start",
+        "set -e\nbatt load plain -- no-such-engine --load",
+    ] {
+        let (exit, outcome, reason) = told_of(script);
+        assert_eq!((exit, outcome.as_str()), (69, "not-possible"), "{reason}");
+        assert!(reason.contains("no-such-engine"), "{reason}");
+        assert!(reason.contains("hint: "), "{reason}");
+    }
+}
+
+#[test]
+fn what_was_killed_in_the_middle_says_nothing_of_the_backup() {
+    for script in [
+        "set -e\nsh -c 'kill -KILL $$'",
+        "set -e\nbatt load plain -- sh -c 'kill -KILL $$'",
+    ] {
+        let (exit, outcome, reason) = told_of(script);
+        assert_eq!((exit, outcome.as_str()), (69, "not-possible"), "{reason}");
+        assert!(reason.contains("killed"), "{reason}");
+    }
+}
+
+#[test]
+fn a_command_of_a_load_may_say_that_this_host_cannot_do_it() {
+    let (exit, outcome, reason) =
+        told_of("set -e\nbatt load plain -- sh -c 'cat >/dev/null; echo no reader here >&2; exit 69'");
+    assert_eq!((exit, outcome.as_str()), (69, "not-possible"), "{reason}");
+    assert!(reason.contains("no reader here"), "{reason}");
+}
+
+#[test]
+fn content_that_a_command_refuses_is_evidence() {
+    let (exit, outcome, reason) =
+        told_of("set -e\nbatt load plain -- sh -c 'cat >/dev/null; echo line 1 makes no sense >&2; exit 1'");
+    assert_eq!((exit, outcome.as_str()), (2, "failed"), "{reason}");
+    assert!(reason.contains("line 1 makes no sense"), "{reason}");
+}
+
+#[test]
+fn a_scratch_folder_that_is_full_says_nothing_of_the_backup() {
+    let (notes, _) = Notes::backed_up();
+    // What is full is made free again before the script ends: only its words tell.
+    notes.host.companion(
+        "drill-notes",
+        &format!(
+            "set -e\nhead -c 100M /dev/zero > \"$BATT_SCRATCH/large\" || {{ rm \"$BATT_SCRATCH/large\"; exit 1; }}\n{DRILL}"
+        ),
+    );
+    let place = notes.place();
+    notes.host.settings(&format!(
+        "reserve = \"0\"\n[drill]\nscratch = \"{}\"\n",
+        place.display()
+    ));
+    let mounted = format!(
+        "mount -t tmpfs -o size=20m none {0} && chmod 711 {0} && batt --format json drill notes",
+        place.display()
+    );
+    let Some(finished) = notes.host.in_mounts(&mounted) else {
+        return;
+    };
+    let report: serde_json::Value = serde_json::from_str(&finished.code(69).stdout).unwrap();
+    assert_eq!(report["drills"][0]["outcome"], json!("not-possible"));
+    let reason = report["drills"][0]["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("no room is left") && reason.contains("`scratch`"),
+        "{reason}"
+    );
+    notes.batt(&["drill", "notes"]).code(0);
+}
