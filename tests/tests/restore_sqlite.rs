@@ -313,7 +313,7 @@ fn what_is_recorded_and_what_is_compared_are_counted_by_the_same_lines() {
         let length = text[from..].find("\n}\n").unwrap();
         text[from..from + length].to_owned()
     };
-    for name in ["contents", "record_contents"] {
+    for name in ["lacks_of", "contents_of_each", "contents", "record_contents"] {
         assert_eq!(function("backup-sqlite", name), function("restore-sqlite", name));
     }
 }
