@@ -12,6 +12,7 @@ use crate::console::Console;
 use crate::home::Home;
 use crate::purge::{Clock, Decision, Purge};
 use crate::report::table;
+use crate::retention::Rules;
 use crate::scope::Scope;
 use crate::settings::Settings;
 
@@ -57,26 +58,28 @@ pub(crate) fn backups(
 
 /// Returns what is shown of each, with the rules that keep it where its service has rules.
 fn reports(home: &Home, settings: &Settings, found: &[Found]) -> Result<Vec<BackupReport>, Error> {
-    let mut by_service: BTreeMap<&Service, Vec<Found>> = BTreeMap::new();
+    let mut rules: BTreeMap<&Service, Rules> = BTreeMap::new();
+    let mut ruled: BTreeMap<&Service, Vec<Found>> = BTreeMap::new();
     for found in found {
-        by_service
-            .entry(&found.entry.service)
-            .or_default()
-            .push(found.clone());
+        let service = &found.entry.service;
+        let rules = rules
+            .entry(service)
+            .or_insert_with(|| settings.service(service).retention.unwrap_or_default());
+        if !rules.is_empty() {
+            ruled.entry(service).or_default().push(found.clone());
+        }
     }
     let mut kept_by: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (service, found) in &by_service {
-        let rules = settings.service(service).retention.unwrap_or_default();
-        if rules.is_empty() {
-            continue;
-        }
+    if !ruled.is_empty() {
         let purge = Purge::prepare(home, settings.path.as_ref(), Clock::read())?;
-        for judgement in purge.judge(found, &rules) {
-            if let Decision::Kept(keeps) = &judgement.decision {
+        for (service, found) in &ruled {
+            for judgement in purge.judge(found, &rules[service]) {
+                let keeps = match &judgement.decision {
+                    Decision::Kept(keeps) => keeps.as_slice(),
+                    Decision::Removed(_) => &[],
+                };
                 let words = keeps.iter().map(|keep| keep.word().to_owned()).collect();
                 kept_by.insert(judgement.entry.id(), words);
-            } else {
-                kept_by.insert(judgement.entry.id(), Vec::new());
             }
         }
     }
