@@ -79,6 +79,17 @@ pub(crate) fn catalogue(home: &Home) -> Result<Lock, Error> {
     )
 }
 
+/// Takes the one place among those who wait for [`orders`].
+pub(crate) fn next_order(home: &Home) -> Result<Lock, Error> {
+    take(
+        home.locks().join("next-order.lock"),
+        Kind::Exclusive,
+        Duration::ZERO,
+        &Cancellation::never(),
+        "another order waits for its turn",
+    )
+}
+
 /// Takes the lock of those who admit runs that came by the wire, as long as one takes to start.
 pub(crate) fn orders(home: &Home) -> Result<Lock, Error> {
     const PATIENCE: Duration = Duration::from_secs(30);

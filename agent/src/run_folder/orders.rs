@@ -19,16 +19,22 @@ const MOST_AT_ONCE: usize = 2;
 const MOST_WITHIN: usize = 20;
 const WHILE: Duration = Duration::from_secs(5 * 60);
 
+/// Between two that came by the wire. One that comes earlier waits, and so does the next; no more do.
+const LEAST_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The right to admit one run that came by the wire. Nobody else admits one meanwhile.
 #[derive(Debug)]
 pub(crate) struct Place(#[expect(dead_code, reason = "holding it keeps others out")] Lock);
 
-/// Returns the right to admit one more run that came by the wire.
+/// Returns the right to admit one more run that came by the wire, when the least interval since the last one has passed. One
+/// order waits for another; a third is refused.
 ///
 /// # Errors
-/// `busy` (75) with the reason when so many go on, or began within a while.
+/// `busy` (75) with the reason when so many go on, or began within a while, and when somebody waits already.
 pub(crate) fn place_for_order(home: &Home) -> Result<Place, Error> {
+    let next = lock::next_order(home)?;
     let lock = lock::orders(home)?;
+    drop(next);
     let folders = RunFolder::all(home)?;
     let living: Vec<String> = folders
         .iter()
@@ -54,7 +60,13 @@ pub(crate) fn place_for_order(home: &Home) -> Result<Place, Error> {
         .collect();
     ages.sort();
     match ages.get(MOST_WITHIN - 1) {
-        None => Ok(Place(lock)),
+        None => {
+            let left = ages
+                .first()
+                .and_then(|newest| LEAST_INTERVAL.checked_sub(*newest));
+            std::thread::sleep(left.unwrap_or_default());
+            Ok(Place(lock))
+        }
         Some(age) => Err(busy(format!(
             "{} came by the wire within {} minutes",
             count(ages.len(), "run"),
@@ -89,6 +101,8 @@ impl RunFolder {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use batt_protocol::{AskedBy, RunId};
 
     use super::*;
@@ -118,6 +132,44 @@ mod tests {
     }
 
     #[test]
+    fn between_two_orders_lies_the_least_interval_and_one_may_wait_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path());
+        admit(&home, 1, Some("c"));
+        let begun = Instant::now();
+        let admitted = fs::metadata(RunFolder::all(&home).unwrap()[0].order_file()).unwrap();
+        let place = place_for_order(&home).unwrap();
+        let age = SystemTime::now()
+            .duration_since(admitted.modified().unwrap())
+            .unwrap();
+        assert!(age >= LEAST_INTERVAL, "{age:?}");
+        assert!(begun.elapsed() <= 2 * LEAST_INTERVAL);
+        // Somebody is being admitted, one waits, and the next one is told.
+        std::thread::scope(|threads| {
+            // Whoever looks whether somebody waits holds the place for a moment.
+            let waits = threads.spawn(|| {
+                while place_for_order(&home).is_err() {
+                    std::thread::yield_now();
+                }
+            });
+            while lock::next_order(&home).is_ok() {
+                std::thread::yield_now();
+            }
+            assert_eq!(message(&home), "another order waits for its turn");
+            drop(place);
+            waits.join().unwrap();
+        });
+        // What was admitted long ago is waited for by nobody, and runs of the host itself neither.
+        let order = RunFolder::all(&home).unwrap()[0].order_file();
+        let file = fs::File::options().write(true).open(order).unwrap();
+        file.set_modified(SystemTime::now() - WHILE).unwrap();
+        admit(&home, 2, None);
+        let begun = Instant::now();
+        place_for_order(&home).unwrap();
+        assert!(begun.elapsed() < LEAST_INTERVAL);
+    }
+
+    #[test]
     fn a_third_run_at_once_is_refused_and_those_of_the_host_itself_count_for_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path());
@@ -136,7 +188,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path());
         for number in 0..20 {
-            place_for_order(&home).unwrap();
             admit(&home, number, Some("c"));
         }
         assert_eq!(message(&home), "20 runs came by the wire within 5 minutes");
