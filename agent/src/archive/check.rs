@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::definitions::Definitions;
 use crate::fact::FactKey;
 
 /// A check that runs on a stream as it passes. It holds a bounded amount of memory, whatever the stream does.
@@ -24,6 +25,7 @@ pub(crate) trait StreamCheck: Send {
 pub(crate) struct CheckFacts {
     facts: BTreeMap<&'static str, String>,
     content: BTreeMap<String, String>,
+    definitions: Definitions,
 }
 
 /// A value is for people and for comparing, and comes from the stream: it is cut to this many characters.
@@ -60,6 +62,16 @@ impl CheckFacts {
     /// Keeps a count of one sort of things that have no names, as large objects. A restore is held to it.
     pub(crate) fn insert_content_total(&mut self, what: &'static str, count: u64) {
         self.content.insert(what.to_owned(), count.to_string());
+    }
+
+    /// Keeps what the stream defines.
+    pub(crate) fn define(&mut self, definitions: Definitions) {
+        self.definitions = definitions;
+    }
+
+    /// Returns what the stream defines.
+    pub(crate) fn definitions(&self) -> &Definitions {
+        &self.definitions
     }
 
     /// Returns what the stream holds.

@@ -5,6 +5,7 @@ mod check;
 mod compression;
 mod crc64;
 mod damage;
+mod definitions;
 mod digest;
 mod examine;
 mod kind;

@@ -92,6 +92,7 @@ pub(crate) enum Action {
     Launch(LaunchRequest),
     Store {
         check: Option<String>,
+        inventories: Vec<PathBuf>,
         retries: u8,
         name: OsString,
         command: Vec<OsString>,
@@ -302,6 +303,12 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "launch" => launch(inner)?,
         "store" => Action::Store {
             check: text(inner, "check"),
+            inventories: inner
+                .get_many("inventory")
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
             retries: inner.get_one("retry").copied().unwrap_or(0),
             name: raw(inner, "name"),
             command: trailing(inner),

@@ -21,6 +21,15 @@ pub(super) fn commands() -> Vec<Command> {
                     .help("what the stream must be, whole"),
             )
             .arg(
+                Arg::new("inventory")
+                    .long("inventory")
+                    .value_name("FILE")
+                    .requires("check")
+                    .action(ArgAction::Append)
+                    .value_parser(clap::value_parser!(PathBuf))
+                    .help("what the engine says is there (mysql): the stream has to hold all of it"),
+            )
+            .arg(
                 Arg::new("retry")
                     .long("retry")
                     .value_name("N")

@@ -81,10 +81,11 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Launch(request) => process::launch(&request),
         Action::Store {
             check,
+            inventories,
             retries,
             name,
             command,
-        } => script::store(check.as_deref(), retries, name, command),
+        } => script::store(check.as_deref(), inventories, retries, name, command),
         Action::Load { check, name, command } => script::load(check.as_deref(), name, command),
         Action::As(request) => match account::run_as(&request)? {},
         Action::ShowPath(request) => match enclosure::show(&request)? {},

@@ -1,6 +1,7 @@
 //! `batt store`, `batt load` and `batt record`: what scripts call.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use batt_protocol::{Error, ExitCode};
 
@@ -15,6 +16,7 @@ use crate::store::{self, StoreRequest};
 /// Runs a dump command and keeps what it prints, checked.
 pub(crate) fn store(
     check: Option<&str>,
+    inventories: Vec<PathBuf>,
     retries: u8,
     name: OsString,
     command: Vec<OsString>,
@@ -25,6 +27,11 @@ pub(crate) fn store(
         error
     };
     let check = kind(check).map_err(refused)?;
+    if !inventories.is_empty() && check != Some(Kind::Mysql) {
+        return Err(refused(Error::usage(
+            "only what is checked as `mysql` can be held to an inventory",
+        )));
+    }
     let mut words = command.into_iter();
     let command = words
         .next()
@@ -32,6 +39,7 @@ pub(crate) fn store(
     let request = StoreRequest {
         name,
         check,
+        inventories,
         retries,
         command,
         arguments: words.collect(),

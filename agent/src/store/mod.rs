@@ -1,15 +1,17 @@
-//! `batt store [--check KIND] NAME -- COMMAND [ARG...]`: runs a dump command and streams its output compressed and
+//! `batt store [--check KIND] [--inventory FILE]... NAME -- COMMAND [ARG...]`: runs a dump command and streams its output compressed and
 //! hashed into the backup. No shell, no pipe that hides an exit code: what began and did not end well is in the ledger.
 
 mod archive_file;
 mod dump;
 mod error;
+mod inventory;
 mod name;
 mod stream;
 mod target;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::archive::Kind;
@@ -17,6 +19,7 @@ use crate::fact::FactKey;
 use crate::ledger::{Entry, ScriptEnvironment, StoreEnded, append, append_all};
 use dump::Dump;
 pub(crate) use error::StoreError;
+use inventory::Inventory;
 pub(crate) use name::{HASHED, is_file_of};
 use target::Target;
 
@@ -27,6 +30,8 @@ pub(crate) struct StoreRequest {
     pub(crate) name: OsString,
     /// What the output must be a complete one of.
     pub(crate) check: Option<Kind>,
+    /// Files with what the engine says is there, which are read when the command has ended: the output is held to them.
+    pub(crate) inventories: Vec<PathBuf>,
     /// How often the command is run again when it ends with 75, "try again".
     pub(crate) retries: u8,
     /// The program.
@@ -132,6 +137,13 @@ fn stored(request: &StoreRequest, target: &Target, file: File, name: &str) -> Re
         // Without a kind there was nothing to check.
         (None, Err(reason)) => return Err(target.write_error(reason)),
     };
+    if let Some(kind) = request.check
+        && !request.inventories.is_empty()
+    {
+        Inventory::read(&request.inventories)
+            .and_then(|inventory| inventory.hold(&facts))
+            .map_err(|reason| StoreError::Incomplete { kind, reason })?;
+    }
     let content = facts.content().iter().filter_map(|(key, value)| {
         Some(Entry::Fact {
             of: Some(name.to_owned()),

@@ -31,6 +31,7 @@ impl Run {
         let request = StoreRequest {
             name: name.into(),
             check,
+            inventories: Vec::new(),
             retries: 1,
             command: command[0].into(),
             arguments: command[1..].iter().map(OsString::from).collect(),

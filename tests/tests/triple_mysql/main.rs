@@ -7,6 +7,7 @@ mod backup;
 mod content;
 mod drill;
 mod forgery;
+mod inventory;
 mod lies;
 mod options;
 mod restore;

@@ -3,6 +3,7 @@
 //! the exit code is needed beside it. The rows of each table are counted on the way.
 
 mod gate;
+mod head;
 mod routines;
 mod rows;
 mod statement;

@@ -1,8 +1,12 @@
 //! What stands between `DELIMITER ;;` and `DELIMITER ;`: bodies of routines, triggers and events, in which an `INSERT` is
-//! no row. Their texts follow the SQL mode of who wrote them, so they are not parsed: what ends them is a line.
+//! no row. Their texts follow the SQL mode of who wrote them, so they are not parsed: what ends them is a line. Of each the head is read.
+
+use super::head::made_by;
 
 /// As much of a line as is looked at, at either end.
 const LINE_LIMIT: usize = 64;
+/// As much of a statement as is kept to see what it makes.
+const HEAD_LIMIT: usize = 4 << 10;
 
 /// Statements with a delimiter of their own.
 #[derive(Debug)]
@@ -13,6 +17,10 @@ pub(super) struct Routines {
     last: Vec<u8>,
     /// Whether the line before ended a statement.
     between: bool,
+    /// The first bytes of the statement.
+    head: Vec<u8>,
+    /// What was made.
+    made: Vec<(&'static str, String)>,
 }
 
 impl Routines {
@@ -23,6 +31,8 @@ impl Routines {
             first: Vec::new(),
             last: Vec::new(),
             between: true,
+            head: Vec::new(),
+            made: Vec::new(),
         })
     }
 
@@ -40,7 +50,14 @@ impl Routines {
         None
     }
 
+    /// Returns what was made: its kind and its name.
+    pub(super) fn made(&self) -> &[(&'static str, String)] {
+        &self.made
+    }
+
     fn extend(&mut self, bytes: &[u8]) {
+        let room = HEAD_LIMIT - self.head.len();
+        self.head.extend_from_slice(&bytes[..room.min(bytes.len())]);
         let room = LINE_LIMIT - self.first.len();
         self.first.extend_from_slice(&bytes[..room.min(bytes.len())]);
         self.last
@@ -57,7 +74,18 @@ impl Routines {
         if let Some(delimiter) = set {
             self.delimiter = delimiter.to_vec();
         }
-        self.between = set.is_some() || self.last.trim_ascii_end().ends_with(&self.delimiter);
+        let is_end = self.last.trim_ascii_end().ends_with(&self.delimiter);
+        self.between = set.is_some() || is_end;
+        if self.between {
+            if set.is_none()
+                && let Some(made) = made_by(&self.head)
+            {
+                self.made.push(made);
+            }
+            self.head.clear();
+        } else if self.head.len() < HEAD_LIMIT {
+            self.head.push(b'\n');
+        }
         self.first.clear();
         self.last.clear();
         is_over

@@ -60,7 +60,13 @@ impl Rows {
                 let routines = delimiter_of(line).and_then(Routines::after);
                 Some((used, routines.map_or_else(Part::default, Part::Routines)))
             }
-            Part::Routines(routines) => Some((routines.feed(bytes)?, Part::default())),
+            Part::Routines(routines) => {
+                let used = routines.feed(bytes)?;
+                for (kind, name) in routines.made() {
+                    self.tables.define(kind, name);
+                }
+                Some((used, Part::default()))
+            }
         }
     }
 

@@ -18,6 +18,16 @@ pub(super) enum Statement {
     Insertion(Naming),
     /// `USE`.
     Use,
+    /// `CREATE DATABASE`.
+    Making,
+    /// `DROP` or `ALTER`, before the word that tells what.
+    Change { is_drop: bool },
+    /// `ALTER DATABASE`.
+    Altering,
+    /// A comment that servers execute, before its first word.
+    Conditional,
+    /// Such a comment that makes something.
+    View(View),
     /// What has no rows in it.
     Other,
 }
@@ -28,6 +38,14 @@ pub(super) struct Creation {
     is_sequence: bool,
     name: Naming,
     engine: Engine,
+}
+
+/// What a comment that servers execute makes. One without `ALGORITHM` stands for a view until that can be made.
+#[derive(Debug, Default)]
+pub(super) struct View {
+    has_algorithm: bool,
+    is_view: bool,
+    name: Naming,
 }
 
 /// The engine of a table, as far as it has been read.
@@ -53,15 +71,27 @@ impl Statement {
     /// Takes the next token.
     pub(super) fn take(&mut self, token: Token<'_>, tables: &mut Tables) -> Next {
         if matches!(token, Token::Mark(b';')) {
-            if let Statement::Creation(creation) = std::mem::take(self) {
-                creation.finish(tables);
+            match std::mem::take(self) {
+                Statement::Creation(creation) => creation.finish(tables),
+                Statement::View(view) => view.finish(tables),
+                Statement::Insertion(_) => tables.reach_elsewhere("INSERT without rows"),
+                _ => {}
             }
             return Next::Tokens;
         }
         match self {
-            Statement::Nothing => return self.begin(token),
-            Statement::Create => self.create(token),
+            Statement::Nothing => {
+                tables.begin();
+                return self.begin(token, tables);
+            }
+            Statement::Create => self.create(token, tables),
             Statement::Creation(creation) => creation.take(token),
+            Statement::Conditional => self.begin_conditional(token, tables),
+            Statement::View(view) => view.take(token),
+            Statement::Change { is_drop } => {
+                let is_drop = *is_drop;
+                self.change(is_drop, token, tables);
+            }
             Statement::Insertion(name) => match token {
                 Token::Word(word) if !name.is_awaited() && is(word, &["VALUES", "VALUE"]) => {
                     return Next::Values;
@@ -72,6 +102,20 @@ impl Statement {
             Statement::Use => {
                 if let Token::Word(database) | Token::Name(database) = token {
                     tables.enter(database);
+                    *self = Statement::Other;
+                }
+            }
+            Statement::Making => match token {
+                Token::Word(word) if is(word, &["IF", "NOT", "EXISTS"]) => {}
+                Token::Word(database) | Token::Name(database) => {
+                    tables.make(database);
+                    *self = Statement::Other;
+                }
+                _ => {}
+            },
+            Statement::Altering => {
+                if let Token::Word(database) | Token::Name(database) = token {
+                    tables.alter(database);
                     *self = Statement::Other;
                 }
             }
@@ -94,20 +138,67 @@ impl Statement {
         matches!(self, Statement::Nothing)
     }
 
-    fn begin(&mut self, token: Token<'_>) -> Next {
+    fn begin(&mut self, token: Token<'_>, tables: &mut Tables) -> Next {
         *self = match token {
             Token::Word(word) if is(word, &["DELIMITER"]) => return Next::Delimiter,
             Token::Word(word) if is(word, &["INSERT", "REPLACE"]) => Statement::Insertion(Naming::default()),
             Token::Word(word) if is(word, &["CREATE"]) => Statement::Create,
             Token::Word(word) if is(word, &["USE"]) => Statement::Use,
-            // `/*!50001 CREATE TABLE` stands for a view until that can be made.
-            _ => Statement::Other,
+            Token::Word(word) if is(word, &["DROP"]) => Statement::Change { is_drop: true },
+            Token::Word(word) if is(word, &["ALTER"]) => Statement::Change { is_drop: false },
+            Token::Word(word) if is(word, &OTHERS) => Statement::Other,
+            Token::Conditional => Statement::Conditional,
+            Token::Word(word) => {
+                tables.reach_elsewhere(&String::from_utf8_lossy(&word[..word.len().min(64)]));
+                Statement::Other
+            }
+            Token::Mark(mark) => {
+                tables.reach_elsewhere(&char::from(mark).to_string());
+                Statement::Other
+            }
+            Token::Name(_) | Token::Text => {
+                tables.reach_elsewhere("a text");
+                Statement::Other
+            }
         };
         Next::Tokens
     }
 
-    fn create(&mut self, token: Token<'_>) {
+    /// The first word within a comment that servers execute. `/*!50001 CREATE TABLE` stands for a view until that can be made.
+    fn begin_conditional(&mut self, token: Token<'_>, tables: &mut Tables) {
         *self = match token {
+            Token::Word(word) if is(word, &["CREATE"]) => Statement::View(View::default()),
+            Token::Word(word) if is(word, &["USE"]) => Statement::Use,
+            Token::Word(word) if is(word, &["DROP"]) => Statement::Change { is_drop: true },
+            Token::Word(word) if is(word, &["ALTER"]) => Statement::Change { is_drop: false },
+            Token::Word(word) if is(word, &OTHERS) => Statement::Other,
+            _ => {
+                tables.reach_elsewhere("a comment that servers execute");
+                Statement::Other
+            }
+        };
+    }
+
+    fn change(&mut self, is_drop: bool, token: Token<'_>, tables: &mut Tables) {
+        *self = Statement::Other;
+        let Token::Word(word) = token else { return };
+        if !is(word, &["DATABASE", "SCHEMA"]) {
+            return;
+        }
+        if is_drop {
+            tables.reach_elsewhere("DROP DATABASE");
+        } else {
+            *self = Statement::Altering;
+        }
+    }
+
+    fn create(&mut self, token: Token<'_>, tables: &mut Tables) {
+        *self = match token {
+            Token::Word(word) if is(word, &["DATABASE", "SCHEMA"]) => Statement::Making,
+            Token::Word(word) if is(word, &["USER", "ROLE", "SERVER", "TABLESPACE"]) => {
+                tables.reach_elsewhere("CREATE of what is in no database");
+                Statement::Other
+            }
             Token::Word(word) if is(word, &["OR", "REPLACE", "TEMPORARY"]) => Statement::Create,
             Token::Word(word) if is(word, &["TABLE", "SEQUENCE"]) => Statement::Creation(Creation {
                 is_sequence: is(word, &["SEQUENCE"]),
@@ -119,8 +210,30 @@ impl Statement {
     }
 }
 
+/// How other statements of dumps begin.
+const OTHERS: [&str; 6] = ["SET", "LOCK", "UNLOCK", "COMMIT", "DO", "SELECT"];
+
 /// What may stand before the name of the table.
 const INSERT_WORDS: [&str; 5] = ["INTO", "IGNORE", "DELAYED", "LOW_PRIORITY", "HIGH_PRIORITY"];
+
+impl View {
+    fn take(&mut self, token: Token<'_>) {
+        match token {
+            Token::Word(word) if !self.is_view && is(word, &["ALGORITHM"]) => self.has_algorithm = true,
+            Token::Word(word) if !self.is_view && is(word, &["VIEW"]) => self.is_view = true,
+            token if self.is_view => self.name.take(token),
+            _ => {}
+        }
+    }
+
+    fn finish(self, tables: &mut Tables) {
+        if self.has_algorithm
+            && let Some(name) = self.name.name()
+        {
+            tables.create_view(&name);
+        }
+    }
+}
 
 impl Creation {
     fn take(&mut self, token: Token<'_>) {

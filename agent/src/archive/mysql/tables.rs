@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::CheckFacts;
+use super::super::definitions::Definitions;
 use super::table_name::TableName;
 
 /// More tables than anybody has in one dump; those beyond are not counted.
@@ -26,6 +27,11 @@ pub(super) struct Tables {
     /// The database of the last `USE`; empty before one.
     database: String,
     tables: BTreeMap<(String, String), Table>,
+    definitions: Definitions,
+    /// How many statements have begun.
+    statements: u64,
+    /// The database that the first statement makes.
+    made: Option<String>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +44,53 @@ enum Table {
 }
 
 impl Tables {
-    /// A `USE` statement.
+    /// A statement begins.
+    pub(super) fn begin(&mut self) {
+        self.statements += 1;
+    }
+
+    /// A `CREATE DATABASE` statement: only an archive that begins with its own may hold one.
+    pub(super) fn make(&mut self, database: &[u8]) {
+        if self.statements == 1 {
+            self.made = Some(text(database));
+        } else {
+            self.definitions.reach_elsewhere("CREATE DATABASE");
+        }
+    }
+
+    /// A `USE` statement: only that of what was just made may be there.
     pub(super) fn enter(&mut self, database: &[u8]) {
         self.database = text(database);
+        if self.statements != 2 || self.made.as_ref() != Some(&self.database) {
+            self.definitions.reach_elsewhere("USE");
+        }
+    }
+
+    /// An `ALTER DATABASE` statement, which dump programs put around routines.
+    pub(super) fn alter(&mut self, database: &[u8]) {
+        if self.made.as_deref() != Some(text(database).as_str()) {
+            self.definitions.reach_elsewhere("ALTER DATABASE");
+        }
+    }
+
+    /// What no dump of one database holds.
+    pub(super) fn reach_elsewhere(&mut self, statement: &str) {
+        self.definitions.reach_elsewhere(statement);
+    }
+
+    /// A thing that is no table.
+    pub(super) fn define(&mut self, kind: &'static str, name: &str) {
+        self.definitions.define(kind, name);
+    }
+
+    /// A `CREATE VIEW` statement with all that a view is.
+    pub(super) fn create_view(&mut self, name: &TableName) {
+        self.define_in_place("view", name);
     }
 
     /// A `CREATE TABLE` statement.
     pub(super) fn create(&mut self, name: &TableName, engine: Option<&[u8]>) {
+        self.define_in_place("table", name);
         let elsewhere = engine.is_some_and(|engine| {
             ELSEWHERE
                 .iter()
@@ -62,12 +108,16 @@ impl Tables {
 
     /// A `CREATE SEQUENCE` statement. Earlier versions of MariaDB dump its state as a row.
     pub(super) fn create_sequence(&mut self, name: &TableName) {
+        self.define_in_place("sequence", name);
         self.put(name, Table::Elsewhere);
     }
 
     /// An `INSERT` or `REPLACE` statement.
     pub(super) fn insert(&mut self, name: &TableName, rows: u64) {
         let key = self.key(name);
+        if key.0 != self.database {
+            self.definitions.reach_elsewhere("INSERT into another database");
+        }
         match self.tables.get_mut(&key) {
             Some(Table::Rows(known)) => *known += rows,
             Some(Table::Elsewhere) => {}
@@ -77,6 +127,7 @@ impl Tables {
 
     /// Tells the rows of each table. The name of a database is told only where there are several.
     pub(super) fn tell(&self, facts: &mut CheckFacts) {
+        facts.define(self.definitions.clone());
         let first = self.tables.keys().next().map(|(database, _)| database);
         let is_one = self.tables.keys().all(|(database, _)| Some(database) == first);
         for ((database, table), rows) in &self.tables {
@@ -87,6 +138,17 @@ impl Tables {
                 facts.insert_content("rows", &format!("{database}.{table}"), *rows);
             }
         }
+    }
+
+    fn define_in_place(&mut self, kind: &'static str, name: &TableName) {
+        if name
+            .database
+            .as_ref()
+            .is_some_and(|database| *database != self.database)
+        {
+            self.definitions.reach_elsewhere("CREATE in another database");
+        }
+        self.definitions.define(kind, &name.table);
     }
 
     fn put(&mut self, name: &TableName, table: Table) {

@@ -15,6 +15,7 @@ fn stored(staging: &Staging, name: &str, command: &str) {
         _ => None,
     });
     let request = StoreRequest {
+        inventories: Vec::new(),
         retries: 0,
         name: name.into(),
         check: None,

@@ -1,0 +1,236 @@
+//! What a server says is in a database, asked apart from its dump: the dump is held to it.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+
+use crate::archive::CheckFacts;
+use crate::fact::FactKey;
+
+/// Kinds of things whose names stand in a dump as the server says them.
+const SURE: [&str; 3] = ["table", "view", "sequence"];
+/// Those of which a dump holds what people have typed: a name may stand there in other letters, or in another character set.
+const TYPED: [&str; 6] = [
+    "procedure",
+    "function",
+    "package",
+    "package-body",
+    "trigger",
+    "event",
+];
+/// As many things as are named to people.
+const NAMED: usize = 5;
+/// The longest line: a name has at most 64 characters.
+const LINE_LIMIT: usize = 4 << 10;
+
+/// What has to be in a dump.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Inventory {
+    /// Kinds and names of things.
+    things: Vec<(String, String)>,
+    /// Tables and their rows.
+    rows: Vec<(String, String)>,
+}
+
+impl Inventory {
+    /// Reads files with a line for each thing: `table.NAME`, a tab, and what else is said of it, as a client of MySQL prints it.
+    pub(super) fn read(paths: &[PathBuf]) -> Result<Self, String> {
+        let mut inventory = Self::default();
+        for path in paths {
+            inventory
+                .add(path)
+                .map_err(|error| format!("the inventory `{}` cannot be read: {error}", path.display()))?;
+        }
+        Ok(inventory)
+    }
+
+    fn add(&mut self, path: &Path) -> Result<(), String> {
+        let file = File::open(path).map_err(|error| error.to_string())?;
+        for line in BufReader::new(file).split(b'\n') {
+            let line = line.map_err(|error| error.to_string())?;
+            if line.len() > LINE_LIMIT {
+                return Err("a line is too long".to_owned());
+            }
+            self.take(&String::from_utf8_lossy(&line));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, line: &str) {
+        let (key, value) = line.split_once('\t').unwrap_or((line, ""));
+        let Some((kind, name)) = key.split_once('.') else {
+            return;
+        };
+        let name = unescaped(name);
+        if kind == "rows" {
+            self.rows.push((name, value.to_owned()));
+        } else if SURE.contains(&kind) || TYPED.contains(&kind) {
+            self.things.push((kind.to_owned(), name));
+        }
+    }
+
+    /// Says what is wrong with a stream that should hold all of this, and nothing outside of one database.
+    pub(super) fn hold(&self, facts: &CheckFacts) -> Result<(), String> {
+        let definitions = facts.definitions();
+        if let Some(statement) = definitions.elsewhere() {
+            return Err(format!(
+                "it is no dump of one database: `{}` stands in it",
+                statement.escape_debug()
+            ));
+        }
+        let mut missing = Vec::new();
+        for kind in SURE.iter().chain(&TYPED) {
+            let none = BTreeSet::new();
+            let there = definitions.names(kind).unwrap_or(&none);
+            let expected: Vec<&String> = self
+                .things
+                .iter()
+                .filter_map(|(of, name)| (of == kind).then_some(name))
+                .collect();
+            if TYPED.contains(kind) && there.len() >= expected.len() {
+                continue;
+            }
+            let as_typed: BTreeSet<String> = there.iter().map(|name| name.to_lowercase()).collect();
+            let is_there = |name: &String| there.contains(name) || as_typed.contains(&name.to_lowercase());
+            let absent = expected.into_iter().filter(|name| !is_there(name));
+            missing.extend(absent.map(|name| format!("{kind} `{}`", name.escape_debug())));
+        }
+        if !missing.is_empty() {
+            let more = missing.len().saturating_sub(NAMED);
+            missing.truncate(NAMED);
+            let more = if more == 0 {
+                String::new()
+            } else {
+                format!(" and {more} more")
+            };
+            return Err(format!(
+                "the server has what is not in it: {}{more}",
+                missing.join(", ")
+            ));
+        }
+        for (table, rows) in &self.rows {
+            let key = FactKey::encoded(&format!("rows.{table}"));
+            let counted = key.ok().and_then(|key| facts.content().get(&String::from(key)));
+            if counted.is_some_and(|counted| counted != rows) {
+                let counted = counted.map_or("none", String::as_str);
+                return Err(format!(
+                    "the server counts {} rows in `{}`, and it holds {counted}",
+                    rows.escape_debug(),
+                    table.escape_debug()
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the client prints as `\t`, `\n`, `\\` in a column is that sign.
+fn unescaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        let next = if character == '\\' {
+            characters.next()
+        } else {
+            None
+        };
+        plain.push(match next {
+            Some('n') => '\n',
+            Some('t') => '\t',
+            Some('0') => '\0',
+            Some(other) => other,
+            None => character,
+        });
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::Kind;
+
+    const DUMP: &str = "-- MariaDB dump 10.19\n\
+        CREATE DATABASE `d` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; USE `d`;\n\
+        /*!40101 SET NAMES utf8mb4 */;\n\
+        DROP TABLE IF EXISTS `t`;\nCREATE TABLE `t` (\n  `a` int\n) ENGINE=InnoDB;\n\
+        INSERT INTO `t` VALUES (1),(2);\n\
+        /*!50001 CREATE VIEW `v` AS SELECT 1 AS `a`*/;\n\
+        DELIMITER ;;\n/*!50003 SET sql_mode = '' */ ;;\n/*!50003 CREATE*/ /*!50003 TRIGGER g before insert on t for each row set @a=1 */;;\n\
+        DELIMITER ;\n\
+        ALTER DATABASE `d` CHARACTER SET latin1 COLLATE latin1_swedish_ci ;\n\
+        /*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50013 DEFINER=`root`@`localhost` SQL SECURITY DEFINER */\n/*!50001 VIEW `v` AS select 1 AS `a` */;\n\
+        CREATE SEQUENCE `s\\t` start with 1;\n\
+        -- Dump completed\n";
+
+    fn held(dump: &str, inventory: &[&str]) -> Result<(), String> {
+        let mut expected = Inventory::default();
+        for line in inventory {
+            expected.take(line);
+        }
+        let mut check = Kind::Mysql.stream_check();
+        for piece in dump.as_bytes().chunks(7) {
+            check.feed(piece);
+        }
+        expected.hold(&check.finish().unwrap())
+    }
+
+    #[test]
+    fn a_dump_that_holds_what_the_server_has_is_good() {
+        let inventory = [
+            "collation\tutf8mb4",
+            "table.t\tInnoDB",
+            "view.v\tyes",
+            "sequence.s\\\\t\tyes",
+            "trigger.G\tx",
+            "rows.t\t2",
+        ];
+        assert_eq!(held(DUMP, &inventory), Ok(()));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for (line, said) in [
+            ("table.u\tInnoDB", "table `u`"),
+            ("view.w\tyes", "view `w`"),
+            ("procedure.p\tx", "procedure `p`"),
+            ("rows.t\t3", "counts 3 rows in `t`, and it holds 2"),
+        ] {
+            let reason = held(DUMP, &[line]).unwrap_err();
+            assert!(reason.contains(said), "{line}: {reason}");
+        }
+        // What stands for a view is none.
+        let cut = DUMP.replace("ALGORITHM=UNDEFINED", "");
+        assert!(held(&cut, &["view.v\tyes"]).unwrap_err().contains("view `v`"));
+    }
+
+    #[test]
+    fn what_reaches_out_of_the_database_is_refused() {
+        let trailer = "-- Dump completed\n";
+        for statement in [
+            "USE `d`;",
+            "USE other;",
+            "CREATE DATABASE `e`;",
+            "/*!40000 DROP DATABASE IF EXISTS `d`*/;",
+            "DROP SCHEMA d;",
+            "ALTER DATABASE `e` CHARACTER SET latin1 COLLATE latin1_bin;",
+            "\\! id\n;",
+            "source /etc/passwd\n;",
+            "system id;",
+            "INSERT INTO `e`.`t` VALUES (1);",
+            "INSERT INTO `t` SELECT 1;",
+            "CREATE TABLE `e`.`t` (a INT);",
+            "GRANT ALL ON *.* TO x;",
+            "DELETE FROM `t`;",
+            "CREATE USER x;",
+        ] {
+            let dump = DUMP.replace(trailer, &format!("{statement}\n{trailer}"));
+            let reason = held(&dump, &[]).unwrap_err();
+            assert!(
+                reason.starts_with("it is no dump of one database"),
+                "{statement}: {reason}"
+            );
+        }
+    }
+}

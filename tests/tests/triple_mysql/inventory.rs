@@ -1,0 +1,133 @@
+//! The stream of a dump is held to what the server says is there.
+
+use std::fs;
+use std::thread;
+
+use batt_tests::drop_in::chmod;
+use batt_tests::host::Host;
+use batt_tests::server::mariadb::MariaDb;
+
+const OKDB: &str = "
+    CREATE DATABASE okdb; USE okdb;
+    CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(40)); INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c');
+    CREATE TABLE u (id INT PRIMARY KEY); CREATE VIEW v AS SELECT id FROM t;
+    CREATE PROCEDURE p() SELECT 1; CREATE FUNCTION f() RETURNS INT RETURN 1;
+    CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET @a = 1;
+    CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT 1";
+
+/// A host whose dump program is led astray.
+struct Astray {
+    server: MariaDb,
+    host: Host,
+}
+
+impl Astray {
+    fn new() -> Self {
+        let astray = Self {
+            server: MariaDb::start(),
+            host: Host::new(),
+        };
+        astray.server.sql(OKDB);
+        fs::create_dir(astray.host.scratch().join("tools")).unwrap();
+        astray
+    }
+
+    /// Has the dump program be one that calls the real one.
+    fn dump_by(&self, command: &str, more: &[(&str, &str)]) {
+        let tools = self.host.scratch().join("tools");
+        let program = tools.join("mariadb-dump");
+        fs::write(&program, format!("#!/bin/bash\nset -o pipefail\ncase $* in *--version*) exec /usr/bin/mariadb-dump \"$@\" ;; esac\n{command}\n")).unwrap();
+        chmod(&program, 0o755);
+        let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", tools.display());
+        let options = self.server.option_file("root", "");
+        let mut settings = vec![("MYSQL_CREDS", options.to_str().unwrap()), ("PATH", &path)];
+        settings.extend(more);
+        self.host.configure("mysql", &settings);
+    }
+}
+
+#[test]
+fn a_dump_without_what_the_server_has_is_no_backup() {
+    let astray = Astray::new();
+    for (words, said) in [
+        ("--ignore-table=okdb.u", "table `u`"),
+        ("--ignore-table=okdb.v", "view `v`"),
+        ("--no-create-info", "table `t`, table `u`"),
+        ("--skip-triggers", "trigger `g`"),
+        ("--skip-routines", "procedure `p`, function `f`"),
+        ("--skip-events", "event `e`"),
+    ] {
+        // Before the name of the database, which stands behind `--`.
+        let command = format!("exec /usr/bin/mariadb-dump \"${{@:1:$#-2}}\" {words} -- okdb");
+        astray.dump_by(&command, &[]);
+        let finished = astray.host.batt(&["--mysql-db", "okdb"]).code(2);
+        finished.says("the server has what is not in it");
+        finished.says(said);
+    }
+    assert!(astray.host.backups("mysql").is_empty());
+}
+
+#[test]
+fn a_dump_that_reaches_out_of_its_database_is_no_backup() {
+    let astray = Astray::new();
+    for statement in [
+        "USE mysql;",
+        "DROP DATABASE other;",
+        "CREATE DATABASE other;",
+        "\\\\! id;",
+    ] {
+        let command = format!("/usr/bin/mariadb-dump \"$@\" | sed '$i {statement}'");
+        astray.dump_by(&command, &[]);
+        let finished = astray.host.batt(&["--mysql-db", "okdb"]).code(2);
+        finished.says("it is no dump of one database");
+    }
+    assert!(astray.host.backups("mysql").is_empty());
+}
+
+#[test]
+fn rows_are_held_to_what_the_server_counts() {
+    let astray = Astray::new();
+    let few = "exec /usr/bin/mariadb-dump \"${@:1:$#-2}\" '--where=id<3' -- okdb";
+    astray.dump_by(few, &[("MYSQL_COUNT", "exact")]);
+    // A table that was just written to may be written to again within the second.
+    astray.server.wait_until(
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = 'okdb' AND table_name = 't' AND update_time < NOW() - INTERVAL 3 SECOND",
+    );
+    let finished = astray.host.batt(&["--mysql-db", "okdb"]).code(2);
+    finished.says("the server counts 3 rows in `t`, and it holds 2");
+    // Under the lock, those that keep count are always held to it.
+    astray
+        .server
+        .sql("CREATE TABLE okdb.m (id INT) ENGINE=MyISAM; INSERT INTO okdb.m VALUES (1), (2), (3), (4)");
+    astray.dump_by(few, &[]);
+    let finished = astray.host.batt(&["--mysql-db", "okdb"]).code(2);
+    finished.says("the server counts 4 rows in `m`, and it holds 2");
+    astray.dump_by("exec /usr/bin/mariadb-dump \"$@\"", &[("MYSQL_COUNT", "exact")]);
+    astray.host.batt(&["--mysql-db", "okdb"]).code(0);
+}
+
+#[test]
+fn what_is_written_meanwhile_fails_no_backup() {
+    let astray = Astray::new();
+    astray.server.sql(
+        "CREATE DATABASE writer; USE writer; CREATE TABLE pause (wanted INT) ENGINE=InnoDB;
+         DELIMITER //
+         CREATE PROCEDURE write_on() BEGIN
+             SET @n = 0;
+             WHILE (SELECT COUNT(*) = 0 FROM pause) DO
+                 SET @n = @n + 1;
+                 INSERT INTO okdb.u VALUES (@n);
+                 DELETE FROM okdb.u WHERE id = @n - 3;
+             END WHILE;
+         END//",
+    );
+    astray.dump_by("exec /usr/bin/mariadb-dump \"$@\"", &[("MYSQL_COUNT", "exact")]);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| astray.server.sql("CALL writer.write_on()"));
+        astray.server.wait_until("SELECT id FROM okdb.u LIMIT 1");
+        let finished = astray.host.batt(&["--mysql-db", "okdb"]);
+        astray.server.sql("INSERT INTO writer.pause VALUES (1)");
+        writer.join().unwrap();
+        finished.code(0);
+    });
+}
