@@ -12,6 +12,12 @@ use crate::{DrillOutcome, ExitCode, HostClass, Outcome, RunId, Service};
 pub struct ServiceReport {
     /// The service.
     pub service: Service,
+    /// What was asked for of it; nothing is everything. As many as a line has room for.
+    #[serde(default)]
+    pub items: Vec<String>,
+    /// How many more were asked for.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub items_left_out: usize,
     /// How it ended.
     pub outcome: Outcome,
     /// The folder of the published backup, where there is one.
@@ -25,6 +31,11 @@ pub struct ServiceReport {
     /// What a person should know although it succeeded.
     #[serde(default)]
     pub warnings: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_none(number: &usize) -> bool {
+    *number == 0
 }
 
 /// `batt ... --format json`.

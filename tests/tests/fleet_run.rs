@@ -84,6 +84,7 @@ fn the_document_of_a_run_has_the_shape_that_tools_rely_on() {
     assert!(service["seconds"].is_number());
     assert_eq!(service["reason"], Value::Null);
     assert_eq!(service["warnings"], json!([]));
+    assert_eq!(service["items"], json!([]), "everything");
     let bad = host_of(&document, "db2");
     assert_class(&document, "db2", "failed", "exit code 3");
     assert_eq!(bad["services"][0]["outcome"], "failed");

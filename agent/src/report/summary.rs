@@ -96,6 +96,8 @@ mod tests {
 
     fn service(name: &str, outcome: Outcome, reason: Option<&str>) -> ServiceReport {
         ServiceReport {
+            items: Vec::new(),
+            items_left_out: 0,
             service: name.parse().unwrap(),
             outcome,
             path: (outcome == Outcome::Succeeded).then(|| "/opt/backup/mysql".to_owned()),

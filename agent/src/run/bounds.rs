@@ -6,6 +6,8 @@ use batt_protocol::text::count;
 /// The most bytes of JSON that a reason takes, and all warnings together: with the rest, less than a line of the wire.
 const REASON: usize = 26 << 10;
 const WARNINGS: usize = 24 << 10;
+/// The most bytes of JSON that the items take.
+const ITEMS: usize = 6 << 10;
 /// The most shortcomings of one backup that are told, and the most characters of one.
 const MOST_SHORTCOMINGS: usize = 30;
 const LONGEST: usize = 500;
@@ -63,6 +65,15 @@ pub(super) fn bounded(mut report: ServiceReport) -> ServiceReport {
         ));
     }
     report.warnings = told;
+    let mut room = ITEMS;
+    let fits = report.items.iter().take_while(|item| {
+        let left = room.checked_sub(encoded_length(item));
+        room = left.unwrap_or_default();
+        left.is_some()
+    });
+    let told = fits.count();
+    report.items_left_out = report.items.len() - told;
+    report.items.truncate(told);
     report
 }
 
@@ -116,6 +127,8 @@ mod tests {
     fn whatever_a_script_says_its_report_fits_a_line_of_the_wire() {
         let report = ServiceReport {
             service: "x".parse().unwrap(),
+            items: vec!["\u{1}".repeat(100); 1_000],
+            items_left_out: 0,
             outcome: Outcome::Partial,
             path: Some("é".repeat(2048)),
             bytes: u64::MAX,
@@ -131,6 +144,8 @@ mod tests {
             report.warnings.last().unwrap(),
             "997 more warnings, which are in the manifest"
         );
+        assert_eq!(report.items.len() + report.items_left_out, 1_000);
+        assert!(!report.items.is_empty());
         let event = Event {
             sequence: u64::MAX,
             at: chrono::DateTime::default(),
@@ -144,6 +159,8 @@ mod tests {
     fn what_fits_is_told_as_it_is() {
         let report = ServiceReport {
             service: "x".parse().unwrap(),
+            items: vec!["a".to_owned(), "b".to_owned()],
+            items_left_out: 0,
             outcome: Outcome::Succeeded,
             path: None,
             bytes: 0,

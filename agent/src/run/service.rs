@@ -63,10 +63,12 @@ pub(super) fn back_up(around: &Surroundings<'_>, planned: &PlannedService) -> Se
     let mut mask = Mask::new(Vec::new());
     let result = attempt(around, planned, &mut mask);
     let seconds = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
-    let service = planned.service.clone();
+    let (service, items) = (planned.service.clone(), planned.items.clone());
     let report = match result {
         Ok(published) => ServiceReport {
             service,
+            items,
+            items_left_out: 0,
             outcome: match published.state {
                 BackupState::Good => Outcome::Succeeded,
                 BackupState::Partial => Outcome::Partial,
@@ -80,6 +82,8 @@ pub(super) fn back_up(around: &Surroundings<'_>, planned: &PlannedService) -> Se
         },
         Err(failure) => ServiceReport {
             service,
+            items,
+            items_left_out: 0,
             outcome: failure.outcome,
             path: None,
             bytes: 0,
@@ -91,6 +95,7 @@ pub(super) fn back_up(around: &Surroundings<'_>, planned: &PlannedService) -> Se
     bounded(ServiceReport {
         reason: report.reason.map(|reason| mask.whole(&reason)),
         warnings: (report.warnings.iter()).map(|text| mask.whole(text)).collect(),
+        items: report.items.iter().map(|item| mask.whole(item)).collect(),
         ..report
     })
 }

@@ -371,6 +371,8 @@ fn numbered(last: u64, kinds: Vec<EventKind>) -> Vec<Event> {
 fn report(service: &Service, outcome: Outcome) -> ServiceReport {
     let good = outcome == Outcome::Succeeded;
     ServiceReport {
+        items: Vec::new(),
+        items_left_out: 0,
         service: service.clone(),
         outcome,
         path: good.then(|| format!("/opt/backup/{service}")),

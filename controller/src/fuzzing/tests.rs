@@ -148,6 +148,8 @@ fn events() -> impl Strategy<Value = Vec<u8>> {
         4 => (service(), outcome, number, any::<f64>(), proptest::option::of("\\PC{0,9}|\u{1b}\\[2J")).prop_map(
             |(service, outcome, bytes, seconds, reason)| EventKind::ServiceEnded {
                 report: ServiceReport {
+                    items: Vec::new(),
+                    items_left_out: 0,
                     service,
                     outcome,
                     path: None,
@@ -204,6 +206,8 @@ fn a_record_that_says_so_is_good() {
             3,
             EventKind::ServiceEnded {
                 report: ServiceReport {
+                    items: Vec::new(),
+                    items_left_out: 0,
                     service,
                     outcome: Outcome::Succeeded,
                     path: None,

@@ -13,6 +13,8 @@ const LONGEST_PATH: usize = 4_096;
 const LONGEST_NAME: usize = 256;
 /// The most warnings of one service.
 const MOST_WARNINGS: usize = 100;
+/// The most items of one service.
+const MOST_ITEMS: usize = 1_000;
 /// The most services of one host.
 const MOST_SERVICES: usize = 1_000;
 /// The most bytes or counts: beyond it readers of JSON lose the last digits (RFC 8259, 6). It is 8 PiB.
@@ -120,6 +122,12 @@ fn bound_report(report: &mut ServiceReport) {
     for warning in &mut report.warnings {
         cut(warning, LONGEST_TEXT);
     }
+    let left = report.items.len().saturating_sub(MOST_ITEMS);
+    report.items.truncate(MOST_ITEMS);
+    report.items_left_out = report.items_left_out.saturating_add(left).min(MOST as usize);
+    for item in &mut report.items {
+        cut(item, LONGEST_PATH);
+    }
 }
 
 /// A plan with less in it would be another plan.
@@ -194,6 +202,7 @@ mod tests {
     fn texts_numbers_and_lists_are_within_bounds() {
         let told = report_of(
             json!({"service": "work", "outcome": "failed", "path": "/".repeat(20_000),
+            "items": vec!["i".repeat(9_000); 1_002], "items_left_out": u64::MAX,
             "bytes": u64::MAX, "seconds": 1e308, "reason": "é".repeat(20_000), "warnings": vec!["w".repeat(9); 5_000]}),
         );
         assert_eq!(told.outcome, Outcome::Failed);
@@ -201,6 +210,8 @@ mod tests {
         assert_eq!(told.seconds, LONGEST_TIME);
         assert_eq!(told.reason.unwrap().chars().count(), LONGEST_TEXT + 3);
         assert_eq!(told.path.unwrap().len(), LONGEST_PATH + 3);
+        assert_eq!((told.items.len(), told.items_left_out as u64), (MOST_ITEMS, MOST));
+        assert_eq!(told.items[0].len(), LONGEST_PATH + 3);
         assert_eq!(told.warnings.len(), MOST_WARNINGS + 1);
         assert_eq!(told.warnings[MOST_WARNINGS], "and 4900 more warnings");
     }

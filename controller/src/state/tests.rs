@@ -83,6 +83,8 @@ fn service_started(service: &str) -> EventKind {
 fn service_ended(service: &str, outcome: Outcome) -> EventKind {
     EventKind::ServiceEnded {
         report: ServiceReport {
+            items: Vec::new(),
+            items_left_out: 0,
             service: service.parse().unwrap(),
             outcome,
             path: None,

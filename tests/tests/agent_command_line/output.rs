@@ -3,6 +3,15 @@
 use super::*;
 
 #[test]
+fn a_report_tells_what_was_asked_for() {
+    let host = host_with(&["foo"]);
+    let report = |arguments: &[&str]| json(&host.batt(&[&["--format", "json"], arguments].concat()).code(0));
+    assert_eq!(report(&["foo"])["services"][0]["items"], serde_json::json!([]));
+    let two = report(&["--foo-db", "b", "--foo-db", "a"]);
+    assert_eq!(two["services"][0]["items"], serde_json::json!(["b", "a"]));
+}
+
+#[test]
 fn machine_output_has_the_promised_shapes() {
     let host = host_with(&["foo"]);
     host.drop_in("bad", "exit 1");

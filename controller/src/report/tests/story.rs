@@ -218,6 +218,8 @@ impl Story {
         log: &str,
     ) -> &mut Self {
         let report = ServiceReport {
+            items: Vec::new(),
+            items_left_out: 0,
             outcome,
             path: None,
             bytes: 0,
@@ -276,6 +278,8 @@ pub(super) fn service(name: &str) -> Service {
 
 pub(super) fn good(name: &str, bytes: u64, seconds: f64) -> ServiceReport {
     ServiceReport {
+        items: Vec::new(),
+        items_left_out: 0,
         service: service(name),
         outcome: Outcome::Succeeded,
         path: Some(format!("/opt/backup/2027/01/15/{name}")),
