@@ -109,10 +109,18 @@ impl Environment {
     }
 }
 
-/// Returns where the programs of a service are looked for: as the settings say, else in the folders of the system.
+/// Returns where the programs of a service are looked for: as the settings say, else in the folders of the system. Those for
+/// administration are always among them, as `runuser` lies there and a PATH that somebody copied from a cron table has none.
 pub(crate) fn search_path(conf: Option<&Conf>) -> OsString {
     conf.and_then(|conf| conf.values().get("PATH"))
-        .map_or_else(|| SEARCH_PATH.into(), OsString::from)
+        .map_or_else(|| SEARCH_PATH.into(), |own| with_administration(own).into())
+}
+
+fn with_administration(path: &str) -> String {
+    let missing = ["/usr/local/sbin", "/usr/sbin", "/sbin"]
+        .into_iter()
+        .filter(|folder| !path.split(':').any(|there| there == *folder));
+    std::iter::once(path).chain(missing).collect::<Vec<_>>().join(":")
 }
 
 /// Tells whether a variable of the caller may reach a restore.
@@ -142,6 +150,15 @@ fn is_own_folder(path: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_folders_for_administration_are_always_there() {
+        assert_eq!(
+            with_administration("/opt/x:/sbin"),
+            "/opt/x:/sbin:/usr/local/sbin:/usr/sbin"
+        );
+        assert_eq!(with_administration(SEARCH_PATH), SEARCH_PATH);
+    }
 
     #[test]
     fn what_may_pass_is_named_and_the_rest_does_not() {
