@@ -2,6 +2,7 @@
 //! whoever made it; what a dead one left is found by the lock that nobody holds.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -10,7 +11,7 @@ use batt_protocol::Error;
 use rustix::fs::{Gid, Mode, OFlags, Uid};
 
 use crate::backup::remove_folder;
-use crate::process::{Cgroup, Family};
+use crate::process::{Cgroup, Family, Maker};
 use crate::script_call::MARK;
 use crate::trust;
 
@@ -176,6 +177,9 @@ fn lock(folder: &Path) -> std::io::Result<File> {
         .mode(0o600)
         .open(&partial)?;
     file.lock()?;
+    // A lock is not seen through every file system: an overlay has locks of its own.
+    let maker = Maker::own().map(|maker| maker.to_string()).unwrap_or_default();
+    (&file).write_all(maker.as_bytes())?;
     fs::rename(&partial, folder.join(LOCK))?;
     Ok(file)
 }
@@ -223,10 +227,10 @@ fn remove_leftovers(parent: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Tells whether nobody works in a folder any more.
+/// Tells whether nobody works in a folder any more: nobody holds its lock, and whoever made it has ended.
 fn is_dead(folder: &Path) -> bool {
     match OpenOptions::new().read(true).open(folder.join(LOCK)) {
-        Ok(lock) => lock.try_lock().is_ok(),
+        Ok(lock) => lock.try_lock().is_ok() && !maker_lives(&lock),
         Err(_) => fs::symlink_metadata(folder)
             .and_then(|metadata| metadata.modified())
             .is_ok_and(|made| {
@@ -235,6 +239,13 @@ fn is_dead(folder: &Path) -> bool {
                     .is_ok_and(|age| age > NEWBORN)
             }),
     }
+}
+
+fn maker_lives(lock: &File) -> bool {
+    const MOST: u64 = 200;
+    let mut text = String::new();
+    let read = lock.take(MOST).read_to_string(&mut text);
+    read.is_ok() && text.parse::<Maker>().is_ok_and(|maker| maker.lives())
 }
 
 fn remove(parent: &Path, name: &str) -> std::io::Result<()> {

@@ -314,6 +314,11 @@ impl Snapshot {
     }
 }
 
+/// Returns when a process started, as in [`Family::since`], and whether it has not ended yet.
+pub(super) fn started_and_lives(pid: Pid) -> Option<(u64, bool)> {
+    stat(pid).map(|process| (process.started, !process.zombie))
+}
+
 /// Reads `/proc/PID/stat`: after the name in parentheses come state, parent, group and session, and as the twentieth the
 /// time of its start (proc_pid_stat(5)).
 fn stat(pid: Pid) -> Option<Process> {

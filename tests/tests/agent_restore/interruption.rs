@@ -60,3 +60,35 @@ fn a_restore_and_a_backup_of_one_service_never_meet() {
     drop(lock);
     notes.batt(&["restore", "notes"]).code(0);
 }
+
+/// A lock is not seen through an overlay, and the process is.
+#[test]
+fn a_drill_that_is_seen_through_an_overlay_is_not_taken_for_a_dead_one() {
+    let (notes, _) = Notes::backed_up();
+    let seconds = "1000000077";
+    notes.host.companion("drill-notes", &format!("sleep {seconds}"));
+    let child = notes.start(&["drill", "notes"]);
+    until("the drill waits", || !living_with(seconds).is_empty());
+    let (place, beside, into) = (
+        notes.place(),
+        notes.host.scratch().join("beside"),
+        notes.host.scratch().join("into"),
+    );
+    let script = format!(
+        "mkdir -p {beside}/upper {beside}/work
+         mount -t overlay overlay -o lowerdir={place},upperdir={beside}/upper,workdir={beside}/work {place}
+         export TMPDIR={place}
+         batt restore notes --into {into}",
+        place = place.display(),
+        beside = beside.display(),
+        into = into.display(),
+    );
+    fs::create_dir(&into).unwrap();
+    if let Some(other) = notes.host.in_mounts(&script) {
+        other.code(0);
+        assert!(!living_with(seconds).is_empty(), "the first one was killed");
+    }
+    signal(&child, Signal::TERM);
+    Finished::of(child).code(143);
+    notes.assert_nothing_left();
+}
