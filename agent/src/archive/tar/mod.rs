@@ -17,6 +17,8 @@ use pax::Records;
 pub(super) use plain::{Files, walk_files};
 use vetting::Vetting;
 
+/// PATH_MAX of Linux, the zero byte at the end with it (limits.h).
+const PATH_LIMIT: usize = 4096;
 /// Extended headers are read whole; those with the attributes of a file are a few KiB.
 const EXTENSION_LIMIT: u64 = 8 << 20;
 
@@ -61,6 +63,8 @@ struct Archive {
     vetting: Option<Vetting>,
     members: u64,
     folders: u64,
+    /// Members that no path of the system reaches: they are in the archive, and no program unpacks them.
+    too_long: u64,
     bytes: u64,
     /// The bytes of files, with their holes.
     file_bytes: u64,
@@ -110,9 +114,13 @@ impl Archive {
         }
         self.owes_member = false;
         self.members += 1;
-        self.folders += u64::from(member.kind == MemberKind::Folder);
         let sum = |sum: u64, size| sum.checked_add(size).ok_or("sizes that cannot be");
         self.bytes = sum(self.bytes, member.stored)?;
+        if member.name.len() >= PATH_LIMIT {
+            self.too_long += 1;
+            return Ok(());
+        }
+        self.folders += u64::from(member.kind == MemberKind::Folder);
         if member.kind == MemberKind::File {
             self.file_bytes = sum(self.file_bytes, member.size)?;
         }
@@ -227,7 +235,10 @@ impl Format for Archive {
         facts.insert_count("members", self.members);
         facts.insert_count("bytes", self.bytes);
         facts.insert_content("members", "folders", self.folders);
-        facts.insert_content("members", "others", self.members - self.folders);
+        facts.insert_content("members", "others", self.members - self.folders - self.too_long);
+        if self.too_long > 0 {
+            facts.insert_content("members", "too-long", self.too_long);
+        }
         facts.insert_content("bytes", "files", self.file_bytes);
         Ok(facts)
     }

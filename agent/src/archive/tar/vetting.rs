@@ -13,8 +13,9 @@ use super::member::{Member, MemberKind};
 /// As many symbolic links as can be remembered in 32 MiB, by eight bytes each. (The hash is keyed anew in each process:
 /// nobody can make names that collide.)
 const LINKS_LIMIT: usize = 7 << 18;
-/// PATH_MAX of Linux (limits.h).
-const NAME_LIMIT: usize = 4096;
+/// No tree is as deep. What is longer than a path (4,095 bytes) passes: the system refuses it, whatever unpacks it, and all else comes
+/// back.
+const NAME_LIMIT: usize = 1 << 20;
 
 /// What was seen of an archive so far.
 #[derive(Debug, Default)]
