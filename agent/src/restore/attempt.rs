@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use batt_protocol::text::list_and;
+use batt_protocol::text::{list_and, quoted};
 use batt_protocol::{Error, HumanBytes};
 
 use super::confinement::Confined;
@@ -255,13 +255,16 @@ impl Attempt<'_> {
                 let lack = lack::lack(code, &said).filter(|_| self.verb == Verb::Drill);
                 return Err(match lack {
                     Some(lack) => Undone::NotHere(format!("{complaint}: {lack}")),
-                    None => Undone::Failed(lines(failures, &(complaint + &last_lines))),
+                    None => {
+                        let reason = lines(failures, &(complaint + &last_lines));
+                        Undone::Failed(reason + &self.rest(ledger))
+                    }
                 });
             }
             Ok(()) => {}
         }
         if !failures.is_empty() {
-            return Err(Undone::Failed(failures.join("\n")));
+            return Err(Undone::Failed(failures.join("\n") + &self.rest(ledger)));
         }
         let loaded: std::collections::BTreeSet<&str> =
             ledger.loads.iter().map(|load| load.name.as_str()).collect();
@@ -279,6 +282,32 @@ impl Attempt<'_> {
             list_and(&missing)
         )))
     }
+}
+
+impl Attempt<'_> {
+    /// Returns which archives were loaded whole although not all were, in a line of its own.
+    fn rest(&self, ledger: &Ledger) -> String {
+        let loaded = |archive: &&ArchiveRecord| ledger.loads.iter().any(|load| load.name == archive.called());
+        let (came, not): (Vec<&ArchiveRecord>, Vec<&ArchiveRecord>) = self.archives.iter().partition(loaded);
+        if came.is_empty() || not.is_empty() {
+            return String::new();
+        }
+        format!("\nloaded whole: {}; not: {}", named(&came), named(&not))
+    }
+}
+
+/// Returns the names of archives, the first of many.
+fn named(archives: &[&ArchiveRecord]) -> String {
+    const SHOWN: usize = 5;
+    let mut names: Vec<String> = archives
+        .iter()
+        .take(SHOWN)
+        .map(|archive| quoted(archive.called()))
+        .collect();
+    if archives.len() > SHOWN {
+        names.push(format!("{} more", archives.len() - SHOWN));
+    }
+    names.join(", ")
 }
 
 fn lines(failures: Vec<String>, reason: &str) -> String {

@@ -57,6 +57,19 @@ fn content_that_a_command_refuses_is_evidence() {
 }
 
 #[test]
+fn one_bad_archive_is_named_and_so_is_the_rest_that_came() {
+    let (exit, outcome, reason) = told_of(
+        "status=0\nfor note in \"$@\"; do\n    command='cat >/dev/null'\n    [ \"$note\" != plain ] || command='cat >/dev/null; echo line 1 of plain makes no sense >&2; exit 1'\n    batt load \"$note\" -- sh -c \"$command\" || status=1\ndone\nexit $status",
+    );
+    assert_eq!((exit, outcome.as_str()), (2, "failed"), "{reason}");
+    assert!(reason.contains("line 1 of plain makes no sense"), "{reason}");
+    assert!(
+        reason.contains("loaded whole: `a b`, `long`; not: `plain`"),
+        "{reason}"
+    );
+}
+
+#[test]
 fn a_scratch_folder_that_is_full_says_nothing_of_the_backup() {
     let (notes, _) = Notes::backed_up();
     // What is full is made free again before the script ends: only its words tell.
