@@ -64,6 +64,18 @@ impl Verdict {
         }
     }
 
+    /// Returns the evidence against the backup in one line, the beginning of it where it is long.
+    pub(crate) fn evidence(&self) -> Option<String> {
+        const MOST: usize = 400;
+        let lines = self.reason()?.lines().map(|line| line.trim_start_matches("| "));
+        let mut told = lines.collect::<Vec<_>>().join("; ");
+        if told.len() > MOST {
+            told.truncate(told.floor_char_boundary(MOST));
+            told.push_str("...");
+        }
+        Some(told)
+    }
+
     /// Returns what it is called.
     pub(crate) fn outcome(&self) -> DrillOutcome {
         match self {
@@ -121,6 +133,23 @@ impl From<Drill> for Written {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn evidence_is_a_line() {
+        let reason = |reason: &str| {
+            Verdict::Failed {
+                compared: 0,
+                reason: reason.to_owned(),
+            }
+            .evidence()
+            .unwrap()
+        };
+        assert_eq!(
+            reason("the script failed: exit code 1\n| ERROR: x"),
+            "the script failed: exit code 1; ERROR: x"
+        );
+        assert_eq!(reason(&"ä".repeat(1000)).len(), 403);
+    }
 
     #[test]
     fn a_receipt_of_the_first_version_is_read_and_stays_as_it_was() {

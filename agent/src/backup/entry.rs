@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use batt_protocol::{BackupReport, BackupState, Error, RunId, Service};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Local, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::identity::{Identity, Seen};
@@ -90,6 +90,14 @@ impl Entry {
     pub(crate) fn failed_drill(&self) -> Option<(&Drill, &str)> {
         let drill = self.drill.as_ref()?;
         drill.verdict.reason().map(|reason| (drill, reason))
+    }
+
+    /// Returns in words that its last rehearsal failed, since when and why.
+    pub(crate) fn failure_of_drill(&self) -> Option<String> {
+        let drill = self.drill.as_ref()?;
+        let since = drill.at.with_timezone(&Local).format("%Y-%m-%d %H:%M");
+        let evidence = drill.verdict.evidence()?;
+        Some(format!("its drill failed on {since}: {evidence}"))
     }
 
     /// Returns what it was asked for.

@@ -50,6 +50,14 @@ pub(crate) fn backups(
                 let rows: Vec<Vec<String>> = std::iter::once(header).chain(reports.iter().map(row)).collect();
                 // At once: a line at a time takes as long as all the rest.
                 console.result(&table(&rows).join("\n"));
+                for Found { entry, .. } in &found {
+                    if let Some(failure) = entry.failure_of_drill() {
+                        let id = entry.id();
+                        console.remark(&escaped(&format!(
+                            "`{id}`: {failure}; `batt restore --from {id}` takes it all the same"
+                        )));
+                    }
+                }
             }
         }
     }

@@ -76,7 +76,8 @@ pub(super) fn check_restores(
                     format!("the last drill of `{}` failed: {reason}", entry.id()),
                 )
                 .hint(format!(
-                    "The backup does not count; `batt drill {service}` tries again."
+                    "The backup does not count; `batt drill {service}` tries again, and `batt restore --from {}` takes it all the same.",
+                    entry.id()
                 )),
             );
         }

@@ -7,6 +7,7 @@ mod confinement;
 mod from;
 mod items;
 mod lack;
+mod missing;
 mod script;
 mod source;
 

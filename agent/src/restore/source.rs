@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use batt_protocol::text::{list_and, quoted};
 use batt_protocol::{BackupState, Error, ExitCode, Service};
-use chrono::{DateTime, Local, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 
+use super::missing::{local, missing, set_back_only};
 use super::{From, Verb, choose};
 use crate::backup::{
     ArchiveRecord, Catalogue, Entry, Expected, MANIFEST, Manifest, Stamps, verify_chosen, write_stamps,
@@ -71,6 +72,8 @@ pub(crate) struct Source {
     pub(crate) entry: Option<Entry>,
     /// What is newer, counts, and has not all that is asked for: the id and what it holds.
     passed_over: Vec<String>,
+    /// What is newer and would be the one, if its drill had not failed.
+    set_back: Vec<Entry>,
     /// The files that were read when it was verified.
     stamps: OnceCell<Stamps>,
 }
@@ -108,18 +111,26 @@ impl Source {
             .collect();
         let asked = Scope::asked(wanted.items, &wanted.settings.promise(service));
         let mut passed_over = Vec::new();
+        let mut set_back = Vec::new();
         let found = known.iter().rev().copied().find(|entry| {
             if let From::Id(run, _) = from {
                 return entry.run == *run;
             }
             let counts = wanted.counts(entry) && wanted.is_of_time(entry);
             let is_meant = counts && wanted.is_covered_by(entry, &asked);
+            let would_count = entry.can_be_drilled() && entry.failed_drill().is_some();
+            if !counts && would_count && wanted.is_of_time(entry) && wanted.is_covered_by(entry, &asked) {
+                set_back.push(*entry);
+            }
             if counts && !is_meant {
                 passed_over.push(format!("`{}` ({})", entry.id(), entry.scope().words()));
             }
             is_meant
         });
         let Some(entry) = found else {
+            if let Some(newest) = set_back.first() {
+                return Err(set_back_only(newest, &known, &asked));
+            }
             let error = missing(service, from, &known, &asked);
             let is_promise = wanted.items.is_empty() && *from == From::Newest;
             let is_kept = known.iter().any(|entry| entry.scope().covers(&asked));
@@ -138,6 +149,7 @@ impl Source {
             manifest_sha256,
             entry: Some(entry.clone()),
             passed_over,
+            set_back: set_back.into_iter().cloned().collect(),
             stamps: OnceCell::new(),
         })
     }
@@ -207,6 +219,7 @@ impl Source {
             manifest_sha256,
             entry,
             passed_over: Vec::new(),
+            set_back: Vec::new(),
             stamps: OnceCell::new(),
         })
     }
@@ -265,8 +278,13 @@ impl Source {
                 remarks.push("it is suspicious: it differed much from those before it".to_owned());
             }
         }
-        if self.entry.as_ref().and_then(Entry::failed_drill).is_some() {
-            remarks.push("its last drill failed".to_owned());
+        remarks.extend(self.entry.as_ref().and_then(Entry::failure_of_drill));
+        for entry in self.set_back.iter().take(3) {
+            remarks.push(format!(
+                "a newer one is passed over, `{}`: {}; `--from {0}` takes it all the same",
+                entry.id(),
+                entry.failure_of_drill().unwrap_or_default()
+            ));
         }
         if !self.passed_over.is_empty() {
             const SHOWN: usize = 3;
@@ -352,72 +370,6 @@ impl Source {
                 batt_protocol::text::count(minutes as usize / 1440, "day")
             ),
         }
-    }
-}
-
-fn local(time: DateTime<Utc>) -> NaiveDateTime {
-    time.with_timezone(&Local).naive_local()
-}
-
-/// Returns the error for a backup that is not there, with those that may have been meant.
-fn missing(service: &Service, from: &From, known: &[&Entry], asked: &Scope) -> Error {
-    const NEAREST: usize = 3;
-    let holds = if known.iter().all(|entry| entry.scope().covers(asked)) {
-        String::new()
-    } else {
-        format!(" and holds {}", asked.words())
-    };
-    let what = match from {
-        From::Newest | From::Path(_) => format!("there is no backup of `{service}` that counts{holds}"),
-        From::Id(run, service) => format!("there is no backup `{run}.{service}`"),
-        From::Day(day) => format!("there is no backup of `{service}` that was made on {day}{holds}"),
-        From::Time(time) => format!(
-            "there is no backup of `{service}` that was made until {}{holds}",
-            time.format("%Y-%m-%d %H:%M:%S")
-        ),
-    };
-    let error = Error::new(ExitCode::NOTHING, what);
-    let mut nearest: Vec<&Entry> = known.to_vec();
-    if nearest.is_empty() {
-        return error.hint("`--from FOLDER` takes one that this host does not know.");
-    }
-    let wanted = match from {
-        From::Day(day) => day.and_hms_opt(12, 0, 0),
-        From::Time(time) => Some(*time),
-        _ => None,
-    };
-    match wanted {
-        Some(wanted) => nearest.sort_by_key(|entry| (local(entry.time) - wanted).abs()),
-        // What holds all of it first, whatever it is worth.
-        None => nearest.sort_by_key(|entry| std::cmp::Reverse((entry.scope().covers(asked), entry.time))),
-    }
-    let shown: Vec<String> = nearest
-        .iter()
-        .take(NEAREST)
-        .map(|entry| {
-            let time = local(entry.time).format("%Y-%m-%d %H:%M");
-            let worth = if entry.counts() {
-                String::new()
-            } else {
-                format!(", {}", worth(entry))
-            };
-            format!(
-                "`--from {}` ({}, {time}{worth})",
-                entry.id(),
-                entry.scope().words()
-            )
-        })
-        .collect();
-    error.hint(format!("The nearest: {}.", shown.join("; ")))
-}
-
-/// Returns why a backup does not count, in a word.
-fn worth(entry: &Entry) -> &'static str {
-    match entry.state {
-        BackupState::Partial => "partial",
-        BackupState::Suspicious if entry.accepted.is_none() => "suspicious",
-        _ if entry.verified.is_none() => "not verified",
-        _ => "its drill failed",
     }
 }
 

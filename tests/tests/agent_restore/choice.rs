@@ -72,19 +72,72 @@ fn a_name_that_is_not_in_it_is_told_with_the_one_that_was_meant() {
 }
 
 #[test]
-fn the_newest_that_counts_is_taken_and_another_only_by_its_id() {
+fn a_backup_whose_drill_failed_is_named_and_taken_by_its_id() {
     let (notes, backup) = Notes::backed_up();
     let id = ids(&notes).remove(0);
     // Its drill has failed since.
-    notes.host.companion("drill-notes", "exit 1");
+    notes
+        .host
+        .companion("drill-notes", "echo 'line 7: no such table' >&2; exit 1");
     notes.batt(&["drill", "notes"]).code(2);
     let refused = notes.batt(&["restore", "notes", "-n"]).code(65);
-    refused.says("there is no backup of `notes` that counts");
-    refused.says(&format!("`--from {id}`"));
-    refused.says("its drill failed");
+    let why = "its drill failed on 2";
+    let evidence = ": the script failed: exit code 1; line 7: no such table";
+    for text in [
+        format!("the newest backup of `notes` that holds everything is `{id}`, made 2"),
+        format!("`--from {id}` takes it all the same"),
+        why.to_owned(),
+        evidence.to_owned(),
+    ] {
+        refused.says(&text);
+    }
+    assert!(!refused.said().contains("there is no"), "{}", refused.said());
     let taken = notes.batt(&["restore", "-n", "--from", &id]).code(0);
-    taken.says("its last drill failed");
-    taken.says(backup.to_str().unwrap());
+    for text in [why, evidence, backup.to_str().unwrap()] {
+        taken.says(text);
+    }
+    let listed = notes.batt(&["backups"]).code(0);
+    for text in [
+        &format!("`{id}`: {why}"),
+        evidence,
+        &format!("`batt restore --from {id}` takes it all the same"),
+    ] {
+        listed.says(text);
+    }
+    notes.host.settings("[service.notes]\nmax_age = \"26h\"\n");
+    notes.batt(&["enable", "notes"]).code(0);
+    let checked = notes.batt(&["check"]).code(2);
+    for text in [
+        &format!("the newest backup of `notes`, everything, is `{id}`, and {why}"),
+        &format!("`batt restore --from {id}` takes it all the same"),
+    ] {
+        checked.says(text);
+    }
+    assert!(!checked.said().contains("there is no good"), "{}", checked.said());
+}
+
+#[test]
+fn the_newest_good_one_before_it_is_taken_and_the_newer_named() {
+    let (notes, first) = Notes::backed_up();
+    let good = ids(&notes).remove(0);
+    let path = notes.host.root().join("later/%Y");
+    notes.host.batt_at(&path, &["notes"]).code(0);
+    let bad = ids(&notes).into_iter().find(|id| *id != good).unwrap();
+    notes
+        .host
+        .companion("drill-notes", "echo 'line 7: no such table' >&2; exit 1");
+    notes.batt(&["drill", "notes"]).code(2);
+    let (exit, told) = notes.told(&["restore", "notes", "-n"]);
+    assert_eq!((exit, told["id"].as_str().unwrap()), (0, good.as_str()));
+    assert_eq!(told["path"], first.to_str().unwrap());
+    let warnings = told["warnings"].to_string();
+    for text in [
+        format!("a newer one is passed over, `{bad}`: its drill failed on 2"),
+        "line 7: no such table".to_owned(),
+        format!("`--from {bad}` takes it all the same"),
+    ] {
+        assert!(warnings.contains(&text), "{text}: {warnings}");
+    }
 }
 
 /// A night's backup of all, and one of a single note that was made after it: their ids.
@@ -131,10 +184,12 @@ fn where_nothing_covers_the_request_the_answer_names_what_there_is() {
     notes.host.companion("drill-notes", "exit 1");
     notes.batt(&["drill", "notes"]).code(2);
     let refused = notes.batt(&["restore", "notes"]).code(65);
-    refused.says("there is no backup of `notes` that counts and holds everything");
-    refused.says(&format!("The nearest: `--from {night}` (everything, "));
+    refused.says(&format!(
+        "the newest backup of `notes` that holds everything is `{night}`"
+    ));
     refused.says("its drill failed");
-    refused.says(&format!("`--from {noon}` (`plain`, "));
+    refused.says(&format!("`--from {night}` takes it all the same"));
+    refused.says(&format!("The nearest: `--from {noon}` (`plain`, "));
     let refused = notes
         .batt(&["restore", "notes", "--note", "plain", "--note", "a b"])
         .code(65);

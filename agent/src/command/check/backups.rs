@@ -13,6 +13,7 @@ use super::Findings;
 use crate::backup::{Catalogue, Found, Mark, present};
 use crate::home::Home;
 use crate::purge::{Clock, Purge, Totals};
+use crate::scope::Scope;
 use crate::settings::Settings;
 
 /// What of a host is looked at.
@@ -81,11 +82,30 @@ impl<'a> Backups<'a> {
                         shown(most)
                     ),
                 )),
-                None => findings.problem(&Error::new(
-                    ExitCode::FAILED,
-                    format!("there is no good backup of `{service}`, {}", promise.words()),
-                )),
+                None => findings.problem(&self.without_good(service, &promise)),
             }
+        }
+    }
+
+    /// Returns what is wrong where no backup counts: that there is none, or that the drill of the newest has failed.
+    fn without_good(&self, service: &Service, promise: &Scope) -> Error {
+        let failed = self.found.iter().rev().find_map(|Found { entry, .. }| {
+            let covers = entry.service == *service && entry.can_be_drilled() && entry.scope().covers(promise);
+            covers
+                .then(|| Some((entry.id(), entry.failure_of_drill()?)))
+                .flatten()
+        });
+        let promised = promise.words();
+        match failed {
+            None => Error::new(
+                ExitCode::FAILED,
+                format!("there is no good backup of `{service}`, {promised}"),
+            ),
+            Some((id, failure)) => Error::new(
+                ExitCode::FAILED,
+                format!("the newest backup of `{service}`, {promised}, is `{id}`, and {failure}"),
+            )
+            .hint(format!("`batt restore --from {id}` takes it all the same.")),
         }
     }
 
