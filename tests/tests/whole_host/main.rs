@@ -2,6 +2,8 @@
 //! is dropped, and each service comes back by one command, compared outside of batt.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod odd;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
