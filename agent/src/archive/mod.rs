@@ -31,5 +31,5 @@ pub(crate) use digest::Digest;
 pub(crate) use examine::examine;
 pub(crate) use examine::{Examined, examine_while};
 pub(crate) use kind::{Kind, UnknownKind};
-pub(crate) use mysql::Gate;
+pub(crate) use mysql::{Gate, Stage};
 pub(crate) use unpack::{UnpackError, unpack};

@@ -108,6 +108,7 @@ pub(crate) enum Action {
     },
     Load {
         check: Option<String>,
+        part: Option<String>,
         name: OsString,
         command: Vec<OsString>,
     },
@@ -315,6 +316,7 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         },
         "load" => Action::Load {
             check: text(inner, "check"),
+            part: text(inner, "part"),
             name: raw(inner, "name"),
             command: trailing(inner),
         },

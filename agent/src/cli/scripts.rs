@@ -46,6 +46,13 @@ pub(super) fn commands() -> Vec<Command> {
                     .value_name("KIND")
                     .help("what the archive must be, whole and safe to restore"),
             )
+            .arg(
+                Arg::new("part")
+                    .long("part")
+                    .value_name("PART")
+                    .requires("check")
+                    .help("of mysql: sequences, tables (all but views) or views alone"),
+            )
             .arg(raw_argument("name", "NAME", "the name it was stored under").required(true))
             .arg(trailing_command()),
         Command::new("record")

@@ -86,7 +86,12 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
             name,
             command,
         } => script::store(check.as_deref(), inventories, retries, name, command),
-        Action::Load { check, name, command } => script::load(check.as_deref(), name, command),
+        Action::Load {
+            check,
+            part,
+            name,
+            command,
+        } => script::load(check.as_deref(), part.as_deref(), name, command),
         Action::As(request) => match account::run_as(&request)? {},
         Action::ShowPath(request) => match enclosure::show(&request)? {},
         Action::Restore(request) => restore::restore(&home, output, request, console),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use batt_protocol::{Error, ExitCode};
 
-use crate::archive::{Kind, UnknownKind};
+use crate::archive::{Kind, Stage, UnknownKind};
 use crate::cli::Action;
 use crate::hatch::Desk;
 use crate::ledger::{Entry, EnvironmentError, ScriptEnvironment};
@@ -50,9 +50,23 @@ pub(crate) fn store(
 }
 
 /// Hands an archive to a command.
-pub(crate) fn load(check: Option<&str>, name: OsString, command: Vec<OsString>) -> Result<ExitCode, Error> {
+pub(crate) fn load(
+    check: Option<&str>,
+    part: Option<&str>,
+    name: OsString,
+    command: Vec<OsString>,
+) -> Result<ExitCode, Error> {
     let desk = desk()?;
     let check = kind(check)?;
+    let stage = match part.map(str::parse) {
+        None => Stage::Whole,
+        Some(Ok(stage)) if check == Some(Kind::Mysql) => stage,
+        Some(_) => {
+            return Err(Error::usage(
+                "`sequences`, `tables` and `views` are parts of what is checked as `mysql`, and of nothing else",
+            ));
+        }
+    };
     let mut words = command.into_iter();
     let command = words
         .next()
@@ -60,6 +74,7 @@ pub(crate) fn load(check: Option<&str>, name: OsString, command: Vec<OsString>) 
     let request = LoadRequest {
         name,
         check,
+        stage,
         command,
         arguments: words.collect(),
     };

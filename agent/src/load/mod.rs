@@ -1,4 +1,4 @@
-//! `batt load [--check KIND] NAME -- COMMAND [ARG...]`: hands an archive of a verified backup to a command, decompressed, on its stdin.
+//! `batt load [--check KIND] [--part PART] NAME -- COMMAND [ARG...]`: hands an archive of a verified backup to a command, decompressed, on its stdin.
 //! No shell, no pipe that hides an exit code: what began and did not end well is in the ledger, and fails the restore.
 
 mod error;
@@ -8,7 +8,7 @@ mod vetted;
 use std::ffi::OsString;
 use std::time::Instant;
 
-use crate::archive::{Kind, UnpackError, unpack};
+use crate::archive::{Kind, Stage, UnpackError, unpack};
 use crate::hatch::{Desk, Unavailable};
 use crate::ledger::{Entry, LoadEnded};
 pub(crate) use error::LoadError;
@@ -25,6 +25,8 @@ pub(crate) struct LoadRequest {
     pub(crate) name: OsString,
     /// What it must be a complete one of, and safe to restore.
     pub(crate) check: Option<Kind>,
+    /// What of it the command gets.
+    pub(crate) stage: Stage,
     /// The program.
     pub(crate) command: OsString,
     /// Its arguments, each exactly one.
@@ -73,7 +75,7 @@ fn loaded(request: &LoadRequest, desk: &Desk, name: &str) -> Result<u64, LoadErr
     })?;
     let length = [(LENGTH, archive.raw_bytes.to_string())];
     let mut intake = Intake::start(&request.command, &request.arguments, &length)?;
-    let mut vetted = Vetted::new(&mut intake, request.check, archive.raw_bytes);
+    let mut vetted = Vetted::new(&mut intake, request.check, request.stage, archive.raw_bytes);
     let handed = unpack(file, &archive.file, &mut vetted);
     let damaged = |what: String| LoadError::Damaged(archive.file.clone(), what);
     if let Some(objection) = vetted.objection(handed.is_ok()) {

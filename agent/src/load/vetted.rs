@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::intake::Intake;
-use crate::archive::{Gate, Kind, StreamCheck};
+use crate::archive::{Gate, Kind, Stage, StreamCheck};
 
 /// Hands on what it gets, unless that has to be objected to.
 pub(super) struct Vetted<'a> {
@@ -19,12 +19,13 @@ pub(super) struct Vetted<'a> {
 }
 
 impl<'a> Vetted<'a> {
-    /// Returns a stream of at most `most` bytes, which must be complete as a kind where one is named.
-    pub(super) fn new(intake: &'a mut Intake, kind: Option<Kind>, most: u64) -> Self {
+    /// Returns a stream of at most `most` bytes, which must be complete as a kind where one is named. Of a kind that is made of statements,
+    /// those of a stage are handed on.
+    pub(super) fn new(intake: &'a mut Intake, kind: Option<Kind>, stage: Stage, most: u64) -> Self {
         Self {
             intake,
             check: kind.map(|kind| (kind, kind.restore_check())),
-            gate: kind.and_then(Kind::restore_gate),
+            gate: kind.and_then(Kind::restore_gate).map(|gate| gate.only(stage)),
             passed: Vec::new(),
             most,
             bytes: 0,
@@ -106,7 +107,7 @@ mod tests {
         let kept = tempfile::NamedTempFile::new().unwrap();
         let command = format!("exec cat > {}", kept.path().display());
         let mut intake = Intake::start(OsStr::new("sh"), &["-c".into(), command.into()], &[]).unwrap();
-        let mut vetted = Vetted::new(&mut intake, kind, most);
+        let mut vetted = Vetted::new(&mut intake, kind, Stage::Whole, most);
         let written = bytes.chunks(512).try_for_each(|piece| vetted.write_all(piece));
         let objection = vetted.objection(written.is_ok());
         intake.finish().unwrap();

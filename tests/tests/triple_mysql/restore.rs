@@ -130,6 +130,74 @@ fn databases_come_back_in_the_order_in_which_their_views_need_them() {
     assert_eq!(server.sql("SELECT COUNT(*) FROM a.v"), "0\n");
 }
 
+/// Views of each look into the other, and tables of each take their numbers from the other.
+#[test]
+fn databases_that_need_each_other_come_back() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE xa; CREATE DATABASE xb; CREATE TABLE xb.t (id INT); INSERT INTO xb.t VALUES (1), (2);
+         CREATE VIEW xa.v AS SELECT * FROM xb.t; CREATE VIEW xb.v AS SELECT * FROM xa.v; CREATE VIEW xa.w AS SELECT * FROM xb.v;
+         CREATE SEQUENCE xa.sq; CREATE SEQUENCE xb.sq START WITH 50;
+         CREATE TABLE xa.o (id BIGINT PRIMARY KEY DEFAULT nextval(xb.sq), x INT); INSERT INTO xa.o (x) VALUES (1), (2);
+         CREATE TABLE xb.o (id BIGINT PRIMARY KEY DEFAULT nextval(xa.sq), x INT); INSERT INTO xb.o (x) VALUES (3);
+         CREATE TRIGGER xb.g BEFORE INSERT ON xb.o FOR EACH ROW SET NEW.x = NEW.x + 1",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt_promised("mysql", &["xa", "xb"]).code(0);
+    let before = (server.fingerprint("xa"), server.fingerprint("xb"));
+    host.batt(&["drill", "mysql"]).code(0);
+    server.sql("DROP DATABASE xa; DROP DATABASE xb");
+    host.batt(&["restore", "mysql"]).code(0);
+    assert_eq!((server.fingerprint("xa"), server.fingerprint("xb")), before);
+    server.sql("INSERT INTO xa.o (x) VALUES (5); INSERT INTO xb.o (x) VALUES (6)");
+    assert_eq!(
+        server.sql("SELECT COUNT(*) FROM xa.w; SELECT COUNT(*) FROM xa.o; SELECT MAX(x) FROM xb.o"),
+        "2\n3\n7\n"
+    );
+    host.batt(&["restore", "mysql", "--replace"]).code(0);
+    assert_eq!((server.fingerprint("xa"), server.fingerprint("xb")), before);
+}
+
+/// Only a default that takes numbers from a sequence is an other database's: a server writes its name.
+#[test]
+fn tables_that_take_numbers_from_another_database_come_after_it() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE a; CREATE DATABASE b; CREATE SEQUENCE b.sq; CREATE TABLE a.o (id BIGINT DEFAULT nextval(b.sq))",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt_promised("mysql", &["a", "b"]).code(0);
+    server.sql("DROP DATABASE a; DROP DATABASE b");
+    host.batt(&["restore", "mysql"]).code(0);
+    server.sql("INSERT INTO a.o VALUES ()");
+}
+
+#[test]
+fn a_copy_that_leads_to_the_original_is_warned_of_by_name() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE s1; USE s1; CREATE SEQUENCE sq; CREATE TABLE orders (id BIGINT PRIMARY KEY DEFAULT nextval(sq), x INT);
+         CREATE TABLE quiet (id INT DEFAULT 1); CREATE VIEW own AS SELECT * FROM s1.quiet;
+         CREATE TRIGGER g BEFORE INSERT ON orders FOR EACH ROW INSERT INTO s1.quiet VALUES (2);
+         CREATE TRIGGER harmless BEFORE INSERT ON quiet FOR EACH ROW SET NEW.id = 3;
+         CREATE PROCEDURE p() SELECT * FROM `s1` . quiet; CREATE FUNCTION f() RETURNS INT RETURN 1 + 0.5;
+         CREATE PROCEDURE q() SELECT 's1', x_s1.id FROM quiet AS x_s1;
+         CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM s1.quiet",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt_promised("mysql", &["s1"]).code(0);
+    let told = host
+        .batt(&["restore", "mysql", "--mysql-db", "s1", "--into", "s1_copy"])
+        .code(0);
+    told.says("what is in `s1_copy` now still refers to `s1`: event `e`, procedure `p`, table `orders`, trigger `g`");
+    server.sql("DROP DATABASE s1");
+    let told = host.batt(&["restore", "mysql"]).code(0).said();
+    assert!(!told.contains("still refers"), "{told}");
+}
+
 #[test]
 fn a_server_without_an_engine_or_a_way_to_log_in_is_not_the_place() {
     let server = MariaDb::start();

@@ -16,7 +16,7 @@ mod values;
 #[path = "tests.rs"]
 mod properties;
 
-pub(crate) use gate::{Content, Gate};
+pub(crate) use gate::{Content, Gate, Stage};
 use rows::Rows;
 
 use super::text_ends::TextEnds;

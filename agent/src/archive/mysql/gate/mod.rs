@@ -15,12 +15,15 @@ mod insert;
 mod lexer;
 mod literals;
 mod session;
+mod stage;
 
 use database::Database;
 use insert::Header;
 use lexer::{Statement, Token};
 use literals::{Literals, Progress};
 use session::Session;
+use stage::Choice;
+pub(crate) use stage::Stage;
 
 use self::client::Delimiter;
 
@@ -51,6 +54,7 @@ pub(crate) struct Gate {
     session: Session,
     database: Database,
     delimiter: Delimiter,
+    choice: Choice,
     /// What has come and is not handed on.
     held: Vec<u8>,
     /// The rows of an `INSERT` that are passing.
@@ -80,11 +84,18 @@ impl Gate {
             session: Session::default(),
             database: Database::default(),
             delimiter: Delimiter::Usual,
+            choice: Choice::default(),
             held: Vec::new(),
             rows: None,
             at_line: true,
             statements: 0,
         }
+    }
+
+    /// Hands a part of the dump on, and nothing of the rest, which is looked at all the same.
+    pub(crate) fn only(mut self, stage: Stage) -> Self {
+        self.choice = Choice::of(stage);
+        self
     }
 
     /// Takes the next bytes, and appends to `passed` what may be handed on of all that has come.
@@ -99,15 +110,20 @@ impl Gate {
             if at == held.len() {
                 break Ok(());
             }
+            let are_left_out = self.rows.is_some() && !self.choice.has_rows();
             match self.part(&held[at..]) {
                 Ok(Part::Unknown) => break Ok(()),
                 Ok(Part::Passes(length)) => {
-                    passed.extend_from_slice(&held[at..at + length]);
+                    if !are_left_out {
+                        passed.extend_from_slice(&held[at..at + length]);
+                    }
                     self.at_line = held[at + length - 1] == b'\n';
                     at += length;
                 }
                 Ok(Part::Rows(length)) => {
-                    passed.extend_from_slice(&held[at..at + length]);
+                    if self.choice.has_rows() {
+                        passed.extend_from_slice(&held[at..at + length]);
+                    }
                     at += length;
                     self.rows = Some(Literals::default());
                 }
@@ -166,6 +182,9 @@ impl Gate {
         self.statements += 1;
         let statement = Statement::read(&held[..end.statement], self.session.lexing())?;
         let instead = self.judge(&statement)?;
+        if !self.choice.has(&statement) {
+            return Ok(Part::Becomes(end.delimiter, Vec::new()));
+        }
         Ok(match instead {
             None => Part::Passes(end.delimiter),
             Some(mut instead) => {

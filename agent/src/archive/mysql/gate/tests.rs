@@ -415,3 +415,67 @@ fn what_has_no_end_is_not_held_for_ever() {
     assert!(stopped.is_some_and(|reason| reason.contains("no end")));
     assert!(passed.is_empty());
 }
+
+/// In three turns a server gets each statement once, but for settings.
+#[test]
+fn a_dump_comes_in_parts() {
+    let sequence = "DROP SEQUENCE IF EXISTS `s`;\nCREATE SEQUENCE `s` start with 1;\nDO SETVAL(`s`, 1, 0);\n";
+    let rows = "INSERT INTO `t` VALUES (1,';'),(2,'x');\n";
+    let stand_in =
+        "/*!50001 DROP VIEW IF EXISTS `v`*/;\n/*!50001 CREATE VIEW `v` AS SELECT\n NULL AS `a` */;\n";
+    let older = "/*!50001 DROP VIEW IF EXISTS `w`*/;\n/*!50001 CREATE TABLE `w` (\n  `a` tinyint NOT NULL\n) ENGINE=MyISAM */;\n";
+    let routine =
+        "DELIMITER ;;\nCREATE DEFINER=`r`@`l` PROCEDURE `p`()\nBEGIN SELECT 1; END ;;\nDELIMITER ;\n";
+    let view = "/*!50001 DROP VIEW IF EXISTS `v`*/;\n/*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50013 DEFINER=`r`@`l` SQL SECURITY DEFINER */\n/*!50001 VIEW `v` AS select 1 AS `a` */;\n";
+    let other = "/*!50001 DROP TABLE IF EXISTS `w`*/;\n/*!50001 DROP VIEW IF EXISTS `w`*/;\n/*!50001 CREATE ALGORITHM=MERGE */\n/*!50001 VIEW `w` AS select 1 AS `a` */;\n";
+    let dump = [HEAD, sequence, rows, stand_in, older, routine, view, other].concat();
+    let part = |stage: Stage, piece: usize| {
+        let mut gate = Gate::new(Content::Database).only(stage);
+        let mut passed = Vec::new();
+        for piece in dump.as_bytes().chunks(piece) {
+            gate.take(piece, &mut passed).unwrap();
+        }
+        gate.finish().unwrap();
+        String::from_utf8(passed).unwrap()
+    };
+    for piece in [1, 5, dump.len()] {
+        for (stage, inside) in [
+            (Stage::Sequences, &[sequence][..]),
+            (
+                Stage::Tables,
+                &["CREATE TABLE `t`", sequence, rows, stand_in, older, routine],
+            ),
+            (Stage::Views, &[view, other]),
+            (Stage::Whole, &[&dump]),
+        ] {
+            let passed = part(stage, piece);
+            assert!(
+                passed.starts_with("-- MariaDB dump by mariadb-dump\nCREATE DATABASE `shop`"),
+                "{passed}"
+            );
+            for text in [
+                "CREATE TABLE `t`",
+                sequence,
+                rows,
+                stand_in,
+                older,
+                routine,
+                view,
+                other,
+            ] {
+                let is_inside = inside.iter().any(|part| part.contains(text));
+                // What drops a stand-in reads like what is before it.
+                let shown = text
+                    .strip_prefix("/*!50001 DROP VIEW IF EXISTS `v`*/;\n")
+                    .unwrap_or(text);
+                let shown = if text == older { &shown[36..] } else { shown };
+                let shown = if text == routine {
+                    "CREATE DEFINER=`r`@`l` PROCEDURE"
+                } else {
+                    shown
+                };
+                assert_eq!(passed.contains(shown), is_inside, "{stage:?}: {shown}\n{passed}");
+            }
+        }
+    }
+}
