@@ -57,6 +57,15 @@ pub(crate) fn shipped_scripts() -> impl Iterator<Item = &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::script_call::SHIPPED_SERVICES;
+
+    #[test]
+    fn the_services_that_come_with_batt_are_known_to_those_who_call_scripts() {
+        let services: Vec<&str> = shipped_scripts()
+            .filter_map(|name| name.strip_prefix("backup-"))
+            .collect();
+        assert_eq!(services, SHIPPED_SERVICES);
+    }
 
     #[test]
     fn everything_in_the_folders_is_shipped() {

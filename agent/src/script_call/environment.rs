@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use super::tools::{SHIPPED_SERVICES, changes_a_tool};
 use crate::conf_file::Conf;
 use crate::home::Home;
 use crate::host;
@@ -75,6 +76,10 @@ impl Environment {
         let inherited = self.variables.get(OsStr::new("HOME")).cloned();
         for (key, value) in conf.into_iter().flat_map(Conf::values) {
             self.set(key, value);
+        }
+        if SHIPPED_SERVICES.contains(&service.name().as_str()) {
+            self.variables
+                .retain(|name, _| !name.to_str().is_some_and(changes_a_tool));
         }
         self.set("HOME", inherited.unwrap_or_else(|| user.home.into()));
         self.set("USER", &user.name);

@@ -1,6 +1,7 @@
 //! A script that is called: in which surroundings, within which limits, and what came of it. The same for every verb.
 
 mod environment;
+mod tools;
 
 use std::ffi::OsString;
 use std::fs;
@@ -16,6 +17,8 @@ use crate::process::{
     self, Allowance, Cell, Cgroup, Ended, LaunchRequest, Limits, ScriptProcess, Start, Verdict,
 };
 pub(crate) use environment::{Environment, MARK, SEARCH_PATH, search_path};
+#[cfg(test)]
+pub(crate) use tools::SHIPPED_SERVICES;
 
 /// How many lines of its log the reason of a failed script has.
 const LAST_LINES: usize = 5;
