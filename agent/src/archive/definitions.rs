@@ -12,6 +12,7 @@ pub(crate) struct Definitions {
     things: BTreeMap<&'static str, BTreeSet<String>>,
     count: usize,
     elsewhere: Option<String>,
+    counts_all_rows: bool,
 }
 
 impl Definitions {
@@ -30,6 +31,16 @@ impl Definitions {
     /// Returns the first statement that is none of a dump of one database.
     pub(crate) fn elsewhere(&self) -> Option<&str> {
         self.elsewhere.as_deref()
+    }
+
+    /// Keeps that the rows of each table that has data are counted.
+    pub(crate) fn count_all_rows(&mut self) {
+        self.counts_all_rows = true;
+    }
+
+    /// Tells whether the rows of each table that has data are counted.
+    pub(crate) fn counts_all_rows(&self) -> bool {
+        self.counts_all_rows
     }
 
     /// Returns the names of things of a kind.

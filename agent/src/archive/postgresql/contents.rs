@@ -3,13 +3,17 @@
 use std::collections::VecDeque;
 
 use super::super::CheckFacts;
+use super::super::definitions::Definitions;
 use super::super::walk::Want;
 use super::layout::{self, Field, Form, Integer, Layout, Text};
+use crate::fact::FactKey;
 
 /// The bytes before the first field.
 pub(super) const PRELUDE: usize = 11;
 /// Names and versions that are read; longer ones are passed over.
 const TEXT_LIMIT: u64 = 512;
+/// The name of a function has the types of its arguments behind it, a hundred at most.
+const NAME_LIMIT: u64 = 16 << 10;
 /// An entry that sets a sequence to its value.
 const SEQUENCE: &[u8] = b"SEQUENCE SET";
 
@@ -36,6 +40,33 @@ impl Entry {
     pub(super) fn table(&self, utf8: bool) -> Option<Box<str>> {
         let is_table = self.has_data && self.is_copied && self.description == b"TABLE DATA";
         is_table.then(|| super::rows::table_name(&self.schema, &self.name, utf8).into())
+    }
+
+    /// Returns what this entry defines: its sort, and its name, as in the key under which a script records it.
+    pub(super) fn defines(&self, utf8: bool) -> Option<(&'static str, String)> {
+        let sort = match self.description.as_slice() {
+            b"TABLE" | b"FOREIGN TABLE" => "table",
+            b"VIEW" => "view",
+            b"MATERIALIZED VIEW" => "materialized-view",
+            b"SEQUENCE" => "sequence",
+            b"FUNCTION" => "function",
+            b"PROCEDURE" => "procedure",
+            b"AGGREGATE" => "aggregate",
+            _ => return None,
+        };
+        // Arguments are written otherwise by a script.
+        let is_called = matches!(sort, "function" | "procedure" | "aggregate");
+        let end = self.name.iter().position(|byte| *byte == b'(' && is_called);
+        let name = &self.name[..end.unwrap_or(self.name.len())];
+        // A key begins with a letter: the sort is that of any.
+        let key = FactKey::encoded(&format!(
+            "x.{}",
+            super::rows::table_name(&self.schema, name, utf8)
+        ))
+        .ok()?;
+        String::from(key)
+            .strip_prefix("x.")
+            .map(|name| (sort, name.to_owned()))
     }
 
     /// Returns the name of the sequence that this entry sets, and its value.
@@ -80,6 +111,7 @@ pub(super) struct Contents {
     /// Names are in UTF-8.
     is_utf8: bool,
     facts: CheckFacts,
+    definitions: Definitions,
 }
 
 impl Contents {
@@ -129,9 +161,13 @@ impl Contents {
         self.layout.length(Field::Integer(Integer::Any))
     }
 
-    /// Returns what the header and the entries told.
-    pub(super) fn into_facts(mut self) -> CheckFacts {
+    /// Returns what the header and the entries told. `counts_all_rows`: whether the rows of each table with data are known.
+    pub(super) fn into_facts(mut self, counts_all_rows: bool) -> CheckFacts {
         self.facts.insert_count("entries", self.entries);
+        if counts_all_rows {
+            self.definitions.count_all_rows();
+        }
+        self.facts.define(self.definitions);
         self.facts
     }
 
@@ -145,6 +181,9 @@ impl Contents {
                 return Ok(Some(self.want(field)));
             }
             if let Some(entry) = self.entry.take() {
+                if let Some((sort, name)) = entry.defines(self.is_utf8) {
+                    self.definitions.define(sort, &name);
+                }
                 found(entry, self.is_utf8)?;
             }
             if self.entries_left == 0 {
@@ -179,6 +218,11 @@ impl Contents {
 
     fn text(&mut self, text: Text, length: u64) -> Want {
         self.reading = Reading::Characters(text);
+        let limit = if text == Text::Name {
+            NAME_LIMIT
+        } else {
+            TEXT_LIMIT
+        };
         let wanted = match (text, &mut self.entry) {
             (Text::Any | Text::Dependency, _) => false,
             (Text::CopyStatement, Some(entry)) => {
@@ -190,7 +234,7 @@ impl Contents {
             }
             _ => true,
         };
-        if wanted && length <= TEXT_LIMIT {
+        if wanted && length <= limit {
             Want::Take(length as usize)
         } else {
             Want::Skip(length)

@@ -68,7 +68,7 @@ impl Format for ContentsFile {
     }
 
     fn finish(self, _total: u64) -> Result<CheckFacts, String> {
-        Ok(self.contents.into_facts())
+        Ok(self.contents.into_facts(false))
     }
 }
 
@@ -232,6 +232,7 @@ impl Files for Directory {
         };
         let mut tables = Known::default();
         let (mut data_files, mut large_objects) = (0, 0);
+        let tables_with_data = contents.tables;
         for (file, table) in contents.named {
             data_files += 1;
             match (self.take(&file), table) {
@@ -260,7 +261,8 @@ impl Files for Directory {
         if !self.damages.is_empty() {
             return Err(self.damages.join("; "));
         }
-        let mut facts = contents.contents.into_facts();
+        let counts_all_rows = tables.len() == tables_with_data && tables.len() <= TABLES_LIMIT;
+        let mut facts = contents.contents.into_facts(counts_all_rows);
         facts.insert_count("data-files", data_files);
         facts.insert_count("large-objects", large_objects);
         facts.insert_content_total("large-objects", large_objects);

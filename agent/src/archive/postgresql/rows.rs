@@ -100,6 +100,11 @@ impl<T: std::fmt::Display> Known<T> {
         }
     }
 
+    /// Returns of how many something is known.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Tells what is known, under keys that begin with `what`.
     pub(super) fn tell(self, what: &str, facts: &mut CheckFacts) {
         if self.0.len() > TABLES_LIMIT {
