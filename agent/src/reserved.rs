@@ -24,6 +24,7 @@ pub(crate) const SUBCOMMANDS: &[&str] = &[
     "place",
     "purge",
     "recall",
+    "missing",
     "record",
     "restore",
     "runs",

@@ -4,6 +4,7 @@
 //! items that the host's settings name, and everything where they name none. So a backup of one database, made at noon, never
 //! passes for the one of all.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use batt_protocol::text::{list_and, quoted};
@@ -17,13 +18,26 @@ pub(crate) enum Scope {
     Items(BTreeSet<String>),
 }
 
+/// Returns an item in the one form that it has for us: a whole path without what means nothing in it, which are a second slash, `/./`,
+/// and what of these is at its end. Scripts whose items are paths name their archives so.
+pub(crate) fn plain(item: &str) -> Cow<'_, str> {
+    if !item.starts_with('/')
+        || (item.len() > 1 && item.split('/').skip(1).all(|part| !matches!(part, "" | ".")))
+    {
+        return Cow::Borrowed(item);
+    }
+    let parts = item.split('/').filter(|part| !matches!(*part, "" | "."));
+    let path: String = parts.flat_map(|part| ["/", part]).collect();
+    Cow::Owned(if path.is_empty() { "/".to_owned() } else { path })
+}
+
 impl Scope {
     /// Returns what these items mean: none of them is everything. Their order means nothing.
     pub(crate) fn of(items: &[String]) -> Self {
         if items.is_empty() {
             return Self::Everything;
         }
-        Self::Items(items.iter().cloned().collect())
+        Self::Items(items.iter().map(|item| plain(item).into_owned()).collect())
     }
 
     /// Returns what a call with these items is about, where a call without any is about the promise of its service.
@@ -70,6 +84,32 @@ impl Scope {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_the_same_however_it_is_written() {
+        for item in [
+            "/srv/a",
+            "//srv//a",
+            "/./srv/././a",
+            "/srv/a/",
+            "/srv/a/.",
+            "/srv/a//./",
+        ] {
+            assert_eq!(plain(item), "/srv/a", "{item}");
+        }
+        for item in ["/", "//", "/.", "/./"] {
+            assert_eq!(plain(item), "/", "{item}");
+        }
+        for item in ["", ".", "a//b", "postgresql://x/./y", "/a/../b", "/.a/b.", "/ /"] {
+            assert_eq!(
+                plain(item),
+                item.strip_suffix('/')
+                    .filter(|rest| *rest == "/ ")
+                    .unwrap_or(item)
+            );
+        }
+        assert_eq!(scope(&["/srv//a"]), scope(&["/srv/a/."]));
+    }
 
     fn scope(items: &[&str]) -> Scope {
         Scope::of(&items.iter().map(ToString::to_string).collect::<Vec<_>>())

@@ -406,7 +406,7 @@ fn a_folder_that_is_not_there_is_found_before_the_night() {
     host.batt(&["enable", "file"]).code(0);
     host.batt(&["check"])
         .code(2)
-        .says(&format!("no such file or folder: `{}`", text(&missing)));
+        .says(&format!("`{}`: there is no such file or folder", text(&missing)));
     assert!(host.backups("file").is_empty());
     fs::create_dir(&missing).unwrap();
     host.batt(&["check"]).code(0);

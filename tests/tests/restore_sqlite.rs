@@ -297,7 +297,7 @@ fn a_database_that_cannot_be_read_is_found_before_the_night() {
     host.batt(&["enable", "sqlite"]).code(0);
     host.batt(&["check"])
         .code(2)
-        .says(&format!("cannot read `{}`", text(&other)));
+        .says(&format!("`{}`: it cannot be read: ", text(&other)));
     assert!(host.backups("sqlite").is_empty());
     host.configure("sqlite", &[("SQLITE_DATABASES", text(&file))]);
     host.batt(&["check"]).code(0);

@@ -143,7 +143,7 @@ fn what_is_no_database_fails_by_its_name_and_is_not_made() {
     }
     for word in ["relative.db", "-rf"] {
         let finished = host.batt(&[&format!("--sqlite-db={word}")]).code(2);
-        finished.says(&format!("`{word}` is no absolute path"));
+        finished.says(&format!("`{word}`: it is no absolute path"));
     }
     let finished = host.batt(&["sqlite"]).code(2);
     finished.says("SQLITE_DATABASES");

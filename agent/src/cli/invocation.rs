@@ -102,6 +102,10 @@ pub(crate) enum Action {
         /// The key and the value; none when they come as lines.
         fact: Option<(OsString, OsString)>,
     },
+    Missing {
+        name: OsString,
+        reason: OsString,
+    },
     Recall {
         of: Option<OsString>,
         key: OsString,
@@ -339,6 +343,10 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "record" => Action::Record {
             of: inner.get_one::<OsString>("of").cloned(),
             fact: (!inner.get_flag("lines")).then(|| (raw(inner, "key"), raw(inner, "value"))),
+        },
+        "missing" => Action::Missing {
+            name: raw(inner, "name"),
+            reason: raw(inner, "why"),
         },
         "recall" => Action::Recall {
             of: inner.get_one::<OsString>("of").cloned(),

@@ -69,6 +69,13 @@ pub(super) fn commands() -> Vec<Command> {
             )
             .arg(raw_argument("key", "KEY", "what the fact is about").required_unless_present("lines"))
             .arg(raw_argument("value", "VALUE", "the fact").required_unless_present("lines")),
+        Command::new("missing")
+            .about("For scripts: tell what of an item could not be had; the service has not succeeded then")
+            .arg(
+                raw_argument("name", "NAME", "the item's archive, whether it is stored or not")
+                    .required(true),
+            )
+            .arg(raw_argument("why", "WHY", "what is missing and why, and what to do").required(true)),
         Command::new("recall")
             .about("For scripts that restore: print a fact that was recorded of the backup")
             .arg(of_argument("the archive that it is a fact of"))

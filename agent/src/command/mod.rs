@@ -101,6 +101,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::PlaceDryRun { with, paths } => place::require_free(&with, &paths),
         Action::Aside { with, path } => place::aside(&path, &with, console),
         Action::Record { of, fact } => script::record(of, fact),
+        Action::Missing { name, reason } => script::missing(&name, &reason),
         Action::Recall { of, key } => recall::recall(of.as_deref(), &key, console),
         Action::Completions(shell) => manual::completions(&home, shell, console),
         Action::Man => manual::man(&home, console),

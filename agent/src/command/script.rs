@@ -1,6 +1,6 @@
 //! `batt store`, `batt load` and `batt record`: what scripts call.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use batt_protocol::{Error, ExitCode};
@@ -105,6 +105,20 @@ pub(crate) fn record(of: Option<OsString>, fact: Option<(OsString, OsString)>) -
             }
             Error::new(ExitCode::from_code(error.exit_code()), error.to_string())
         })
+}
+
+/// Remembers what of an item the script could not have.
+pub(crate) fn missing(name: &OsStr, reason: &OsStr) -> Result<ExitCode, Error> {
+    const LENGTH: usize = 4096;
+    let short = |text: &OsStr| text.to_string_lossy().chars().take(LENGTH).collect();
+    let missing = Entry::Missing {
+        name: short(name),
+        reason: short(reason),
+    };
+    desk()?
+        .note(&missing)
+        .map(|()| ExitCode::OK)
+        .map_err(|cause| Error::system("cannot write the ledger of the run", cause))
 }
 
 /// Tells whether a call remembers by itself that it was refused, since it is about one archive and no other.

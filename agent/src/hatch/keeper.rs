@@ -265,7 +265,8 @@ fn is_of_a_drill(entry: &Entry) -> bool {
         Entry::StoreBegan { .. }
         | Entry::StoreEnded(_)
         | Entry::StoreFailed { .. }
-        | Entry::StoreRefused { .. } => false,
+        | Entry::StoreRefused { .. }
+        | Entry::Missing { .. } => false,
     }
 }
 

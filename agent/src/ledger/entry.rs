@@ -43,6 +43,13 @@ pub(crate) enum Entry {
         /// Why.
         reason: String,
     },
+    /// Of an item something could not be had, or all of it.
+    Missing {
+        /// The name of its archive, whether that is stored or not.
+        name: String,
+        /// What is missing, and why.
+        reason: String,
+    },
     /// Facts of one archive were refused.
     FactRefused {
         /// The name that the script gave the archive.

@@ -46,6 +46,13 @@ pub(crate) enum Failure {
         /// Why.
         reason: String,
     },
+    /// The script tells what of an item it could not have.
+    Missing {
+        /// The name of its archive, whether that is stored or not.
+        name: String,
+        /// What is missing, and why.
+        reason: String,
+    },
     /// Facts of an archive were refused: what it is to be held to is not known.
     Fact {
         /// The name of the archive as the script gave it.
@@ -89,7 +96,7 @@ impl Failure {
     fn is_of_one_archive(&self) -> bool {
         matches!(
             self,
-            Self::Store { .. } | Self::Unfinished { .. } | Self::Fact { .. }
+            Self::Store { .. } | Self::Unfinished { .. } | Self::Missing { .. } | Self::Fact { .. }
         )
     }
 }
@@ -100,6 +107,7 @@ impl fmt::Display for Failure {
             Failure::Store { name, reason } => {
                 write!(formatter, "`batt store {}` failed: {reason}", shown(name))
             }
+            Failure::Missing { name, reason } => write!(formatter, "`{}`: {reason}", shown(name)),
             Failure::Fact { of, reason } => {
                 write!(formatter, "`batt record --of {}` failed: {reason}", shown(of))
             }
@@ -155,6 +163,10 @@ impl Ledger {
             .collect();
         let failures = self.failures.into_iter().map(|failure| match failure {
             Failure::Store { name, reason } => Failure::Store {
+                name,
+                reason: hide(&reason),
+            },
+            Failure::Missing { name, reason } => Failure::Missing {
                 name,
                 reason: hide(&reason),
             },
@@ -342,6 +354,7 @@ impl Reading {
             }
             Entry::CallRefused { words, reason } => self.fail(Failure::Call { words, reason }),
             Entry::StoreRefused { name, reason } => self.fail(Failure::Store { name, reason }),
+            Entry::Missing { name, reason } => self.fail(Failure::Missing { name, reason }),
             Entry::FactRefused { of, reason } => self.fail(Failure::Fact { of, reason }),
             Entry::Fact { value, .. } if value.len() > VALUE_LIMIT => {
                 self.fail(Failure::Ledger {

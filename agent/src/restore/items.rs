@@ -6,6 +6,7 @@ use batt_protocol::text::{list_and, quoted, suggestion};
 use batt_protocol::{Error, ExitCode};
 
 use crate::backup::{ArchiveRecord, Manifest};
+use crate::scope::plain;
 
 /// Returns the archives that are called by these names, in the order of the manifest; all of them when none is named.
 ///
@@ -21,7 +22,9 @@ pub(crate) fn choose(manifest: &Manifest, names: &[String]) -> Result<Vec<Archiv
     let called = |name: &str| by_name.get(name).or_else(|| by_file.get(name));
     let mut files = BTreeSet::new();
     for name in names {
-        let archive = called(name).or_else(|| called(&format!("{name}.zst")));
+        let archive = called(name)
+            .or_else(|| called(&plain(name)))
+            .or_else(|| called(&format!("{name}.zst")));
         let archive = archive.ok_or_else(|| unknown(manifest, name))?;
         files.insert(archive.file.as_str());
     }

@@ -1,5 +1,6 @@
 //! What of a service's work is proven: all of it, or those archives that `batt store` wrote and that read back whole.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -13,6 +14,7 @@ use super::bounds::Shortcomings;
 use super::judge::{self, Judged, Judging, fact_of_nothing, facts_of_nothing, failed};
 use crate::backup::{ArchiveRecord, Manifest, Staging};
 use crate::ledger::Failure;
+use crate::scope::plain;
 
 /// The most names in a sentence.
 const MOST_NAMES: usize = 10;
@@ -146,9 +148,10 @@ fn without_facts(failure: &Failure) -> Option<&str> {
 /// Returns the name of the archive that was not stored.
 fn name_of(failure: &Failure) -> Option<&str> {
     match failure {
-        Failure::Store { name, .. } | Failure::Unfinished { name } | Failure::Fact { of: name, .. } => {
-            Some(name)
-        }
+        Failure::Missing { name, .. }
+        | Failure::Store { name, .. }
+        | Failure::Unfinished { name }
+        | Failure::Fact { of: name, .. } => Some(name),
         _ => None,
     }
 }
@@ -166,11 +169,12 @@ impl Proven {
             return;
         }
         let names: BTreeSet<&str> = names(&self.judged.archives).collect();
-        let are_names = items.iter().any(|item| names.contains(item.as_str()));
+        let items: Vec<Cow<'_, str>> = items.iter().map(|item| plain(item)).collect();
+        let are_names = items.iter().any(|item| names.contains(item.as_ref()));
         let expected = items
             .iter()
             .filter(|_| are_names)
-            .map(String::as_str)
+            .map(AsRef::as_ref)
             .chain(last.into_iter().flat_map(|last| self::names(&last.archives)));
         let more: BTreeSet<String> = expected
             .filter(|name| !names.contains(name) && !self.missing.iter().any(|known| known == name))

@@ -152,7 +152,7 @@ fn a_session_that_dies_at_once_is_a_failure_with_the_words_of_the_server() {
     settings.push(("BASH_ENV", late.to_str().unwrap()));
     let finished = stage.run("backup-postgresql", &["shop"], &settings, "a session that dies");
     finished.says("no more of you");
-    finished.says("cannot take a snapshot of `shop`");
+    finished.says("`shop`: no snapshot of it can be taken");
 }
 
 /// The client of Redis reads an answer to its end before it tells anything of it.

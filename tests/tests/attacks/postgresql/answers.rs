@@ -72,11 +72,12 @@ pub(crate) fn honest(query: &str) -> Vec<Vec<String>> {
             "{plpgsql}",
             "{postgres}",
             "pg_default",
+            "[]",
         ]]
     } else if has("has_table_privilege") {
         &[&["may not be read", "public.article"]]
-    } else if has("SELECT datname, datallowconn FROM pg_database") {
-        &[&["shop", "t"], &["template0", "f"]]
+    } else if has("SELECT datname, CASE WHEN datconnlimit") {
+        &[&["shop", "true", "4"], &["template0", "false", "9"]]
     } else if has("SELECT spcname")
         || has("pg_available_extensions")
         || has("pg_collation")

@@ -1,0 +1,176 @@
+//! A dump of PostgreSQL of which the server refuses a part: all else is kept, and what is missing is named.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use batt_tests::finished::Finished;
+use batt_tests::host::Host;
+use batt_tests::server::postgresql::Postgresql;
+
+/// Functions that name no schema: while a dump is restored they find nothing.
+const SHOP: &str = "
+    CREATE TABLE article AS SELECT generate_series(1, 5) AS id;
+    CREATE FUNCTION number() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM article';
+    CREATE MATERIALIZED VIEW numbers AS SELECT number() AS n;
+    CREATE FUNCTION plus(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + 1';
+    CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT plus(plus($1))';
+    CREATE FUNCTION fits(int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN plus($1) > 0; END';
+    CREATE TABLE indexed AS SELECT generate_series(1, 7) AS id; CREATE INDEX by_twice ON indexed (twice(id));
+    CREATE TABLE checked (id int CHECK (fits(id))); INSERT INTO checked VALUES (1);
+    CREATE TABLE made (id int, more int GENERATED ALWAYS AS (twice(id)) STORED); INSERT INTO made VALUES (1);
+    CREATE VIEW seen AS SELECT * FROM article;
+";
+const MEND: &str = "
+    ALTER FUNCTION number() SET search_path = public; ALTER FUNCTION twice(int) SET search_path = public;
+    ALTER FUNCTION fits(int) SET search_path = public;
+";
+
+fn host_of(server: &Postgresql, more: &[(&'static str, &str)]) -> Host {
+    let host = Host::new();
+    let environment = server.environment();
+    let mut settings: Vec<(&str, &str)> = environment
+        .iter()
+        .map(|(key, value)| (*key, value.as_str()))
+        .collect();
+    settings.extend_from_slice(more);
+    host.configure("postgresql", &settings);
+    host
+}
+
+fn shop() -> Postgresql {
+    let server = Postgresql::start();
+    server.sql("postgres", "CREATE DATABASE shop");
+    server.sql("shop", SHOP);
+    server
+}
+
+fn databases(server: &Postgresql) -> Vec<String> {
+    let names = server.sql(
+        "postgres",
+        "SELECT datname FROM pg_database WHERE datname !~ '^(template|postgres)' ORDER BY 1",
+    );
+    names.lines().map(str::to_owned).collect()
+}
+
+/// Asserts that what is missing is named with the words of the server, and how to have it.
+#[track_caller]
+fn assert_told(finished: &Finished) {
+    for words in [
+        "not restored: the rows of \"checked\": function plus(integer) does not exist",
+        "`CREATE TABLE public.made (`: function plus(integer) does not exist",
+        "ALTER FUNCTION ... SET search_path",
+    ] {
+        finished.says(words);
+    }
+}
+
+#[track_caller]
+fn assert_kept(server: &Postgresql, database: &str) {
+    let rows = "SELECT (SELECT count(*) FROM article), (SELECT count(*) FROM indexed), (SELECT count(*) FROM checked), (SELECT count(*) FROM seen)";
+    assert_eq!(server.sql(database, rows), "5|7|0|5\n");
+}
+
+#[test]
+fn what_was_restored_is_kept_where_nothing_was() {
+    for format in ["custom", "directory"] {
+        let server = shop();
+        server.sql("postgres", "CREATE DATABASE other");
+        server.sql("other", "CREATE TABLE t AS SELECT 1 AS n");
+        let host = host_of(&server, &[("PG_FORMAT", format)]);
+        host.batt_promised("postgresql", &["shop", "other"]).code(0);
+
+        server.sql("postgres", "DROP DATABASE shop; CREATE DATABASE shop");
+        server.sql("postgres", "DROP DATABASE other");
+        let restore = host
+            .batt(&[
+                "restore",
+                "postgresql",
+                "--postgresql-db",
+                "shop",
+                "--postgresql-db",
+                "other",
+            ])
+            .code(2);
+        assert_told(&restore);
+        restore.says("all else was restored, and is kept as the database `shop`");
+        assert_kept(&server, "shop");
+        assert_eq!(
+            server.sql("other", "SELECT n FROM t"),
+            "1\n",
+            "one bad database is one bad database"
+        );
+        assert_eq!(databases(&server), ["other", "shop"]);
+        let drill = host.batt(&["drill", "postgresql"]).code(2);
+        assert_told(&drill);
+        drill.says("all else was restored");
+        // By hand, as it was told.
+        server.sql(
+            "shop",
+            &format!(
+                "{MEND} REFRESH MATERIALIZED VIEW numbers; CREATE INDEX by_twice ON indexed (twice(id))"
+            ),
+        );
+
+        // Mended where it comes from, nothing is missing any more.
+        server.sql("postgres", "DROP DATABASE shop; CREATE DATABASE shop");
+        server.sql("shop", &format!("{SHOP} {MEND}"));
+        host.batt(&["postgresql"]).code(0);
+        host.batt(&["drill", "postgresql"]).code(0);
+    }
+}
+
+#[test]
+fn what_is_incomplete_takes_the_place_of_nothing() {
+    let server = shop();
+    let host = host_of(&server, &[]);
+    host.batt_promised("postgresql", &["shop"]).code(0);
+    server.sql("shop", "CREATE TABLE later AS SELECT 1 AS n");
+
+    let restore = host
+        .batt(&["restore", "postgresql", "--postgresql-db", "shop", "--replace"])
+        .code(2);
+    assert_told(&restore);
+    restore.says("`shop` is as it was before");
+    let there = databases(&server);
+    let [kept, own] = there.as_slice() else {
+        panic!("{there:?}")
+    };
+    assert_eq!(own, "shop");
+    assert!(kept.starts_with("batt-incomplete-"), "{kept}");
+    restore.says(&format!("is kept as the database `{kept}`"));
+    assert_kept(&server, kept);
+    assert_eq!(
+        server.sql("shop", "SELECT n, (SELECT count(*) FROM checked) FROM later"),
+        "1|1\n"
+    );
+
+    let into = host
+        .batt(&[
+            "restore",
+            "postgresql",
+            "--postgresql-db",
+            "shop",
+            "--into",
+            "copy",
+        ])
+        .code(2);
+    assert_told(&into);
+    assert_kept(&server, "copy");
+}
+
+#[test]
+fn a_table_of_which_no_checksum_can_be_made_is_named_and_dumped() {
+    let server = shop();
+    let host = host_of(&server, &[("PG_CHECKSUMS", "yes")]);
+    let told = host.told("postgresql", &["--postgresql-db", "shop"]);
+    told.succeeded();
+    assert!(
+        told.warnings
+            .contains("no checksum can be made of `public.indexed`"),
+        "{told:?}"
+    );
+    let manifest = host.manifest("postgresql");
+    let archives = manifest["archives"].as_array().unwrap();
+    let shop = archives.iter().find(|archive| archive["name"] == "shop").unwrap();
+    assert!(shop["content"]["checksum.public.article"].is_string(), "{shop:#}");
+    assert!(shop["content"]["checksum.public.indexed"].is_null(), "{shop:#}");
+    assert_eq!(shop["content"]["rows.public.indexed"], "7");
+}
