@@ -12,7 +12,7 @@ use crate::clients::{assert_harmless, seen};
 use crate::lures::Stage;
 
 /// What an honest server answers to the statements of the scripts that hold a text. The first that fits is meant.
-const HONEST: [(&str, &[&str]); 14] = [
+const HONEST: [(&str, &[&str]); 15] = [
     ("SELECT '--'", &["--"]),
     (
         "SLAVES STATUS",
@@ -26,8 +26,9 @@ const HONEST: [(&str, &[&str]); 14] = [
     ),
     (
         "LEFT JOIN",
-        &["utf8mb4", "utf8mb4_general_ci", "1", "InnoDB", "0", "0", "0"],
+        &["utf8mb4", "utf8mb4_general_ci", "1", "InnoDB", "0", "0", "0", "1"],
     ),
+    ("SELECT view_definition", &["select 1"]),
     ("FROM information_schema.views", &["shop", "other"]),
     ("CONCAT('CHECKSUM TABLE", &["CHECKSUM TABLE part;"]),
     ("CONCAT('rows.", &["SELECT 1;"]),

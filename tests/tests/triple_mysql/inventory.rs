@@ -131,3 +131,39 @@ fn what_is_written_meanwhile_fails_no_backup() {
         finished.code(0);
     });
 }
+
+/// A view without its column, and one over a function whose definer is gone. The rest is whole, so it counts.
+#[test]
+fn a_view_that_the_server_cannot_open_costs_no_backup() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE f; USE f; CREATE TABLE t (a INT, b INT); INSERT INTO t VALUES (1, 2); CREATE VIEW good AS SELECT a FROM t;
+         CREATE VIEW `broken``
+one` AS SELECT a, b FROM t; ALTER TABLE t DROP COLUMN b;
+         CREATE USER gone@localhost; GRANT ALL ON *.* TO gone@localhost;
+         CREATE DEFINER=gone@localhost FUNCTION fn() RETURNS INT RETURN 1; CREATE VIEW `with.fn` AS SELECT fn() AS x;
+         CREATE VIEW last AS SELECT * FROM good; DROP USER gone@localhost; CREATE DATABASE other; CREATE TABLE other.t (id INT)",
+    );
+    let host = Host::new();
+    crate::content::configure(&host, &server, &[]);
+    host.batt(&["enable", "mysql"]).code(0);
+    let checked = host.batt(&["check"]).code(2);
+    checked.says("the view `with.fn` in `f` cannot be opened by the server");
+    checked.says("the view `broken`\\none` in `f`");
+
+    host.batt(&["mysql"]).code(0).says("the view `with.fn` in `f`");
+
+    let facts = host.facts("mysql", "broken-view.");
+    assert_eq!(facts.len(), 2, "{facts:?}");
+    assert_eq!(facts["broken-view.f.with.fn"], "select `fn`() AS `x`");
+    let manifest = host.manifest("mysql");
+    let archives = manifest["archives"].as_array().unwrap();
+    let f = archives.iter().find(|archive| archive["name"] == "f").unwrap();
+    assert_eq!(f["content"]["rows.t"], "1");
+    assert_eq!(f["content"]["view.last"], "yes");
+    assert!(f["content"].get("view.with.fn").is_none());
+    host.batt(&["drill", "mysql"]).code(0);
+    server.sql("DROP DATABASE f");
+    host.batt(&["restore", "mysql", "--mysql-db", "f"]).code(0);
+    assert_eq!(server.sql("SELECT * FROM f.last"), "1\n");
+}
