@@ -167,3 +167,29 @@ one` AS SELECT a, b FROM t; ALTER TABLE t DROP COLUMN b;
     host.batt(&["restore", "mysql", "--mysql-db", "f"]).code(0);
     assert_eq!(server.sql("SELECT * FROM f.last"), "1\n");
 }
+
+/// Names may have 64 characters of any script, as far as the files of the server can have such names.
+#[test]
+fn a_database_with_a_long_name_is_one_like_any() {
+    let server = MariaDb::start();
+    let names = ["Документы".repeat(7), "数据库".repeat(15), "short".to_owned()];
+    for name in &names {
+        server.sql(&format!(
+            "CREATE DATABASE `{name}`; CREATE TABLE `{name}`.`{name}` (id INT); INSERT INTO `{name}`.`{name}` VALUES (1), (2);
+             CREATE TRIGGER `{name}`.`{name}` BEFORE INSERT ON `{name}`.`{name}` FOR EACH ROW SET NEW.id = 1;
+             CREATE PROCEDURE `{name}`.`{name}`() SELECT 1"
+        ));
+    }
+    let host = Host::new();
+    crate::content::configure(&host, &server, &[]);
+    host.batt(&["mysql"]).code(0);
+    assert_eq!(host.facts("mysql", "tables.").len(), 3);
+    host.batt(&["drill", "mysql"]).code(0);
+    let before: Vec<String> = names.iter().map(|name| server.fingerprint(name)).collect();
+    for name in &names {
+        server.sql(&format!("DROP DATABASE `{name}`"));
+    }
+    host.batt(&["restore", "mysql"]).code(0);
+    let after: Vec<String> = names.iter().map(|name| server.fingerprint(name)).collect();
+    assert_eq!(after, before);
+}
