@@ -231,6 +231,13 @@ impl Ledger {
     pub(crate) fn failures(&self) -> &[Failure] {
         &self.failures
     }
+
+    /// Tells whether a load of this archive, or of a part of it, failed or never ended.
+    pub(crate) fn has_failed_to_load(&self, archive: &str) -> bool {
+        self.failures.iter().any(|failure| {
+            matches!(failure, Failure::Load { name, .. } | Failure::UnfinishedLoad { name } if name == archive)
+        })
+    }
 }
 
 /// Returns facts with the secrets taken out, by `hide`: of keys and values, and not of counts.

@@ -122,13 +122,17 @@ impl LogReader {
 
     /// Returns the last lines of the log, at most `lines` and 4 KiB.
     pub(crate) fn last_lines(&self, lines: usize) -> Vec<String> {
-        const MOST: u64 = 4 << 10;
+        self.last_lines_within(lines, 4 << 10)
+    }
+
+    /// Returns the last lines of the log, at most `lines` of its last `most` bytes.
+    pub(crate) fn last_lines_within(&self, lines: usize, most: u64) -> Vec<String> {
         let end = self.pieces().last().map_or(0, |(start, path)| {
             start + fs::metadata(path).map_or(0, |metadata| metadata.len())
         });
         let mut bytes = Vec::new();
-        let mut position = end.saturating_sub(MOST);
-        while let Ok(Some((from, more))) = self.read(position, MOST as usize) {
+        let mut position = end.saturating_sub(most);
+        while let Ok(Some((from, more))) = self.read(position, 64 << 10) {
             position = from + more.len() as u64;
             bytes.extend(more);
         }

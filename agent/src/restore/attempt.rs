@@ -245,7 +245,8 @@ impl Attempt<'_> {
                 code: None,
                 complaint,
             }) if self.verb == Verb::Drill => {
-                return Err(Undone::NotHere(lines(failures, &(complaint + &last_lines))));
+                let reason = lines(failures, &(complaint + &last_lines));
+                return Err(Undone::NotHere(format!("{reason}\nhint: {}", lack::KILLED_HINT)));
             }
             Err(CallFailure::Lost(reason)) => {
                 return Err(Undone::Failed(lines(failures, &reason)));
@@ -287,7 +288,10 @@ impl Attempt<'_> {
 impl Attempt<'_> {
     /// Returns which archives were loaded whole although not all were, in a line of its own.
     fn rest(&self, ledger: &Ledger) -> String {
-        let loaded = |archive: &&ArchiveRecord| ledger.loads.iter().any(|load| load.name == archive.called());
+        let loaded = |archive: &&ArchiveRecord| {
+            let name = archive.called();
+            ledger.loads.iter().any(|load| load.name == name) && !ledger.has_failed_to_load(name)
+        };
         let (came, not): (Vec<&ArchiveRecord>, Vec<&ArchiveRecord>) = self.archives.iter().partition(loaded);
         if came.is_empty() || not.is_empty() {
             return String::new();

@@ -35,10 +35,10 @@ const PROGRAM: Lack = (
     "a program that the script calls is not installed here, or may not be executed",
     "Install it, or name its folder: `programs` of `[drill]` in batt.toml.",
 );
-const KILLED: Lack = (
-    "something that the script had started was killed",
-    "Nothing of the backup did that: see the kernel's log for lack of memory, and drill again.",
-);
+const KILLED: Lack = ("something that the script had started was killed", KILLED_HINT);
+/// What to do when somebody has killed a script, or what it had started.
+pub(super) const KILLED_HINT: &str =
+    "Somebody, or the kernel for lack of memory, has killed it: see the kernel's log, and drill again.";
 
 /// Words of the C library, of engines, and of the loader of programs.
 const WORDS: &[(&str, Lack)] = &[

@@ -22,6 +22,9 @@ pub(crate) use tools::SHIPPED_SERVICES;
 
 /// How many lines of its log the reason of a failed script has.
 const LAST_LINES: usize = 5;
+/// In how many of the last bytes of a log its error is looked for, and how many of that line are told.
+const ERROR_WITHIN: u64 = 64 << 10;
+const ERROR_MOST: usize = 1000;
 
 /// Everything that a script is called with.
 #[derive(Debug)]
@@ -203,10 +206,27 @@ impl ScriptCall {
     }
 }
 
-/// Returns the last lines of a log, each on a line of its own.
+/// Returns the last lines of a log, each on a line of its own; before them the last one with an error, where they have none: some
+/// clients show what they were doing after it, as many lines as that has.
 pub(crate) fn last_lines(log: &std::path::Path) -> String {
-    let lines = LogReader::new(log).last_lines(LAST_LINES);
+    let reader = LogReader::new(log);
+    let mut lines = reader.last_lines(LAST_LINES);
+    if !lines.iter().any(|line| tells_of_an_error(line)) {
+        let earlier = reader.last_lines_within(usize::MAX, ERROR_WITHIN);
+        let error = earlier.into_iter().rfind(|line| tells_of_an_error(line));
+        if let Some(mut error) = error {
+            error.truncate(error.floor_char_boundary(ERROR_MOST));
+            lines.insert(0, error);
+        }
+    }
     lines.iter().map(|line| format!("\n| {line}")).collect()
+}
+
+/// Tells whether a line is one of a client's or server's in which it says that something is wrong.
+fn tells_of_an_error(line: &str) -> bool {
+    ["ERROR", "Error:", "error:", "FATAL", "PANIC"]
+        .iter()
+        .any(|word| line.contains(word))
 }
 
 fn warnings_of(ended: &Ended) -> Vec<String> {

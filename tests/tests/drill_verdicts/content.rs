@@ -1,12 +1,13 @@
 //! The engine is well, and the content is not; or what the content needs is not here.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use batt_tests::host::Host;
+use batt_tests::server::mariadb::MariaDb;
 use batt_tests::server::postgresql::{Postgresql, newest_programs};
 
-use crate::{assert_failed, assert_not_possible, insert};
+use crate::{assert_failed, assert_not_possible, drill, insert};
 
 fn host_of(server: &Postgresql, service: &str) -> Host {
     let host = Host::new();
@@ -65,4 +66,30 @@ fn a_base_backup_on_which_no_server_starts_is_evidence() {
         "rm -f -- \"$data\"/pg_wal/0*",
     );
     assert_failed(&host, "postgresql-base", "a server does not start on the copy");
+}
+
+#[test]
+fn a_table_with_a_folder_of_its_own_is_drilled_without_it_and_a_bad_database_keeps_no_other() {
+    let server = MariaDb::start();
+    let folder = server.socket().parent().unwrap().join("elsewhere");
+    fs::create_dir(&folder).unwrap();
+    let owner = fs::metadata(folder.parent().unwrap()).unwrap();
+    std::os::unix::fs::chown(&folder, Some(owner.uid()), Some(owner.gid())).unwrap();
+    server.sql(&format!(
+        "CREATE DATABASE a; CREATE TABLE a.t (id INT); INSERT INTO a.t VALUES (1), (2);
+         CREATE DATABASE b; CREATE TABLE b.t (id INT) DATA DIRECTORY = '{}'; INSERT INTO b.t VALUES (1);
+         CREATE DATABASE c; CREATE TABLE c.t (id INT); INSERT INTO c.t VALUES (1)",
+        folder.display()
+    ));
+    let host = Host::new();
+    let options = server.option_file("root", "");
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    host.batt(&["mysql"]).code(0);
+    let (exit, told) = drill(&host, "mysql");
+    assert_eq!((exit, told["outcome"].as_str()), (0, Some("proven")), "{told:#}");
+
+    // It cannot be loaded, and the server is well.
+    let gone = "[ \"$1\" != b ] || query 'DROP DATABASE b'";
+    insert(&host, "restore-mysql", "exec {rest}<&0", gone);
+    assert_failed(&host, "mysql", "loaded whole: `a`, `c`; not: `b`");
 }

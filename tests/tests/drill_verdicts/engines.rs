@@ -22,7 +22,7 @@ fn a_server_of_mysql_that_was_killed() {
     let options = server.option_file("root", "");
     host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
     host.batt(&["mysql"]).code(0);
-    let restored = "target=${BATT_TARGET:-$name}\n    RESTORE_MYSQL_STEP";
+    let restored = "RESTORE_MYSQL_STEP=feed batt load --check mysql";
     insert(&host, "restore-mysql", restored, &killing("maria"));
     assert_not_possible(&host, "mysql", "the throw-away server has ended");
 }

@@ -70,6 +70,20 @@ fn one_bad_archive_is_named_and_so_is_the_rest_that_came() {
 }
 
 #[test]
+fn the_line_with_the_error_is_in_the_reason_whatever_follows_it() {
+    let (_, outcome, reason) = told_of(
+        "echo 'pg_restore: error: could not execute query: ERROR:  no such relation x' >&2\nseq -f 'line %g of the command' 200 >&2\nexit 1",
+    );
+    assert_eq!(outcome, "failed");
+    assert!(
+        reason.contains("| pg_restore: error: could not execute query: ERROR:  no such relation x\n"),
+        "{reason}"
+    );
+    assert!(reason.contains("| line 200 of the command"), "{reason}");
+    assert!(!reason.contains("line 190 of"), "{reason}");
+}
+
+#[test]
 fn a_scratch_folder_that_is_full_says_nothing_of_the_backup() {
     let (notes, _) = Notes::backed_up();
     // What is full is made free again before the script ends: only its words tell.
