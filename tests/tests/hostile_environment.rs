@@ -237,3 +237,26 @@ fn a_script_of_ones_own_gets_its_settings() {
     host.batt(&["own"]).code(0);
     assert_eq!(host.fact("own", "seen"), "19 --totals");
 }
+
+#[test]
+fn clusters_of_postgresql() {
+    let server = Postgresql::start();
+    server.sql(
+        "postgres",
+        "CREATE TABLE t AS SELECT generate_series(1, 300) AS n",
+    );
+    let environment = server.environment();
+    let settings: Vec<(&str, &str)> = environment
+        .iter()
+        .map(|(key, value)| (*key, value.as_str()))
+        .collect();
+    let hostile = Hostile::new("postgresql-base", &settings);
+    hostile.proves("postgresql-base", &[]);
+    let folder = Postgresql::empty_folder();
+    let into = folder.path().join("cluster");
+    hostile
+        .batt(&["restore", "postgresql-base", "--into", text(&into)])
+        .code(0);
+    let restored = Postgresql::start_on(&into);
+    assert_eq!(restored.sql("postgres", "SELECT count(*) FROM t"), "300\n");
+}

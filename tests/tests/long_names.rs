@@ -140,6 +140,51 @@ fn databases_of_sqlite() {
     }
 }
 
+/// The names of files that a file system just takes: nothing can be put behind them.
+#[test]
+fn what_is_replaced_is_kept_beside_under_a_name_that_fits() {
+    let host = Host::new();
+    let tree = host.scratch().join("б".repeat(127));
+    fs::create_dir(&tree).unwrap();
+    fs::write(tree.join("content"), "old").unwrap();
+    let database = host.scratch().join("n".repeat(240));
+    sqlite::sql(&database, "CREATE TABLE t (n INT); INSERT INTO t VALUES (1)");
+    host.batt(&["--file", text(&tree), "--sqlite-db", text(&database)])
+        .code(0);
+    fs::write(tree.join("content"), "new").unwrap();
+    sqlite::sql(&database, "UPDATE t SET n = 2");
+
+    for (service, option, path) in [("file", "--file", &tree), ("sqlite", "--sqlite-db", &database)] {
+        for _ in 0..2 {
+            host.batt(&["restore", service, option, text(path), "--replace"])
+                .code(0);
+        }
+    }
+    assert_eq!(fs::read_to_string(tree.join("content")).unwrap(), "old");
+    assert_eq!(sqlite::sql(&database, "SELECT n FROM t"), "1\n");
+    let kept: Vec<String> = fs::read_dir(host.scratch())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.contains(".batt-"))
+        .collect();
+    assert_eq!(kept.len(), 4, "{kept:?}");
+    let of = |beginning: char| {
+        kept.iter()
+            .filter(move |name| name.starts_with(beginning))
+            .map(|name| host.scratch().join(name))
+    };
+    let mut contents: Vec<String> = of('б')
+        .map(|path| fs::read_to_string(path.join("content")).unwrap())
+        .collect();
+    contents.sort();
+    assert_eq!(contents, ["new", "old"]);
+    let mut rows: Vec<String> = of('n')
+        .map(|path| sqlite::sql(&path, "SELECT n FROM t"))
+        .collect();
+    rows.sort();
+    assert_eq!(rows, ["1\n", "2\n"]);
+}
+
 #[test]
 fn databases_of_mysql() {
     // As long as a name can be: 64 characters, of which each takes three bytes as the name of a file of the server, or five.

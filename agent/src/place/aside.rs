@@ -1,6 +1,7 @@
 //! `batt aside`: what is in the way is kept beside.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use batt_protocol::Error;
@@ -58,10 +59,26 @@ pub(super) fn aside_all(target: &Target, with: &[OsString], tell: &mut dyn FnMut
     target.sync()
 }
 
+/// Returns as much of a name as leaves room for so many bytes more: a name of its own has at most 255.
+fn beginning(name: &OsStr, more: usize) -> &OsStr {
+    const LONGEST: usize = 255;
+    let bytes = name.as_bytes();
+    let room = LONGEST.saturating_sub(more);
+    if bytes.len() <= room {
+        return name;
+    }
+    // No character of UTF-8 is cut in two.
+    let is_within = |byte: u8| byte & 0b1100_0000 == 0b1000_0000;
+    let end = (0..=room).rev().find(|end| !is_within(bytes[*end]));
+    OsStr::from_bytes(&bytes[..end.unwrap_or(room)])
+}
+
 /// Returns a name that nothing has yet, with none of the endings.
 fn free_name(target: &Target, stamp: &str, with: &[OsString]) -> Result<OsString, Error> {
+    let longest = with.iter().map(|ending| ending.len()).max().unwrap_or(0);
+    let beginning = beginning(target.name(), stamp.len() + ".99".len() + longest);
     for number in 0..MOST_IN_A_SECOND {
-        let mut name = target.name().to_owned();
+        let mut name = beginning.to_owned();
         name.push(stamp);
         if number > 0 {
             name.push(format!(".{number}"));
@@ -76,4 +93,23 @@ fn free_name(target: &Target, stamp: &str, with: &[OsString]) -> Result<OsString
         }
     }
     Err(target.fail("there is no name left to keep", Errno::EXIST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_cut_so_that_more_fits_behind_it() {
+        let cut = |name: &str, more: usize| beginning(OsStr::new(name), more).to_str().unwrap().to_owned();
+        assert_eq!(cut("app.db", 30), "app.db");
+        assert_eq!(cut(&"n".repeat(250), 5), "n".repeat(250));
+        assert_eq!(cut(&"n".repeat(251), 5), "n".repeat(250));
+        assert_eq!(
+            cut(&"б".repeat(127), 22),
+            "б".repeat(116),
+            "233 bytes would end within a letter"
+        );
+        assert_eq!(cut("n", 300), "");
+    }
 }
