@@ -58,6 +58,9 @@ const WORDS: &[(&str, Lack)] = &[
     ("could not load library", LIBRARY),
     ("Can't open shared library", LIBRARY),
     (": command not found", PROGRAM),
+    // What `batt load` says of its command.
+    ("` was killed by signal 9", KILLED),
+    ("` was killed by signal 15", KILLED),
 ];
 
 /// Returns what lacks, with how to mend it, where that is known of a script that ended with this code and said this at last.

@@ -7,10 +7,17 @@ use batt_tests::server::redis::Redis;
 
 use crate::{assert_not_possible, insert};
 
-/// Kills every process in the cell whose name begins so, and waits until none is there.
+/// Kills every process in the cell whose name begins so, once there is one.
 fn killing(name: &str) -> String {
     format!(
-        "for process in /proc/[0-9]*; do\n    case $(cat \"$process/comm\" 2>/dev/null) in {name}*) kill -KILL \"${{process#/proc/}}\" || true ;; esac\ndone"
+        "killed=''
+until [ -n \"$killed\" ]; do
+    for process in /proc/[0-9]*; do
+        case $(cat \"$process/comm\" 2>/dev/null) in
+        {name}*) kill -KILL \"${{process#/proc/}}\" && killed=yes ;;
+        esac
+    done
+done"
     )
 }
 

@@ -33,6 +33,7 @@ fn what_was_killed_in_the_middle_says_nothing_of_the_backup() {
     for script in [
         "set -e\nsh -c 'kill -KILL $$'",
         "set -e\nbatt load plain -- sh -c 'kill -KILL $$'",
+        "batt load plain -- sh -c 'kill -KILL $$' || { echo it could not be restored >&2; exit 1; }",
     ] {
         let (exit, outcome, reason) = told_of(script);
         assert_eq!((exit, outcome.as_str()), (69, "not-possible"), "{reason}");
