@@ -193,3 +193,48 @@ fn a_database_with_a_long_name_is_one_like_any() {
     let after: Vec<String> = names.iter().map(|name| server.fingerprint(name)).collect();
     assert_eq!(after, before);
 }
+
+/// The others are published, and what is wrong with each is said in the report, with the way out.
+#[test]
+fn one_bad_database_is_one_bad_database() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE a; CREATE TABLE a.t (id INT); CREATE DATABASE b; CREATE TABLE b.t (id INT); CREATE DATABASE c; CREATE TABLE c.t (id INT);
+         CREATE TABLE c.good (id INT); CREATE DEFINER=gone@localhost TRIGGER c.g BEFORE INSERT ON c.t FOR EACH ROW SET NEW.id = 1;
+         CREATE USER short@localhost IDENTIFIED BY 'x'; GRANT SELECT, RELOAD ON *.* TO short@localhost;
+         GRANT ALL ON a.* TO short@localhost; GRANT ALL ON c.* TO short@localhost",
+    );
+    // The definition of a table that cannot be read any more.
+    let table = server.socket().with_file_name("data").join("c/t.frm");
+    server.sql("FLUSH TABLES");
+    fs::write(&table, b"nothing of a table").unwrap();
+    let host = Host::new();
+    let options = server.option_file("short", "x");
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    let finished = host
+        .batt(&[
+            "--mysql-db",
+            "a",
+            "--mysql-db",
+            "b",
+            "--mysql-db",
+            "c",
+            "--mysql-db",
+            "no",
+        ])
+        .code(2);
+    finished.says("the account lacks privileges (SHOW VIEW, TRIGGER, EVENT) on `b`");
+    finished.says("no such database: `no`");
+    finished.says("its dump failed: mariadb-dump: ");
+    let published = fs::read_dir(host.root().join("backup")).unwrap();
+    assert_eq!(published.count(), 1);
+    let archive = std::process::Command::new("find")
+        .arg(host.root().join("backup"))
+        .args(["-name", "*.zst"])
+        .output()
+        .unwrap()
+        .stdout;
+    let archives = String::from_utf8(archive).unwrap();
+    assert_eq!(archives.lines().count(), 1, "{archives}");
+    assert!(archives.trim_end().ends_with("/a.zst"), "{archives}");
+}
