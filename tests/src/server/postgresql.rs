@@ -91,6 +91,15 @@ impl Postgresql {
         Finished::run_with(&mut client(self.folder.path(), database), statements.as_bytes()).success()
     }
 
+    /// Runs SQL statements as `postgres`, and goes on after an error; psql sees these variables.
+    pub fn sql_all(&self, database: &str, statements: &[u8], environment: &[(&str, &str)]) {
+        let mut client = client(self.folder.path(), database);
+        client
+            .arg("--set=ON_ERROR_STOP=0")
+            .envs(environment.iter().copied());
+        Finished::run_with(&mut client, statements);
+    }
+
     /// Runs a statement and keeps its locks until the server dies.
     pub fn hold(&self, database: &str, statement: &str) {
         let statements = format!("BEGIN; {statement}; SELECT pg_sleep(3600);");
@@ -107,12 +116,7 @@ impl Postgresql {
     /// Returns a fingerprint of everything in a database: its schema as pg_dump writes it, the rows of each table in
     /// order, large objects, sequences, encoding.
     pub fn fingerprint(&self, database: &str) -> String {
-        let mut schema = self.dump_program("pg_dump");
-        schema.arg("--schema-only");
-        schema.arg(format!("--dbname={}", connection(database)));
-        let schema = Finished::run(&mut schema).success();
-        let mut fingerprint = without_keys(&schema);
-
+        let mut fingerprint = self.schema(database);
         let tables = self.sql(
             database,
             "SELECT string_agg(format('%I.%I', schemaname, tablename), E'\\x01' ORDER BY schemaname, tablename) FROM pg_tables
@@ -156,6 +160,14 @@ impl Postgresql {
             told += &without_keys(&Finished::run(&mut dump).success());
         }
         told
+    }
+
+    /// Returns the schema of a database as pg_dump writes it.
+    pub fn schema(&self, database: &str) -> String {
+        let mut schema = self.dump_program("pg_dump");
+        schema.arg("--schema-only");
+        schema.arg(format!("--dbname={}", connection(database)));
+        without_keys(&Finished::run(&mut schema).success())
     }
 
     fn dump_program(&self, name: &str) -> Command {

@@ -7,4 +7,5 @@ mod difference;
 mod mysql;
 mod postgresql;
 mod redis;
+mod regression;
 mod sqlite;
