@@ -100,3 +100,38 @@ fn a_server_of_redis_that_was_killed() {
         std::fs::write(&shipped, &text).unwrap();
     }
 }
+
+#[test]
+fn a_server_of_mysql_whose_room_is_full() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE d; USE d; CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, a LONGBLOB);
+         INSERT INTO t (a) SELECT REPEAT(MD5(seq), 32768) FROM seq_1_to_50",
+    );
+    let host = Host::new();
+    let options = server.option_file("root", "");
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    host.batt(&["mysql"]).code(0);
+    let place = host.workshop();
+    host.settings(&format!(
+        "reserve = \"0\"\n[drill]\nscratch = \"{}\"\n",
+        place.display()
+    ));
+    // A new server takes some 130 MiB of it, and is well.
+    let script = format!(
+        "mount -t tmpfs -o size=165m,mode=711 none {}; batt --format json drill mysql",
+        place.display()
+    );
+    let Some(finished) = host.in_mounts(&script) else {
+        return;
+    };
+    let told: serde_json::Value = serde_json::from_str(&finished.code(69).stdout).unwrap();
+    let drill = &told["drills"][0];
+    assert_eq!(drill["outcome"], "not-possible", "{drill:#}");
+    let reason = drill["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("room") || reason.contains("has 0 B left"),
+        "{reason}"
+    );
+    host.batt(&["drill", "mysql"]).code(0);
+}
