@@ -266,6 +266,39 @@ fn a_backup_does_not_swallow_itself() {
     assert!(!members.contains(".zst"), "{members}");
 }
 
+/// Any account may have one, and root cannot look at it.
+#[test]
+fn a_file_system_of_somebodys_own_below_is_left_out_and_costs_nothing() {
+    let host = Host::new();
+    let tree = host.scratch().join("tree");
+    let mount = tree.join("its *own* mount");
+    fs::create_dir_all(&mount).unwrap();
+    for name in ["own", "its very own mount"] {
+        fs::write(tree.join(name), "x").unwrap();
+    }
+    if fs::File::open("/dev/fuse").is_err() {
+        eprintln!("SKIPPED: there is no FUSE here");
+        return;
+    }
+    let script = format!(
+        "exec 9<>/dev/fuse\nmount -i -t fuse -o fd=9,rootmode=40000,user_id=61200,group_id=61200 none '{0}'\n! stat '{0}' 2>/dev/null\nbatt --format json --file '{1}'",
+        text(&mount),
+        text(&tree)
+    );
+    let Some(finished) = host.in_mounts(&script) else {
+        return;
+    };
+    finished
+        .code(0)
+        .says("is without the file systems mounted below it");
+    fs::remove_dir_all(&tree).unwrap();
+    host.restore(&host.backup("file"), &[("into", "/".to_owned())]);
+    for name in ["own", "its very own mount"] {
+        assert!(tree.join(name).exists(), "{name}");
+    }
+    assert!(!mount.exists());
+}
+
 #[test]
 fn file_systems_mounted_below_are_left_out_and_recorded() {
     if !rustix::process::geteuid().is_root() {
