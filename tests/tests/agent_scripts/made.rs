@@ -171,7 +171,6 @@ fn a_call_that_has_no_meaning_fails_the_service_whatever_the_script_says() {
     let calls = [
         "batt store -- echo x",
         "batt store x",
-        "batt store --check nonsense x -- echo x",
         "batt store --chekc mysql x -- echo x",
         "batt stroe x -- echo x",
         "batt record tables",
@@ -182,6 +181,11 @@ fn a_call_that_has_no_meaning_fails_the_service_whatever_the_script_says() {
         host.try_script("x", &body)
             .failed(&[&format!("`{}", start.join(" "))]);
     }
+    // What it says of one archive takes that archive with it, and no other.
+    let unknown = "batt store good -- echo x; batt store --check nonsense x -- echo x; exit 0";
+    let told = host.try_script("x", unknown);
+    assert_eq!((told.outcome.as_str(), told.exit), ("partial", 2), "{told:?}");
+    assert!(told.reason.contains("unknown kind `nonsense`"), "{told:?}");
     host.assert_sound();
 }
 
