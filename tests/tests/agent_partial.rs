@@ -282,10 +282,12 @@ fn a_database_that_cannot_be_dumped_leaves_the_others() {
     let server = MariaDb::start();
     server.sql(
         "CREATE DATABASE first; USE first; CREATE TABLE t AS SELECT seq FROM seq_1_to_10;
-         CREATE DATABASE second; CREATE TABLE second.t (id INT); CREATE VIEW second.v AS SELECT * FROM second.t;
-         DROP TABLE second.t;
+         CREATE DATABASE second; CREATE TABLE second.t (id INT); FLUSH TABLES;
          CREATE DATABASE third; USE third; CREATE TABLE t AS SELECT seq FROM seq_1_to_10;",
     );
+    // The definition of a table that cannot be read any more.
+    let definition = server.socket().with_file_name("data").join("second/t.frm");
+    fs::write(&definition, "nothing of a table").unwrap();
     let host = Host::new();
     let options = server.option_file("root", "");
     host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
@@ -299,7 +301,8 @@ fn a_database_that_cannot_be_dumped_leaves_the_others() {
     assert!(!archives.contains(&"second.zst".to_owned()), "{archives:?}");
     host.assert_sound();
 
-    server.sql("DROP VIEW second.v");
+    fs::remove_file(&definition).unwrap();
+    server.sql("DROP DATABASE second; CREATE DATABASE second; CREATE TABLE second.t (id INT)");
     let whole = host.told("mysql", &["mysql"]);
     assert!(whole.succeeded().join("second.zst").is_file());
     assert!(path.is_dir());
