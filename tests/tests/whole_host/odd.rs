@@ -123,7 +123,7 @@ fn a_host_with_everything_odd_comes_back_as_well() {
     // One item with a name that is too long for a file, and the same folder by other words.
     let reports = tree.join("Документы/Бухгалтерия/Отчёты за 2025");
     host.settings(&format!(
-        "[service.file]\nitems = ['{}', '{}/a  b']\n",
+        "[service.file]\nitems = ['{}', '{}/./a  b']\n",
         reports.display(),
         tree.display()
     ));
