@@ -135,6 +135,9 @@ pub struct BackupReport {
     pub bytes: u64,
     /// When it was last read whole and found good.
     pub verified: Option<DateTime<Utc>>,
+    /// Whether it was found damaged when it was last read.
+    #[serde(default)]
+    pub damaged: bool,
     /// When it was last restored for rehearsal, and everything came back.
     pub drilled: Option<DateTime<Utc>>,
     /// When its last rehearsal failed; none when it did not.

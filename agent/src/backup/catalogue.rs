@@ -204,7 +204,9 @@ impl Known {
                 let entry = self.entries.remove(&id);
                 self.removed.extend(entry.map(|entry| (id, (entry, at))));
             }
-            Ok(Line::Verified { id, at }) => self.learn(&id, |entry| entry.verified = at),
+            Ok(Line::Verified { id, at }) => self.learn(&id, |entry| {
+                (entry.verified, entry.damaged) = (at, at.is_none());
+            }),
             Ok(Line::Drilled { id, drill }) => self.learn(&id, |entry| entry.drill = Some(drill)),
             Ok(Line::Accepted { id, at }) => self.learn(&id, |entry| entry.accepted = Some(at)),
             Ok(Line::Moved { id, path }) => self.learn(&id, |entry| entry.path = path),

@@ -24,6 +24,9 @@ pub(crate) struct Entry {
     pub(crate) manifest_sha256: String,
     /// When it was last read whole and found good.
     pub(crate) verified: Option<DateTime<Utc>>,
+    /// Whether it was found damaged when it was last read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) damaged: bool,
     /// The last rehearsal of its restore that told something about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) drill: Option<Drill>,
@@ -65,6 +68,7 @@ impl Entry {
             state: manifest.state,
             manifest_sha256,
             verified: manifest.verified.then_some(manifest.ended),
+            damaged: false,
             drill: None,
             accepted: None,
             seen,
@@ -178,6 +182,7 @@ impl Entry {
             time: self.time,
             bytes: self.bytes,
             verified: self.verified,
+            damaged: self.damaged,
             drilled: drill
                 .filter(|drill| drill.verdict.is_good())
                 .map(|drill| drill.at),

@@ -136,6 +136,7 @@ fn row(report: &BackupReport) -> Vec<String> {
         (Some(DrillOutcome::Failed), Some(at), _) => format!("drill failed {}", time(at)),
         (Some(outcome), Some(at), _) => format!("{outcome} {}", time(at)),
         (_, _, Some(at)) => format!("verified {}", time(at)),
+        (_, _, None) if report.damaged => "damaged".to_owned(),
         (_, _, None) => "not verified".to_owned(),
     };
     let set = [(report.latest, "latest"), (report.pinned, "pinned")];

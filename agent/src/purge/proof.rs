@@ -107,6 +107,7 @@ impl Proving<'_> {
             return Ok(());
         };
         entry.verified = found.damages.is_empty().then_some(self.now);
+        entry.damaged = entry.verified.is_none();
         let known = Line::Verified {
             id: id.clone(),
             at: entry.verified,

@@ -96,6 +96,7 @@ fn worth(entry: &Entry) -> &'static str {
     match entry.state {
         BackupState::Partial => "partial",
         BackupState::Suspicious if entry.accepted.is_none() => "suspicious",
+        _ if entry.damaged => "damaged",
         _ if entry.verified.is_none() => "not verified",
         _ => "its drill failed",
     }

@@ -62,17 +62,11 @@ fn two_rotten_ones_do_not_take_the_three_whole_ones_with_them() {
     );
     assert_eq!(days(&host, "data"), DAYS[1..]);
     let backups = json(&host.batt(&["--format", "json", "backups"]).code(0));
-    let verified: Vec<bool> = backups["backups"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|backup| !backup["verified"].is_null() && backup["verified"] != false)
+    let damaged: Vec<&Value> = (backups["backups"].as_array().unwrap().iter())
+        .map(|backup| &backup["damaged"])
         .collect();
-    assert_eq!(
-        verified.iter().filter(|verified| **verified).count(),
-        2,
-        "{backups}"
-    );
+    assert_eq!(damaged, [false, false, true, true], "{backups}");
+    host.batt(&["backups"]).says("  damaged  ");
 }
 
 #[test]

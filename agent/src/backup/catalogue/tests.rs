@@ -14,6 +14,7 @@ fn entry(run: &str) -> Entry {
         time: DateTime::default(),
         state: BackupState::Good,
         manifest_sha256: String::new(),
+        damaged: false,
         verified: None,
         drill: None,
         accepted: None,

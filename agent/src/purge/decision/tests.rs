@@ -56,6 +56,7 @@ fn entry_of(made: &Made, number: usize) -> Entry {
         time,
         state: made.state,
         manifest_sha256: String::new(),
+        damaged: false,
         verified: made.verified.then_some(time),
         drill: made.drill.map(|proven| Drill {
             at: time,
