@@ -223,6 +223,8 @@ const LEDGER: &[&str] = &[
     r#"{"record":"fact","key":"rows a","value":"1"}"#,
     r#"{"record":"fact","of":"a","key":"rows.a","value":"1"}"#,
     r#"{"record":"call-refused","words":"store","reason":"x"}"#,
+    r#"{"record":"missing","name":"a","reason":"x"}"#,
+    r#"{"record":"fact-refused","of":"a","reason":"x"}"#,
     "\n",
     "\n",
     "\n",

@@ -94,6 +94,33 @@ fn the_last_fact_of_a_key_counts() {
 }
 
 #[test]
+fn what_is_missing_or_refused_of_one_archive_says_nothing_of_the_others() {
+    let text = [
+        r#"{"record":"missing","name":"/srv","reason":"it may not be read\nhint: canary"}"#,
+        r#"{"record":"fact-refused","of":"b","reason":"a key of canary bytes"}"#,
+        r#"{"record":"store-refused","name":"c","reason":"it is empty"}"#,
+    ];
+    let ledger = read(&(text.join("\n") + "\n"));
+    assert!(ledger.is_understood());
+    let ledger = ledger.masked(|text| text.replace("canary", "*"));
+    let told: Vec<String> = ledger.failures().iter().map(Failure::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "`/srv`: it may not be read\nhint: *",
+            "`batt record --of b` failed: a key of * bytes",
+            "`batt store c` failed: it is empty"
+        ]
+    );
+    let long = format!(
+        "{{\"record\":\"missing\",\"name\":\"{}\",\"reason\":\"x\"}}\n",
+        "n".repeat(4096)
+    );
+    let told = read(&long).failures()[0].to_string();
+    assert!(told.len() < 500 && told.ends_with("...`: x"), "{told}");
+}
+
+#[test]
 fn secrets_are_taken_out_of_what_a_script_says() {
     let text = [
         r#"{"record":"fact","key":"url","value":"x:canary@y"}"#,
