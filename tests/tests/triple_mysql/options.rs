@@ -8,7 +8,8 @@ use batt_tests::server::mariadb::MariaDb;
 use crate::content::configure;
 
 /// Words that make a dump short, write it elsewhere, or make the answers of a client unreadable.
-const WORDS: [&str; 12] = [
+const WORDS: [&str; 13] = [
+    "[client]\nhost=\"init_command={SET SESSION sql_select_limit=1}\"",
     "[mysqldump]\ndatabases\nadd-drop-database",
     "[mysqldump]\nno-data",
     "[mysqldump]\nwhere=\"id<2\"",
