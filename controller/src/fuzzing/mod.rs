@@ -143,7 +143,10 @@ pub fn layers(bytes: &[u8]) {
         let at = rest.iter().position(|byte| *byte == b'=').unwrap_or(rest.len());
         let (name, content) = (&rest[..at], rest.get(at + 1..).unwrap_or_default());
         let path = folder.0.join(FOLDERS[place]);
-        fs::create_dir_all(&path).expect("the folder can be written");
+        // A line before may have made a file of that name.
+        if fs::create_dir_all(&path).is_err() {
+            continue;
+        }
         let is_one_part = !name.is_empty() && !name.contains(&b'/') && !name.contains(&0) && name.len() < 200;
         if !is_one_part || fs::write(path.join(OsStr::from_bytes(name)), content).is_err() {
             continue;

@@ -27,6 +27,7 @@ fn the_report_has_the_shape_that_others_rely_on() {
             "services": [
                 {
                     "service": "mysql",
+                    "items": [],
                     "outcome": "failed",
                     "path": null,
                     "bytes": 0,
@@ -36,6 +37,7 @@ fn the_report_has_the_shape_that_others_rely_on() {
                 },
                 {
                     "service": "file",
+                    "items": [],
                     "outcome": "succeeded",
                     "path": "/opt/backup/2027/01/15/file",
                     "bytes": 1_048_576,
