@@ -168,6 +168,53 @@ one` AS SELECT a, b FROM t; ALTER TABLE t DROP COLUMN b;
     assert_eq!(server.sql("SELECT * FROM f.last"), "1\n");
 }
 
+/// What keeps a view from being looked at for the moment says nothing of the view, and one session asks for all of them.
+#[test]
+fn a_view_that_could_not_be_looked_at_is_not_left_out() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE f; USE f; CREATE TABLE t (a INT);
+         CREATE VIEW v1 AS SELECT a FROM t; CREATE VIEW v2 AS SELECT a FROM t; CREATE VIEW v3 AS SELECT a FROM t",
+    );
+    let host = Host::new();
+    let tools = host.scratch().join("tools");
+    fs::create_dir(&tools).unwrap();
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", tools.display());
+    let options = server.option_file("root", "");
+    host.configure(
+        "mysql",
+        &[("MYSQL_CREDS", options.to_str().unwrap()), ("PATH", &path)],
+    );
+    let client = tools.join("mariadb");
+    let fails =
+        |number: u32| format!("SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'not now'");
+    for (statement, said) in [
+        ("KILL CONNECTION_ID()".to_owned(), "ERROR "),
+        (fails(1205), "ERROR 1205 (HY000): not now"),
+        (fails(1969), "ERROR 1969 (HY000): not now"),
+        (fails(1429), "ERROR 1429 (HY000): not now"),
+    ] {
+        // The second view is asked for in a line of its own, behind that.
+        fs::write(
+            &client,
+            format!(
+                "#!/bin/bash\nset -o pipefail\ncase $* in *--force*) sed \"2s/^/{statement}; /\" | /usr/bin/mariadb \"$@\"; exit ;; esac\n\
+                 exec /usr/bin/mariadb \"$@\"\n"
+            ),
+        )
+        .unwrap();
+        chmod(&client, 0o755);
+        let finished = host.batt(&["--mysql-db", "f"]).code(2);
+        finished.says("the views in `f` could not be looked at");
+        finished.says(said);
+        assert!(host.backups("mysql").is_empty(), "{statement}");
+    }
+    fs::remove_file(&client).unwrap();
+    host.batt(&["--mysql-db", "f"]).code(0);
+    let manifest = host.manifest("mysql");
+    assert_eq!(manifest["archives"][0]["content"]["view.v3"], "yes");
+}
+
 /// Names may have 64 characters of any script, as far as the files of the server can have such names.
 #[test]
 fn a_database_with_a_long_name_is_one_like_any() {
