@@ -8,7 +8,7 @@ mod environment;
 mod read;
 
 pub(crate) use append::{append, append_all};
-pub(crate) use entry::{Entry, LoadEnded, StoreEnded};
+pub(crate) use entry::{Entry, Evidence, LoadEnded, StoreEnded};
 pub(crate) use environment::{EnvironmentError, ScriptEnvironment};
 pub(crate) use read::{Failure, Ledger, masked_facts};
 

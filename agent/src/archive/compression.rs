@@ -92,7 +92,10 @@ impl Compression {
     pub(super) fn damage(self, error: &io::Error) -> Damage {
         let reason = error.to_string();
         // zstd gives its reasons as texts only.
-        if error.kind() == io::ErrorKind::OutOfMemory || reason.contains("requires too much memory") {
+        let lacks_memory = ["requires too much memory", "not enough memory"];
+        if error.kind() == io::ErrorKind::OutOfMemory
+            || lacks_memory.iter().any(|words| reason.contains(words))
+        {
             return Damage::TooWide(self);
         }
         let reason = if error.kind() == io::ErrorKind::UnexpectedEof {

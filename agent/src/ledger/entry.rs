@@ -74,6 +74,9 @@ pub(crate) enum Entry {
         call: u32,
         /// Why.
         reason: String,
+        /// What that says of the archive.
+        #[serde(default)]
+        evidence: Evidence,
     },
     /// A fact about the content.
     Fact {
@@ -85,6 +88,19 @@ pub(crate) enum Entry {
         /// What it is.
         value: String,
     },
+}
+
+/// What a load that failed says of its archive.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Evidence {
+    /// Its bytes are wrong, whatever becomes of everything else.
+    Damaged,
+    /// A command that was here, and that nobody ended, did not take it.
+    Refused,
+    /// Nothing.
+    #[default]
+    None,
 }
 
 /// An archive that `batt store` wrote.

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::{Entry, FILE_NAME, LoadEnded, StoreEnded};
+use super::{Entry, Evidence, FILE_NAME, LoadEnded, StoreEnded};
 use crate::fact::VALUE_LIMIT;
 
 /// More than the room for facts and all the stores a script may ask for.
@@ -66,6 +66,8 @@ pub(crate) enum Failure {
         name: String,
         /// Why.
         reason: String,
+        /// What that says of the archive.
+        evidence: Evidence,
     },
     /// A load began, and nothing is known of its end.
     UnfinishedLoad {
@@ -111,7 +113,7 @@ impl fmt::Display for Failure {
             Failure::Fact { of, reason } => {
                 write!(formatter, "`batt record --of {}` failed: {reason}", shown(of))
             }
-            Failure::Load { name, reason } => {
+            Failure::Load { name, reason, .. } => {
                 write!(formatter, "`batt load {}` failed: {reason}", shown(name))
             }
             Failure::UnfinishedLoad { name } => {
@@ -174,9 +176,14 @@ impl Ledger {
                 of,
                 reason: hide(&reason),
             },
-            Failure::Load { name, reason } => Failure::Load {
+            Failure::Load {
+                name,
+                reason,
+                evidence,
+            } => Failure::Load {
                 name,
                 reason: hide(&reason),
+                evidence,
             },
             Failure::UnfinishedLoad { name } => Failure::UnfinishedLoad { name },
             Failure::Call { words, reason } => Failure::Call {
@@ -230,6 +237,13 @@ impl Ledger {
     /// Returns every request that failed, was refused or never ended, and everything that could not be read.
     pub(crate) fn failures(&self) -> &[Failure] {
         &self.failures
+    }
+
+    /// Tells whether a load failed that says this of its archive.
+    pub(crate) fn has(&self, sought: Evidence) -> bool {
+        self.failures
+            .iter()
+            .any(|failure| matches!(failure, Failure::Load { evidence, .. } if *evidence == sought))
     }
 
     /// Tells whether a load of this archive, or of a part of it, failed or never ended.
@@ -355,9 +369,18 @@ impl Reading {
                     self.fail(Failure::Ledger { reason });
                 }
             }
-            Entry::LoadFailed { name, call, reason } => {
+            Entry::LoadFailed {
+                name,
+                call,
+                reason,
+                evidence,
+            } => {
                 self.open_loads.remove(&call);
-                self.fail(Failure::Load { name, reason });
+                self.fail(Failure::Load {
+                    name,
+                    reason,
+                    evidence,
+                });
             }
             Entry::CallRefused { words, reason } => self.fail(Failure::Call { words, reason }),
             Entry::StoreRefused { name, reason } => self.fail(Failure::Store { name, reason }),

@@ -6,8 +6,12 @@ use std::process::ExitStatus;
 
 use batt_protocol::text::{list_and, quoted};
 
+use crate::ledger::Evidence;
+
 /// The exit code of what this host cannot do (`EX_UNAVAILABLE`, sysexits.h).
 const UNAVAILABLE: u8 = 69;
+/// The exit code of a command that did not take the archive.
+const REFUSED: u8 = 2;
 
 /// Why an archive was not loaded. The command may have got some of it.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub(crate) enum LoadError {
     Unopened(String),
     /// This file is not the one of the backup: why.
     Damaged(String, String),
+    /// This file could not be read to its end here: why. It may be the one of the backup.
+    Unread(String, String),
     /// The command could not be started.
     Start {
         /// The program.
@@ -57,7 +63,21 @@ impl LoadError {
             LoadError::Machine(_) | LoadError::Ledger(_) => 1,
             LoadError::Start { .. } => UNAVAILABLE,
             LoadError::Command { code, .. } => *code,
-            LoadError::Unopened(_) | LoadError::Damaged(..) | LoadError::Untaken { .. } => 2,
+            LoadError::Unopened(_)
+            | LoadError::Damaged(..)
+            | LoadError::Unread(..)
+            | LoadError::Untaken { .. } => 2,
+        }
+    }
+}
+
+impl LoadError {
+    /// Returns what it says of the archive.
+    pub(super) fn evidence(&self) -> Evidence {
+        match self {
+            LoadError::Damaged(..) => Evidence::Damaged,
+            LoadError::Command { code: REFUSED, .. } | LoadError::Untaken { .. } => Evidence::Refused,
+            _ => Evidence::None,
         }
     }
 }
@@ -68,7 +88,7 @@ pub(super) fn code_of(status: ExitStatus) -> u8 {
     match (status.code(), killed_by) {
         (Some(code), _) if code == i32::from(UNAVAILABLE) => UNAVAILABLE,
         (None, Some(signal)) => 128 | signal,
-        _ => 2,
+        _ => REFUSED,
     }
 }
 
@@ -87,7 +107,7 @@ impl fmt::Display for LoadError {
                 "the backup holds no archive of this name\nhint: it holds {}",
                 list_and(known)
             ),
-            LoadError::Damaged(file, reason) => write!(formatter, "{}: {reason}", quoted(file)),
+            LoadError::Damaged(file, reason) | LoadError::Unread(file, reason) => write!(formatter, "{}: {reason}", quoted(file)),
             LoadError::Start { command, reason } => write!(formatter, "cannot start `{command}`: {reason}"),
             LoadError::Command { command, ending, .. } => write!(formatter, "`{command}` {ending}"),
             LoadError::Untaken { command } => {

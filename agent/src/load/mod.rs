@@ -8,7 +8,7 @@ mod vetted;
 use std::ffi::OsString;
 use std::time::Instant;
 
-use crate::archive::{Kind, Stage, UnpackError, unpack};
+use crate::archive::{Damage, Kind, Stage, UnpackError, unpack};
 use crate::hatch::{Desk, Unavailable};
 use crate::ledger::{Entry, LoadEnded};
 pub(crate) use error::LoadError;
@@ -60,7 +60,12 @@ pub(crate) fn load(request: &LoadRequest, desk: &Desk) -> Result<(), LoadError> 
         Err(error) => {
             // Where this line cannot be written, the load is one that never ended, and fails the restore too.
             let reason = error.to_string();
-            let _ = desk.note(&Entry::LoadFailed { name, call, reason });
+            let _ = desk.note(&Entry::LoadFailed {
+                name,
+                call,
+                reason,
+                evidence: error.evidence(),
+            });
             Err(error)
         }
     }
@@ -87,7 +92,12 @@ fn loaded(request: &LoadRequest, desk: &Desk, name: &str) -> Result<u64, LoadErr
         Err(UnpackError::Damage(damage)) => {
             // It must not take the part that it got for the whole.
             intake.kill();
-            return Err(damaged(damage.to_string()));
+            return Err(match damage {
+                Damage::TooWide(_) | Damage::Unreadable(_) => {
+                    LoadError::Unread(archive.file.clone(), damage.to_string())
+                }
+                damage => damaged(damage.to_string()),
+            });
         }
         Err(UnpackError::Taker(cause)) => return Err(intake.refusal(&cause)),
     };

@@ -14,7 +14,7 @@ use crate::cancellation::Cancellation;
 use crate::conf_file::Conf;
 use crate::hatch::Keeper;
 use crate::home::Home;
-use crate::ledger::Ledger;
+use crate::ledger::{Evidence, Ledger};
 use crate::log::{LogReader, Mask};
 use crate::process::{self, Limits};
 use crate::script_call::{CallFailure, Environment, ScriptCall, last_lines};
@@ -164,7 +164,9 @@ impl Attempt<'_> {
         }
         let result = match (self.verb, called.result, called.log_failure) {
             // It said what nobody can read.
-            (Verb::Drill, Err(CallFailure::Complained { .. }), Some(error)) => {
+            (Verb::Drill, Err(CallFailure::Complained { .. }), Some(error))
+                if !ledger.has(Evidence::Damaged) =>
+            {
                 Err(Undone::NotHere(lack::of_log(&error)))
             }
             (_, result, _) => self.judge(result, &ledger, &work.log()),
@@ -221,6 +223,17 @@ impl Attempt<'_> {
         let last_lines = last_lines(log);
         let failures: Vec<String> = ledger.failures().iter().map(ToString::to_string).collect();
         match result {
+            // What is damaged stays so, whatever this host lacks for the rest.
+            Err(failure) if ledger.has(Evidence::Damaged) => {
+                let ending = match failure {
+                    CallFailure::Complained { complaint, .. } => complaint + &last_lines,
+                    CallFailure::TimedOut(reason)
+                    | CallFailure::OverLimit(reason)
+                    | CallFailure::Lost(reason) => reason,
+                    CallFailure::Cancelled => return Err(Undone::Cancelled),
+                };
+                return Err(Undone::Failed(lines(failures, &ending) + &self.rest(ledger)));
+            }
             Err(CallFailure::Cancelled) => return Err(Undone::Cancelled),
             Err(CallFailure::TimedOut(reason)) => {
                 let hint = "`max_duration` of `[drill]` in batt.toml gives it longer.";
@@ -253,7 +266,8 @@ impl Attempt<'_> {
             }
             Err(CallFailure::Complained { code, complaint }) => {
                 let said = LogReader::new(log).last_lines(lack::LINES);
-                let lack = lack::lack(code, &said).filter(|_| self.verb == Verb::Drill);
+                let refused = ledger.has(Evidence::Refused);
+                let lack = lack::lack(code, &said, refused).filter(|_| self.verb == Verb::Drill);
                 return Err(match lack {
                     Some(lack) => Undone::NotHere(format!("{complaint}: {lack}")),
                     None => {

@@ -63,13 +63,16 @@ const WORDS: &[(&str, Lack)] = &[
     ("` was killed by signal 15", KILLED),
 ];
 
-/// Returns what lacks, with how to mend it, where that is known of a script that ended with this code and said this at last.
-pub(super) fn lack(code: Option<i32>, log: &[String]) -> Option<String> {
+/// Returns what lacks, with how to mend it, where that is known of a script that ended with this code and said this at last. That
+/// something was killed is no reason where an archive was refused besides.
+pub(super) fn lack(code: Option<i32>, log: &[String], was_refused: bool) -> Option<String> {
+    let counts = |lack: &Lack| !was_refused || *lack != KILLED;
     let by_words = log.iter().rev().find_map(|line| {
         let (_, lack) = WORDS.iter().find(|(words, _)| line.contains(words))?;
-        Some((*lack, Some(line)))
+        Some((*lack, Some(line))).filter(|(lack, _)| counts(lack))
     });
-    let ((what, mend), line) = by_words.or_else(|| Some((by_code(code?)?, log.last())))?;
+    let by_code = || Some((by_code(code?).filter(counts)?, log.last()));
+    let ((what, mend), line) = by_words.or_else(by_code)?;
     let line = line.map(|line| format!("\n| {line}")).unwrap_or_default();
     Some(format!("{what}{line}\nhint: {mend}"))
 }
@@ -99,7 +102,7 @@ mod tests {
 
     #[test]
     fn what_the_machine_lacks_is_known_by_its_words_and_by_codes() {
-        let told = |code: i32, line: &str| lack(Some(code), &["begun".to_owned(), line.to_owned()]);
+        let told = |code: i32, line: &str| lack(Some(code), &["begun".to_owned(), line.to_owned()], false);
         for (code, line, what) in [
             (1, "tar: f: Cannot write: No space left on device", "no room"),
             (1, "Error: near line 3: database or disk is full", "no room"),
@@ -121,5 +124,9 @@ mod tests {
             None
         );
         assert_eq!(told(139, "Segmentation fault"), None);
+        assert_eq!(
+            lack(Some(137), &["b: `sh` was killed by signal 9".to_owned()], true),
+            None
+        );
     }
 }

@@ -93,3 +93,24 @@ fn a_table_with_a_folder_of_its_own_is_drilled_without_it_and_a_bad_database_kee
     insert(&host, "restore-mysql", "exec {rest}<&0", gone);
     assert_failed(&host, "mysql", "loaded whole: `a`, `c`; not: `b`");
 }
+
+#[test]
+fn what_a_server_of_mysql_refused_is_not_hidden_by_a_client_that_was_killed() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE a; CREATE TABLE a.t (id INT); INSERT INTO a.t VALUES (1);
+         CREATE DATABASE b; CREATE TABLE b.t (id INT); INSERT INTO b.t VALUES (1)",
+    );
+    let host = Host::new();
+    let options = server.option_file("root", "");
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    host.batt(&["mysql"]).code(0);
+    // The first cannot be loaded, and the client of the second is killed.
+    insert(
+        &host,
+        "restore-mysql",
+        "exec {rest}<&0",
+        "[ \"$1\" != a ] || query 'DROP DATABASE a'\n[ \"$1\" != b ] || kill -KILL \"$$\"",
+    );
+    assert_failed(&host, "mysql", "`batt load a` failed: ");
+}

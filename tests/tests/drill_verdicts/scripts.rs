@@ -58,6 +58,35 @@ fn content_that_a_command_refuses_is_evidence() {
 }
 
 #[test]
+fn an_archive_that_is_damaged_is_so_whatever_this_host_lacks_for_the_rest() {
+    let damaged = "batt load --check sqlite plain -- sh -c 'cat >/dev/null'";
+    for then in [
+        "exit 69",
+        "sh -c 'kill -KILL $$'; exit $?",
+        "kill -KILL $$",
+        "echo 'x: No space left on device' >&2; exit 1",
+    ] {
+        let (exit, outcome, reason) = told_of(&format!("{damaged}\n{then}"));
+        assert_eq!((exit, outcome.as_str()), (2, "failed"), "{then}: {reason}");
+        assert!(reason.contains("not a complete `sqlite`"), "{then}: {reason}");
+    }
+}
+
+#[test]
+fn an_archive_that_was_refused_is_not_hidden_by_a_command_that_was_killed() {
+    for end in ["$status", "1"] {
+        let (exit, outcome, reason) = told_of(&format!(
+            "batt load plain -- sh -c 'cat >/dev/null; echo line 1 makes no sense >&2; exit 1'
+status=0
+batt load long -- sh -c 'kill -KILL $$' || status=$?
+exit {end}"
+        ));
+        assert_eq!((exit, outcome.as_str()), (2, "failed"), "{reason}");
+        assert!(reason.contains("line 1 makes no sense"), "{reason}");
+    }
+}
+
+#[test]
 fn one_bad_archive_is_named_and_so_is_the_rest_that_came() {
     let (exit, outcome, reason) = told_of(
         "status=0\nfor note in \"$@\"; do\n    command='cat >/dev/null'\n    [ \"$note\" != plain ] || command='cat >/dev/null; echo line 1 of plain makes no sense >&2; exit 1'\n    batt load \"$note\" -- sh -c \"$command\" || status=1\ndone\nexit $status",
