@@ -10,5 +10,6 @@ mod forgery;
 mod inventory;
 mod lies;
 mod options;
+mod played;
 mod restore;
 mod scripts;
