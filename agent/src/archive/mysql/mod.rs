@@ -2,6 +2,7 @@
 //! cut. What tells a complete one is its last line. The trailer is also there when tables failed under `--force`, so
 //! the exit code is needed beside it. The rows of each table are counted on the way.
 
+mod bulk_load;
 mod gate;
 mod head;
 mod routines;

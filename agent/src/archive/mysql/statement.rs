@@ -1,5 +1,6 @@
 //! What a statement of a dump is about: as many of its tokens as tell that are looked at, the others pass by.
 
+use super::bulk_load::Prepared;
 use super::table_name::Naming;
 use super::tables::Tables;
 use super::token::Token;
@@ -28,6 +29,8 @@ pub(super) enum Statement {
     Conditional,
     /// Such a comment that makes something.
     View(View),
+    /// Such a comment that prepares or executes a statement.
+    Prepared(Prepared),
     /// What has no rows in it.
     Other,
 }
@@ -74,6 +77,9 @@ impl Statement {
             match std::mem::take(self) {
                 Statement::Creation(creation) => creation.finish(tables),
                 Statement::View(view) => view.finish(tables),
+                Statement::Prepared(prepared) if !prepared.is_bulk_load() => {
+                    tables.reach_elsewhere("PREPARE");
+                }
                 Statement::Insertion(_) => tables.reach_elsewhere("INSERT without rows"),
                 _ => {}
             }
@@ -88,6 +94,7 @@ impl Statement {
             Statement::Creation(creation) => creation.take(token),
             Statement::Conditional => self.begin_conditional(token, tables),
             Statement::View(view) => view.take(token),
+            Statement::Prepared(prepared) => prepared.take(token),
             Statement::Change { is_drop } => {
                 let is_drop = *is_drop;
                 self.change(is_drop, token, tables);
@@ -172,6 +179,11 @@ impl Statement {
             Token::Word(word) if is(word, &["DROP"]) => Statement::Change { is_drop: true },
             Token::Word(word) if is(word, &["ALTER"]) => Statement::Change { is_drop: false },
             Token::Word(word) if is(word, &OTHERS) => Statement::Other,
+            Token::Word(word) if is(word, &["PREPARE", "EXECUTE", "DEALLOCATE"]) => {
+                let mut prepared = Prepared::default();
+                prepared.take(token);
+                Statement::Prepared(prepared)
+            }
             _ => {
                 tables.reach_elsewhere("a comment that servers execute");
                 Statement::Other
