@@ -1,6 +1,7 @@
 //! Option files of people and of machines: the service takes from them how to connect, and nothing else.
 
 use std::fs;
+use std::os::unix::fs::chown;
 
 use batt_tests::host::Host;
 use batt_tests::server::mariadb::MariaDb;
@@ -182,4 +183,26 @@ fn a_server_that_cuts_answers_is_backed_up_whole() {
     host.batt(&["restore", "mysql"]).code(0);
     server.sql("SET GLOBAL sql_select_limit = DEFAULT");
     assert_eq!((server.fingerprint("okdb"), server.accounts()), before);
+}
+
+/// Whose folder it is is asked before it is listed. Clients take blanks behind the exclamation mark.
+#[test]
+fn a_folder_of_option_files_that_others_control_is_not_opened() {
+    let (server, host) = okdb();
+    let folder = host.scratch().join("conf.d");
+    fs::create_dir(&folder).unwrap();
+    let options = server.option_file("root", "");
+    let more = options.with_file_name("more.cnf");
+    fs::rename(&options, &more).unwrap();
+    let text = format!(
+        "!  include {}\n!\tincludedir {}/\n",
+        more.display(),
+        folder.display()
+    );
+    fs::write(&options, text).unwrap();
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    host.batt(&["--mysql-db", "okdb"]).code(0);
+    chown(&folder, Some(4711), Some(4711)).unwrap();
+    let finished = host.batt(&["--mysql-db", "okdb"]).code(2);
+    finished.says(&format!("`{}/` is not safe to use", folder.display()));
 }
