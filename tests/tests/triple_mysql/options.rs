@@ -206,3 +206,24 @@ fn a_folder_of_option_files_that_others_control_is_not_opened() {
     let finished = host.batt(&["--mysql-db", "okdb"]).code(2);
     finished.says(&format!("`{}/` is not safe to use", folder.display()));
 }
+
+/// The clients read lines of up to 4094 bytes, and longer ones as several.
+#[test]
+fn a_long_line_is_one_line() {
+    let (server, host) = okdb();
+    let password = "x".repeat(3000);
+    server.sql(&format!(
+        "CREATE USER keeper@localhost IDENTIFIED BY '{password}'; GRANT ALL ON *.* TO keeper@localhost"
+    ));
+    let options = server.option_file("keeper", &password);
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    host.batt(&["--mysql-db", "okdb"]).code(0);
+    let text = fs::read_to_string(&options).unwrap();
+    fs::write(&options, format!("{text}user={}\n", "ü".repeat(2045))).unwrap();
+    host.batt(&["--mysql-db", "okdb"]).code(0);
+    let said = format!(
+        "a line of more than 4094 bytes in the option file `{}` is left out",
+        options.display()
+    );
+    assert!(host.logs("mysql").contains(&said), "{}", host.logs("mysql"));
+}
