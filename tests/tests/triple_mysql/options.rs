@@ -227,3 +227,17 @@ fn a_long_line_is_one_line() {
     );
     assert!(host.logs("mysql").contains(&said), "{}", host.logs("mysql"));
 }
+
+/// A file that the setting names has the last word.
+#[test]
+fn the_named_option_file_is_read_after_that_of_the_home() {
+    let (_server, host) = okdb();
+    let told = host.in_mounts(
+        "home=$(getent passwd 0 | cut -d : -f 6)
+         mount -t tmpfs -o mode=700 tmpfs \"$home\"
+         printf '[client]\\nuser=nobody\\nsocket=/nowhere\\n' >\"$home/.my.cnf\"
+         batt --mysql-db okdb",
+    );
+    let Some(told) = told else { return };
+    told.code(0);
+}
