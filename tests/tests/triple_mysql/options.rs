@@ -241,3 +241,24 @@ fn the_named_option_file_is_read_after_that_of_the_home() {
     let Some(told) = told else { return };
     told.code(0);
 }
+
+/// A drill names the file that leads to its own server; a restore takes none of that name.
+#[test]
+fn no_setting_leads_a_restore_to_the_server_of_a_drill() {
+    let (server, host) = okdb();
+    host.batt_promised("mysql", &["okdb"]).code(0);
+    let other = MariaDb::start();
+    let (right, wrong) = (server.option_file("root", ""), other.option_file("root", ""));
+    chown(&wrong, Some(4711), None).unwrap();
+    host.configure(
+        "mysql",
+        &[
+            ("MYSQL_CREDS", right.to_str().unwrap()),
+            ("MYSQL_DEFAULTS_FILE", wrong.to_str().unwrap()),
+        ],
+    );
+    server.sql("DROP DATABASE okdb");
+    host.batt(&["restore", "mysql", "--mysql-db", "okdb"]).code(0);
+    assert_eq!(server.sql("SELECT COUNT(*) FROM okdb.t"), "3\n");
+    assert_eq!(other.sql("SHOW DATABASES LIKE 'okdb'"), "");
+}
