@@ -1,5 +1,6 @@
 //! What only MySQL answers, from a server that is played.
 
+use std::process::Command;
 use std::sync::Arc;
 
 use batt_tests::finished::Finished;
@@ -86,4 +87,35 @@ fn what_is_revoked_is_not_granted() {
     for said in [all.said(), named.said()] {
         assert!(!said.contains("lacks"), "{said}");
     }
+}
+
+/// A role that is taken on comes after the roles; a text that reads like one stays what it is.
+#[test]
+fn default_roles_are_read_outside_of_texts() {
+    let backed_up = |account: &'static str| {
+        let played = Played {
+            grants: vec!["GRANT ALL PRIVILEGES ON *.* TO `root`@`%`"],
+            account,
+        };
+        let (host, finished) = played.back_up(&["--mysql-db", "mysql"]);
+        finished.code(0);
+        let archive = host.backup("mysql").join("mysql.zst");
+        Finished::run(Command::new("zstd").arg("-dc").arg(archive)).success()
+    };
+    let text = backed_up(
+        "CREATE USER `a`@`%` IDENTIFIED WITH 'caching_sha2_password' AS 'x' REQUIRE NONE \
+         ATTRIBUTE '{\"comment\": \"one DEFAULT ROLE `x` REQUIRE nothing\"}'",
+    );
+    assert!(text.contains("one DEFAULT ROLE `x` REQUIRE nothing"), "{text}");
+    assert!(!text.contains("SET DEFAULT ROLE"), "{text}");
+    let text = backed_up(
+        "CREATE USER `a`@`%` IDENTIFIED WITH 'caching_sha2_password' AS 'it''s' DEFAULT ROLE `r ``REQUIRE `@`%`,`s DEFAULT ROLE `@`%` \
+         REQUIRE NONE ATTRIBUTE '{\"comment\": \"one DEFAULT ROLE `x` REQUIRE nothing\"}'",
+    );
+    assert!(
+        text.contains("SET DEFAULT ROLE `r ``REQUIRE `@`%`,`s DEFAULT ROLE `@`%` TO 'a'@'%';"),
+        "{text}"
+    );
+    assert!(text.contains("AS 'it''s' REQUIRE NONE ATTRIBUTE"), "{text}");
+    assert!(text.contains("one DEFAULT ROLE `x` REQUIRE nothing"), "{text}");
 }

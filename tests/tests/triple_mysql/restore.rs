@@ -225,3 +225,21 @@ fn a_server_without_an_engine_or_a_way_to_log_in_is_not_the_place() {
     assert_eq!(other.sql("SHOW DATABASES LIKE 'd'"), "");
     assert_eq!(other.sql("SELECT user FROM mysql.user WHERE user = 'e'"), "");
 }
+
+/// Names and texts may hold the words by which a statement tells how an account logs in.
+#[test]
+fn accounts_whose_names_read_like_ways_to_log_in_come_back() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE USER 'a OR b'@localhost; CREATE USER 'c VIA d'@'%' IDENTIFIED BY 'x' REQUIRE ISSUER '/CN=it''s OR e';
+         CREATE USER 'f IDENTIFIED WITH g'@localhost",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt_promised("mysql", &["mysql"]).code(0);
+    let before = server.accounts();
+    host.batt(&["drill", "mysql"]).code(0);
+    server.sql("DROP USER 'a OR b'@localhost, 'c VIA d'@'%', 'f IDENTIFIED WITH g'@localhost");
+    host.batt(&["restore", "mysql"]).code(0);
+    assert_eq!(server.accounts(), before);
+}
