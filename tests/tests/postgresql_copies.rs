@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
-use std::path::Path;
 
 use batt_tests::drop_in::chmod;
 use batt_tests::host::Host;
@@ -114,7 +113,7 @@ fn what_of_a_copy_leads_to_the_original_is_named() {
 }
 
 /// Puts a `pg_dump` in the way that leaves something out, as a client of another version, or one with a setting, might.
-fn with_a_short_dump(host: &Host, short: &str) -> String {
+fn put_a_short_dump(host: &Host, short: &str) {
     let programs = host.scratch().join("programs");
     fs::create_dir_all(&programs).unwrap();
     let real = newest_programs();
@@ -129,11 +128,15 @@ fn with_a_short_dump(host: &Host, short: &str) -> String {
     );
     fs::write(&path, text).unwrap();
     chmod(&path, 0o755);
-    text_of(&programs)
-}
-
-fn text_of(path: &Path) -> String {
-    path.to_str().unwrap().to_owned()
+    // The script looks where the package puts them first.
+    let script = host.home().join("scripts-available/backup-postgresql");
+    let text = fs::read_to_string(&script).unwrap();
+    let programs = format!("{}/", programs.display());
+    fs::write(
+        &script,
+        text.replace("/usr/lib/postgresql/$major/bin/", &programs),
+    )
+    .unwrap();
 }
 
 #[test]
@@ -165,15 +168,7 @@ fn a_dump_is_held_to_what_the_server_was_asked_apart() {
     ] {
         for format in ["custom", "directory"] {
             let host = host_of(&server, &[("PG_FORMAT", format)]);
-            let programs = with_a_short_dump(&host, short);
-            // The script looks where the package puts them first.
-            let script = host.home().join("scripts-available/backup-postgresql");
-            let text = fs::read_to_string(&script).unwrap();
-            fs::write(
-                &script,
-                text.replace("/usr/lib/postgresql/$major/bin/", &format!("{programs}/")),
-            )
-            .unwrap();
+            put_a_short_dump(&host, short);
             let told = host.told("postgresql", &["--postgresql-db", "shop"]);
             told.beside("partial", &["`shop.zst` is without what the server has", lacking]);
         }
@@ -181,4 +176,63 @@ fn a_dump_is_held_to_what_the_server_was_asked_apart() {
     let host = host_of(&server, &[("PG_COUNT", "exact")]);
     host.batt(&["postgresql"]).code(0);
     host.batt(&["drill", "postgresql"]).code(0);
+}
+
+/// Names that a script, a dump and a key write in different ways.
+const ODD_NAMES: [&str; 8] = [
+    "sales (2024)",
+    "closed)",
+    "(opened",
+    "100%28%",
+    "tab\tand\tback\\slash(",
+    "line\nfeed (\n)",
+    "return\r(",
+    "d.o.t(s).",
+];
+
+/// Returns what makes a thing of each kind under each name in a schema.
+fn odd_things(schema: &str) -> String {
+    let mut statements = format!("CREATE SCHEMA \"{schema}\"; SET search_path = \"{schema}\";");
+    for name in ODD_NAMES {
+        statements.push_str(&format!(
+            "CREATE TABLE \"t {name}\" AS SELECT 1 AS n; CREATE VIEW \"v {name}\" AS SELECT 1 AS n;
+             CREATE TABLE \"p {name}\" (n int) PARTITION BY RANGE (n); CREATE FOREIGN TABLE \"o {name}\" (n int) SERVER elsewhere;
+             CREATE MATERIALIZED VIEW \"m {name}\" AS SELECT 1 AS n; CREATE SEQUENCE \"s {name}\";
+             CREATE FUNCTION \"f {name}\"(a int, b text) RETURNS int LANGUAGE sql AS 'SELECT $1';
+             CREATE PROCEDURE \"c {name}\"(a int) LANGUAGE sql AS 'SELECT $1';
+             CREATE AGGREGATE \"a {name}\"(int) (sfunc = int4pl, stype = int);"
+        ));
+    }
+    statements
+}
+
+#[test]
+fn a_name_may_hold_anything() {
+    let server = Postgresql::start();
+    server.sql("postgres", "CREATE DATABASE shop");
+    server.sql(
+        "shop",
+        "CREATE FOREIGN DATA WRAPPER wrapper; CREATE SERVER elsewhere FOREIGN DATA WRAPPER wrapper",
+    );
+    for schema in ["plain", "s(c)h%28e.m\\a"] {
+        server.sql("shop", &odd_things(schema));
+    }
+    for format in ["custom", "directory"] {
+        let host = host_of(&server, &[("PG_FORMAT", format)]);
+        host.batt(&["postgresql"]).code(0);
+        host.batt(&["drill", "postgresql"]).code(0).says("proven");
+    }
+
+    // A name up to its parenthesis is another name.
+    server.sql("shop", "CREATE TABLE plain.\"t sales \" AS SELECT 1 AS n");
+    let host = host_of(&server, &[]);
+    put_a_short_dump(&host, "'--exclude-table=plain.\"t sales (2024)\"'");
+    let told = host.told("postgresql", &["--postgresql-db", "shop"]);
+    told.beside(
+        "partial",
+        &[
+            "is without what the server has",
+            "`table.plain.t sales %282024%29`",
+        ],
+    );
 }

@@ -5,6 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// More things than anybody has in one dump; those beyond are not kept.
 const LIMIT: usize = 400_000;
 
+/// Tells whether things of a sort have the types of arguments behind their names, which a script and a dump write in different ways.
+pub(crate) fn is_called(sort: &str) -> bool {
+    matches!(sort, "aggregate" | "function" | "procedure")
+}
+
 /// The things that a stream defines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Definitions {

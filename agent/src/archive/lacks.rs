@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use batt_protocol::text::quoted;
+
+use super::definitions::is_called;
 use super::{CheckFacts, Kind};
 
 /// What a stream lacks that the server has.
@@ -25,7 +28,7 @@ const SORTS: &[&str] = &[
 ];
 /// What the values of tables begin with that have no rows of their own.
 const WITHOUT_ROWS: [&str; 2] = ["partitioned, ", "foreign, "];
-/// A parenthesis, as it is written in a key: what follows are the arguments of a function, which a dump writes otherwise.
+/// A parenthesis, as it is written in a key.
 const OPENED: &str = "%28";
 
 /// Returns what was recorded and a stream does not hold: things without their definition, and tables without their rows.
@@ -44,7 +47,11 @@ pub(crate) fn lacks<'a>(
         if !SORTS.contains(&sort) || key.contains('*') {
             return None;
         }
-        let plain = name.split_once(OPENED).map_or(name, |(plain, _)| plain);
+        let plain = if is_called(sort) {
+            without_arguments(name)
+        } else {
+            name
+        };
         if !definitions.names(sort).is_some_and(|names| names.contains(plain)) {
             return Some(Lack::Definition(key));
         }
@@ -56,10 +63,71 @@ pub(crate) fn lacks<'a>(
     recorded.iter().filter_map(lack).collect()
 }
 
+/// Returns the name of what is called, without its arguments, which a dump writes otherwise. A parenthesis of its schema begins none.
+fn without_arguments(name: &str) -> &str {
+    // As long as it was, without the dots that belong to a schema.
+    let parted = name.replace("%5C%5C", "------").replace("%5C.", "----");
+    let schema = parted.find('.').unwrap_or(0);
+    let opened = parted.match_indices(OPENED).find(|(place, _)| *place > schema);
+    opened.and_then(|(place, _)| name.get(..place)).unwrap_or(name)
+}
+
+/// Returns what lacks in words, the first few of many; nothing where nothing lacks.
+pub(crate) fn lacks_in_words(lacks: &[Lack<'_>]) -> Option<String> {
+    const SHOWN: usize = 5;
+    if lacks.is_empty() {
+        return None;
+    }
+    let shown: Vec<String> = lacks
+        .iter()
+        .take(SHOWN)
+        .map(|lack| match lack {
+            Lack::Definition(key) => quoted(key),
+            Lack::Rows(key) => format!("the rows of {}", quoted(key)),
+        })
+        .collect();
+    let more = match lacks.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!("{}{more}", shown.join(", ")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::definitions::Definitions;
     use super::*;
+
+    #[test]
+    fn only_what_is_called_has_arguments_behind_its_name() {
+        let mut definitions = Definitions::default();
+        for name in ["s%28x%29.sales", "s%28x%29.sales %282024%29"] {
+            definitions.define("view", name);
+        }
+        for name in ["s%28x%29.f", "s%28x%5C.y%5C%5C.g"] {
+            definitions.define("function", name);
+        }
+        let mut facts = CheckFacts::default();
+        facts.define(definitions);
+        let lacking = |keys: &[&'static str]| {
+            let recorded = keys.iter().map(|key| ((*key).to_owned(), "yes".to_owned()));
+            let recorded: BTreeMap<String, String> = recorded.collect();
+            lacks(Some(Kind::Postgresql), &facts, &recorded).len()
+        };
+        let there = [
+            "view.s%28x%29.sales",
+            "view.s%28x%29.sales %282024%29",
+            "function.s%28x%29.f%28integer%29",
+            "function.s%28x%5C.y%5C%5C.g%28integer%29",
+        ];
+        assert_eq!(lacking(&there), 0);
+        let missing = [
+            "view.s%28x%29.sales%28",
+            "function.s%28x%29.h%28integer%29",
+            "function.s%28x%5C.y%5C%5C.f%28integer%29",
+        ];
+        assert_eq!(lacking(&missing), 3);
+    }
 
     #[test]
     fn what_a_server_has_and_a_stream_does_not_is_told() {

@@ -32,6 +32,6 @@ pub(crate) use digest::Digest;
 pub(crate) use examine::examine;
 pub(crate) use examine::{Examined, examine_while};
 pub(crate) use kind::{Kind, UnknownKind};
-pub(crate) use lacks::{Lack, lacks};
+pub(crate) use lacks::{lacks, lacks_in_words};
 pub(crate) use mysql::{Gate, Stage};
 pub(crate) use unpack::{UnpackError, unpack};

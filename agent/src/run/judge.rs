@@ -9,7 +9,7 @@ use batt_protocol::Error;
 use batt_protocol::ExitCode;
 use batt_protocol::text::quoted;
 
-use crate::archive::{self, Lack};
+use crate::archive;
 use crate::backup::{ArchiveRecord, GUIDE, MANIFEST, MOST_DEPTH, Mark, SUMS, open_file};
 use crate::cancellation::Cancellation;
 use crate::ledger::{Ledger, StoreEnded, masked_facts};
@@ -237,8 +237,9 @@ impl Judging<'_> {
         {
             return Err(otherwise(&shown));
         }
-        if let Some(recorded) = recorded {
-            require_all(&shown, &archive::lacks(examined.kind, &examined.facts, recorded))?;
+        let lacks = recorded.map(|recorded| archive::lacks(examined.kind, &examined.facts, recorded));
+        if let Some(lacks) = lacks.as_deref().and_then(archive::lacks_in_words) {
+            return Err(failed(format!("{shown} is without what the server has: {lacks}")));
         }
         let found = masked_facts(examined.facts.content(), self.hide);
         Ok(ArchiveRecord {
@@ -256,29 +257,6 @@ impl Judging<'_> {
                 .collect::<BTreeMap<_, _>>(),
         })
     }
-}
-
-/// Refuses a dump that lacks what the server named when it was asked apart.
-fn require_all(shown: &str, lacks: &[Lack<'_>]) -> Result<(), Error> {
-    const SHOWN: usize = 5;
-    let all: Vec<String> = lacks
-        .iter()
-        .map(|lack| match lack {
-            Lack::Definition(key) => quoted(key),
-            Lack::Rows(key) => format!("the rows of {}", quoted(key)),
-        })
-        .collect();
-    if all.is_empty() {
-        return Ok(());
-    }
-    let more = match all.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let named = all.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    Err(failed(format!(
-        "{shown} is without what the server has: {named}{more}"
-    )))
 }
 
 fn otherwise(shown: &str) -> Error {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::super::CheckFacts;
-use super::super::definitions::Definitions;
+use super::super::definitions::{Definitions, is_called};
 use super::super::walk::Want;
 use super::layout::{self, Field, Form, Integer, Layout, Text};
 use crate::fact::FactKey;
@@ -54,8 +54,7 @@ impl Entry {
             b"AGGREGATE" => "aggregate",
             _ => return None,
         };
-        // Arguments are written otherwise by a script.
-        let is_called = matches!(sort, "function" | "procedure" | "aggregate");
+        let is_called = is_called(sort);
         let end = self.name.iter().position(|byte| *byte == b'(' && is_called);
         let name = &self.name[..end.unwrap_or(self.name.len())];
         // A key begins with a letter: the sort is that of any.
