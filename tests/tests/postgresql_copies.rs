@@ -236,3 +236,25 @@ fn a_name_may_hold_anything() {
         ],
     );
 }
+
+#[test]
+fn what_is_not_read_again_is_held_to_the_server_when_it_is_verified() {
+    let server = Postgresql::start();
+    server.sql("postgres", "CREATE DATABASE shop");
+    server.sql(
+        "shop",
+        "CREATE TABLE article AS SELECT 1 AS id; CREATE VIEW seen AS SELECT * FROM article",
+    );
+    let host = host_of(&server, &[]);
+    host.settings("[service.postgresql]\nreread_every = \"7d\"\n");
+    host.batt(&["postgresql"]).code(0);
+    host.batt(&["verify", "postgresql"]).code(0);
+
+    put_a_short_dump(&host, "--exclude-table=public.seen");
+    let unread = host.told("postgresql", &["postgresql"]);
+    assert!(unread.warnings.contains("was not read again"), "{unread:?}");
+    host.batt(&["verify", "postgresql"])
+        .code(2)
+        .says("is without what the server had: `view.public.seen`");
+    assert!(host.listed().last().unwrap()["verified"].is_null());
+}

@@ -57,6 +57,11 @@ pub(super) fn check(
         _ => damages.push(format!("{shown} was changed: its SHA-256 differs")),
     }
     compare_content(&shown, record, &manifest.batt, &examined, damages);
+    // It may never have been held to that: a run need not read again what it stored.
+    let lacks = archive::lacks(examined.kind, &examined.facts, &record.content);
+    if let Some(lacks) = archive::lacks_in_words(&lacks) {
+        damages.push(format!("{shown} is without what the server had: {lacks}"));
+    }
 }
 
 /// Reads a file of which only the sum is known.
