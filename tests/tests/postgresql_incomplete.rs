@@ -1,9 +1,13 @@
 //! A dump of PostgreSQL of which the server refuses a part: all else is kept, and what is missing is named.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use batt_tests::drop_in::chmod;
 use batt_tests::finished::Finished;
 use batt_tests::host::Host;
-use batt_tests::server::postgresql::Postgresql;
+use batt_tests::server::postgresql::{Postgresql, newest_programs};
 
 /// Functions that name no schema: while a dump is restored they find nothing.
 const SHOP: &str = "
@@ -173,4 +177,57 @@ fn a_table_of_which_no_checksum_can_be_made_is_named_and_dumped() {
     assert!(shop["content"]["checksum.public.article"].is_string(), "{shop:#}");
     assert!(shop["content"]["checksum.public.indexed"].is_null(), "{shop:#}");
     assert_eq!(shop["content"]["rows.public.indexed"], "7");
+}
+
+/// Puts a `psql` in the way that cannot connect to a database that was set aside.
+fn close_what_is_aside(host: &Host) {
+    let programs = host.scratch().join("programs");
+    fs::create_dir(&programs).unwrap();
+    let real = newest_programs();
+    for name in ["pg_dump", "pg_dumpall", "pg_restore"] {
+        symlink(real.join(name), programs.join(name)).unwrap();
+    }
+    let path = programs.join("psql");
+    let text = format!(
+        "#!/bin/bash\ncase \"$*\" in *\"dbname='batt-aside-\"*) echo 'too many connections' >&2; exit 2 ;; esac\nexec {} \"$@\"\n",
+        real.join("psql").display()
+    );
+    fs::write(&path, text).unwrap();
+    chmod(&path, 0o755);
+    let script = host.home().join("scripts-available/restore-postgresql");
+    let programs = format!("{}/", programs.display());
+    let text = fs::read_to_string(&script).unwrap();
+    fs::write(
+        &script,
+        text.replace("/usr/lib/postgresql/$newest/bin/", &programs),
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_database_that_cannot_be_looked_into_is_not_taken_for_an_empty_one() {
+    let server = shop();
+    let host = host_of(&server, &[]);
+    host.batt_promised("postgresql", &["shop"]).code(0);
+    let number = || server.sql("postgres", "SELECT oid FROM pg_database WHERE datname = 'shop'");
+    // What is restored is incomplete, and then whole.
+    for mend in ["", MEND] {
+        if !mend.is_empty() {
+            server.sql("postgres", "DROP DATABASE shop; CREATE DATABASE shop");
+            server.sql("shop", &format!("{SHOP} {mend}"));
+            host.batt(&["postgresql"]).code(0);
+        }
+        server.sql("postgres", "DROP DATABASE shop; CREATE DATABASE shop");
+        let before = number();
+        if mend.is_empty() {
+            close_what_is_aside(&host);
+        }
+        let restore = host
+            .batt(&["restore", "postgresql", "--postgresql-db", "shop"])
+            .code(2);
+        restore.says("cannot look into `batt-aside-");
+        restore.says("`shop` is as it was before");
+        assert_eq!(number(), before);
+        assert_eq!(databases(&server), ["shop"]);
+    }
 }
