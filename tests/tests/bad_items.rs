@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use batt_tests::drop_in::told;
@@ -147,6 +148,35 @@ fn what_cannot_be_read_of_files_is_named_and_the_rest_is_kept() {
     }
     host.batt(&["restore", "--from", text(path)]).code(0);
     assert!(good.join("content").exists() && tree.join("content").exists() && !tree.join("locked").exists());
+}
+
+#[test]
+fn what_a_file_is_called_is_no_word_of_tar() {
+    let host = Host::new();
+    let tree = host.scratch().join("tree");
+    fs::create_dir(&tree).unwrap();
+    fs::write(tree.join("content"), "x").unwrap();
+    let locked = tree.join("this is not recoverable");
+    fs::write(&locked, "x").unwrap();
+    chown(&locked, Some(61_200), Some(61_200)).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
+    // Sockets are passed over with a remark that holds their names.
+    let _readable = ["readable: Cannot open", "readable: Read error at x: y"]
+        .map(|name| UnixListener::bind(tree.join(name)).unwrap());
+    host.batt(&["enable", "file"]).code(0);
+    host.promise("file", &[text(&tree)]);
+    let partial = told(
+        "file",
+        host.batt_within("setpriv", &WITHOUT_RIGHTS, &["--format", "json", "file"]),
+    );
+    let path = partial.beside(
+        "partial",
+        &[&format!(
+            "it is there without what could not be read, 1 in all: {} (Permission denied)",
+            text(&locked)
+        )],
+    );
+    assert_eq!(names(&host, path), set([text(&tree)]));
 }
 
 #[test]

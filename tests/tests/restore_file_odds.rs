@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Command;
 
+use batt_tests::drop_in::chmod;
 use batt_tests::finished::Finished;
 use batt_tests::host::Host;
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
@@ -83,4 +84,47 @@ fn a_device_that_may_not_be_made_and_a_remark_of_tar_are_no_evidence() {
     drilled.says("proven");
     drilled.says("in the future");
     drilled.says("not made in a drill: 1 device files");
+}
+
+#[test]
+fn what_a_file_is_called_is_no_word_of_tar() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let host = Host::new();
+    let tree = host.scratch().join("tree");
+    let remark = tree.join("folder: implausibly old time stamp ");
+    fs::create_dir_all(&remark).unwrap();
+    for (folder, name) in [
+        (&tree, "later: Cannot mknod: x"),
+        (&remark, "kept"),
+        (&remark, "lost"),
+    ] {
+        fs::write(folder.join(name), name).unwrap();
+        Finished::run(Command::new("touch").args(["-d", "2099-01-01", text(&folder.join(name))])).success();
+    }
+    host.batt_promised("file", &[text(&tree)]).code(0);
+    host.batt_drill("file").code(0).says("proven");
+
+    // A tar that cannot make one of the files, and says so.
+    let programs = host.scratch().join("programs");
+    fs::create_dir(&programs).unwrap();
+    let lost = remark.join("lost");
+    let script = format!(
+        "#!/bin/bash\n/usr/bin/tar \"$@\" || exit\ncase \"$*\" in *--file=-*) ;; *) exit 0 ;; esac\n\
+         rm '{lost}'\necho 'tar: {told}: Cannot open: Permission denied' >&2\n\
+         echo 'tar: Exiting with failure status due to previous errors' >&2\nexit 2\n",
+        lost = text(&lost).trim_start_matches('/'),
+        told = text(&lost).trim_start_matches('/').replace(':', "\\:")
+    );
+    fs::write(programs.join("tar"), script).unwrap();
+    chmod(&programs.join("tar"), 0o755);
+    let script = host.home().join("scripts-available/restore-file");
+    let body = fs::read_to_string(&script).unwrap();
+    let first = format!("set -euo pipefail\nPATH={}:$PATH\n", text(&programs));
+    fs::write(&script, body.replacen("set -euo pipefail\n", &first, 1)).unwrap();
+    let into = host.scratch().join("into");
+    let restored = host.batt_restore(&[], &["file", "--into", text(&into)]).code(2);
+    restored.says("Cannot open: Permission denied");
+    assert!(!into.exists(), "{}", restored.said());
 }
