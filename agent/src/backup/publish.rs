@@ -82,6 +82,7 @@ fn publish_from(
     let from = Staged {
         folder: from,
         name: staged,
+        identity: identity(from, staged),
     };
     let placed = |name: &str, beside: Option<String>, aside: Option<Aside>| Place {
         path: destination.path().join(name),
@@ -106,10 +107,8 @@ fn publish_from(
                 own: &own,
                 usual: &usual,
             };
-            let aside = take_place(destination, &names, &earlier).inspect_err(|_| {
-                // Nobody may see what was not said to be good.
-                let _ = renameat(destination.folder(), &own, from.folder, from.name);
-            })?;
+            let aside = take_place(destination, &names, &earlier)
+                .inspect_err(|_| from.take_back(destination, &own))?;
             Ok(placed(&usual, None, aside))
         }
     }
@@ -124,6 +123,24 @@ fn own_name(service: &Service, run: &RunId) -> String {
 struct Staged<'a> {
     folder: BorrowedFd<'a>,
     name: &'a str,
+    /// Which folder it is.
+    identity: Option<(u64, u64)>,
+}
+
+impl Staged<'_> {
+    /// Takes it back from the name that it was published under: nobody may see what was not said to be good. Whatever else has
+    /// that name by now stays.
+    fn take_back(&self, destination: &Destination, name: &str) {
+        if self.identity.is_some() && identity(destination.folder(), name) == self.identity {
+            let _ = renameat(destination.folder(), name, self.folder, self.name);
+        }
+    }
+}
+
+/// Returns what tells an entry of a folder from any other: its device and its number there.
+fn identity(folder: BorrowedFd<'_>, name: &str) -> Option<(u64, u64)> {
+    let found = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    Some((found.st_dev, found.st_ino))
 }
 
 enum Renamed {
@@ -163,14 +180,13 @@ fn rename_new(
     }
 }
 
-/// Publishes under a name that nothing has. What cannot be synced is taken back: nobody may see what was not said to be
-/// good.
+/// Publishes under a name that nothing has. What cannot be synced is taken back.
 fn place_new(destination: &Destination, from: &Staged<'_>, to: &str) -> Result<Renamed, Error> {
     let renamed = rename_new(destination, from.folder, from.name, to)?;
     if matches!(renamed, Renamed::Done)
         && let Err(error) = destination.sync()
     {
-        let _ = renameat(destination.folder(), to, from.folder, from.name);
+        from.take_back(destination, to);
         return Err(error);
     }
     Ok(renamed)
@@ -285,10 +301,16 @@ fn take_place(
         Ok(()) => {
             // Whoever can write there has put another one there meanwhile.
             let kept = format!(".{}.replaced", names.own);
-            return renameat_with(folder, names.own, folder, &kept, RenameFlags::NOREPLACE)
+            renameat_with(folder, names.own, folder, &kept, RenameFlags::NOREPLACE)
                 .map_err(|cause| fail(destination, &kept, cause))
-                .and_then(|()| destination.sync())
-                .map(|()| None);
+                .inspect_err(|_| {
+                    let _ = exchange();
+                })?;
+            destination.sync().inspect_err(|_| {
+                let _ = renameat_with(folder, &kept, folder, names.own, RenameFlags::NOREPLACE);
+                let _ = exchange();
+            })?;
+            return Ok(None);
         }
         // A file system without the flag (NFS).
         Err(Errno::INVAL | Errno::NOSYS) if !destination.is_foreign() => {
@@ -304,9 +326,11 @@ fn take_place(
 
 /// Tells whether an entry of the destination is the very folder that was looked at.
 fn is_it(destination: &Destination, name: &str, earlier: &Standing) -> bool {
-    let found = statat(destination.folder(), name, AtFlags::SYMLINK_NOFOLLOW);
-    match (found, fstat(earlier.folder.folder())) {
-        (Ok(found), Ok(earlier)) => (found.st_dev, found.st_ino) == (earlier.st_dev, earlier.st_ino),
+    match (
+        identity(destination.folder(), name),
+        fstat(earlier.folder.folder()),
+    ) {
+        (Some(found), Ok(earlier)) => found == (earlier.st_dev, earlier.st_ino),
         _ => false,
     }
 }

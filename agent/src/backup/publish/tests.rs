@@ -262,3 +262,32 @@ fn a_file_system_that_cannot_exchange_steps_aside() {
     assert_eq!(names(&folder.path().join("aside")), ["old"]);
     assert_eq!(names(folder.path()), ["aside", "mysql"]);
 }
+
+/// Somebody else who can write there put another folder at the usual place, and has taken the name that it would get.
+#[test]
+fn what_cannot_step_aside_keeps_the_usual_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let destination = opened(folder.path());
+    for (name, file) in [
+        ("mysql", "stranger"),
+        ("own", "new"),
+        (".own.replaced", "taken"),
+        ("earlier", "old"),
+    ] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+        fs::write(folder.path().join(name).join(file), "").unwrap();
+    }
+    let held = openat(destination.folder(), "earlier", FOLDER, Mode::empty()).unwrap();
+    let earlier = Standing {
+        manifest: manifest(FIRST, &[], &["a"]),
+        folder: BackupFolder::of(held),
+    };
+    let taken = Names {
+        own: "own",
+        usual: "mysql",
+    };
+    take_place(&destination, &taken, &earlier).unwrap_err();
+    assert_eq!(names(&folder.path().join("own")), ["new"]);
+    assert_eq!(names(&folder.path().join("mysql")), ["stranger"]);
+    assert_eq!(names(&folder.path().join(".own.replaced")), ["taken"]);
+}
