@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 
 use batt_protocol::text::{list_and, quoted};
 
+use crate::ending::ending;
 use crate::ledger::Evidence;
 
 /// The exit code of what this host cannot do (`EX_UNAVAILABLE`, sysexits.h).
@@ -55,8 +56,8 @@ pub(crate) enum LoadError {
 
 impl LoadError {
     /// Returns the exit code: 64 for a wrong request, 2 for a load that failed, 1 for an error of this machine. A command that is
-    /// not here, or that ends with 69, is 69, and one that a signal killed is 128 and the signal, as shells have it: that says
-    /// nothing of the archive, and a script hands it on.
+    /// not here, or that ends with 69, is 69, and one that a signal killed, or what a shell ran for it, is 128 and the signal,
+    /// as shells have it: that says nothing of the archive, and a script hands it on.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             LoadError::Unknown(_) | LoadError::NoBackup => 64,
@@ -84,12 +85,29 @@ impl LoadError {
 
 /// Returns the exit code of `batt load` for a command that ended like this.
 pub(super) fn code_of(status: ExitStatus) -> u8 {
-    let killed_by = status.signal().and_then(|signal| u8::try_from(signal).ok());
+    let killed_by = killed_by(status).and_then(|signal| u8::try_from(signal).ok());
     match (status.code(), killed_by) {
         (Some(code), _) if code == i32::from(UNAVAILABLE) => UNAVAILABLE,
-        (None, Some(signal)) => 128 | signal,
+        (_, Some(signal)) => 128 | signal,
         _ => REFUSED,
     }
+}
+
+/// Returns how a command ended, as it stands after its name.
+pub(super) fn ending_of(status: ExitStatus) -> String {
+    match killed_by(status) {
+        Some(signal) => format!("was killed by signal {signal}"),
+        None => ending(status),
+    }
+}
+
+/// Returns the signal that ended a command, or what a shell ran for it: the code says so where the signal is one of those that others
+/// send, or the kernel at a limit (SIGHUP, SIGKILL, SIGTERM, SIGXCPU, SIGXFSZ).
+fn killed_by(status: ExitStatus) -> Option<i32> {
+    const BY_OTHERS: [i32; 5] = [1, 9, 15, 24, 25];
+    let by_code = || status.code().map(|code| code - 128);
+    let handed_on = || by_code().filter(|signal| BY_OTHERS.contains(signal));
+    status.signal().or_else(handed_on)
 }
 
 impl fmt::Display for LoadError {

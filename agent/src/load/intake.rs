@@ -11,8 +11,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::PipeFlags;
 
 use super::LoadError;
-use super::error::code_of;
-use crate::ending::{ending, not_started};
+use super::error::{code_of, ending_of};
+use crate::ending::not_started;
 
 /// What a pipe holds at most, where the kernel allows it: fewer switches between us and the command.
 const PIPE: usize = 1 << 20;
@@ -79,7 +79,7 @@ impl Intake {
             // What the command says explains why it stopped.
             Ok(status) if !status.success() => LoadError::Command {
                 command: self.program,
-                ending: ending(status),
+                ending: ending_of(status),
                 code: code_of(status),
             },
             _ => LoadError::Untaken {
@@ -101,7 +101,7 @@ impl Intake {
         };
         match self.ended.map_or_else(|| self.child.wait(), Ok) {
             Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(failed(ending(status), code_of(status))),
+            Ok(status) => Err(failed(ending_of(status), code_of(status))),
             Err(error) => Err(failed(format!("cannot be waited for: {error}"), 2)),
         }
     }
@@ -229,7 +229,13 @@ mod tests {
 
     #[test]
     fn what_says_nothing_of_the_archive_has_a_code_of_its_own() {
-        for (end, code) in [("exit 69", 69), ("kill -KILL $$", 137), ("exit 3", 2)] {
+        for (end, code) in [
+            ("exit 69", 69),
+            ("kill -KILL $$", 137),
+            ("sh -c 'kill -TERM $$'; exit $?", 143),
+            ("exit 139", 2),
+            ("exit 3", 2),
+        ] {
             let command = intake(&format!("cat > /dev/null; {end}"));
             assert_eq!(command.finish().unwrap_err().exit_code(), code, "{end}");
         }
