@@ -5,18 +5,29 @@ use batt_tests::server::mariadb::MariaDb;
 use batt_tests::server::postgresql::Postgresql;
 use batt_tests::server::redis::Redis;
 
-use crate::{assert_not_possible, insert};
+use crate::{assert_failed, assert_not_possible, insert};
 
-/// Kills every process in the cell whose name begins so, once there is one.
-fn killing(name: &str) -> String {
+/// Sends a signal to every process in the cell whose name begins so, once there is one.
+fn sending(signal: &str, name: &str) -> String {
     format!(
         "killed=''
 until [ -n \"$killed\" ]; do
     for process in /proc/[0-9]*; do
         case $(cat \"$process/comm\" 2>/dev/null) in
-        {name}*) kill -KILL \"${{process#/proc/}}\" && killed=yes ;;
+        {name}*) kill -{signal} \"${{process#/proc/}}\" && killed=yes ;;
         esac
     done
+done"
+    )
+}
+
+/// Sends a signal to a process of the server of PostgreSQL, which is not its first.
+fn to_checkpointer(signal: &str) -> String {
+    format!(
+        "for process in /proc/[0-9]*; do
+    case $(tr '\\0' ' ' <\"$process/cmdline\" 2>/dev/null) in
+    *checkpointer*) kill -{signal} \"${{process#/proc/}}\" ;;
+    esac
 done"
     )
 }
@@ -30,8 +41,15 @@ fn a_server_of_mysql_that_was_killed() {
     host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
     host.batt(&["mysql"]).code(0);
     let restored = "RESTORE_MYSQL_STEP=feed batt load --check mysql";
-    insert(&host, "restore-mysql", restored, &killing("maria"));
+    let shipped = host.home().join("scripts-available/restore-mysql");
+    let text = std::fs::read(&shipped).unwrap();
+    insert(&host, "restore-mysql", restored, &sending("KILL", "maria"));
     assert_not_possible(&host, "mysql", "the throw-away server has ended");
+
+    // What content does that it cannot bear.
+    std::fs::write(&shipped, text).unwrap();
+    insert(&host, "restore-mysql", restored, &sending("SEGV", "maria"));
+    assert_failed(&host, "mysql", "the server crashed on what it was given");
 }
 
 fn postgresql(service: &str) -> Host {
@@ -56,18 +74,17 @@ fn a_server_of_postgresql_that_was_killed_or_one_of_its_processes() {
         &whole,
         "restore-postgresql",
         "batt load --check postgresql \"$1\" -- ",
-        &killing("postgres"),
+        &sending("KILL", "postgres"),
     );
     assert_not_possible(&whole, "postgresql", "the throw-away server has ended");
 
     // What the kernel does where memory lacks: the server goes on, and starts anew.
     let part = postgresql("postgresql");
-    let checkpointer = "for process in /proc/[0-9]*; do\n    case $(tr '\\0' ' ' <\"$process/cmdline\" 2>/dev/null) in *checkpointer*) kill -KILL \"${process#/proc/}\" ;; esac\ndone";
     insert(
         &part,
         "restore-postgresql",
         "batt load --check postgresql \"$1\" -- ",
-        checkpointer,
+        &to_checkpointer("KILL"),
     );
     assert_not_possible(&part, "postgresql", "the throw-away server has ended");
 }
@@ -79,9 +96,50 @@ fn a_server_on_a_base_backup_that_was_killed() {
         &host,
         "drill-postgresql-base",
         "rows databases postgres",
-        &killing("postgres"),
+        &sending("KILL", "postgres"),
     );
     assert_not_possible(&host, "postgresql-base", "the throw-away server was ended");
+}
+
+#[test]
+fn a_server_of_postgresql_that_crashes_does_so_on_its_content() {
+    let before = "batt load --check postgresql \"$1\" -- ";
+    let whole = postgresql("postgresql");
+    let shipped = whole.home().join("scripts-available/restore-postgresql");
+    let text = std::fs::read(&shipped).unwrap();
+    insert(&whole, "restore-postgresql", before, &to_checkpointer("SEGV"));
+    assert_failed(&whole, "postgresql", "the server crashed on what it was given");
+
+    // A statement that was refused stands in the log of the server.
+    std::fs::write(&shipped, text).unwrap();
+    let statement = "SELECT no_such('LOG:  process (PID 1) was terminated by signal 9: Killed')";
+    let refused = format!("psql_in \"$maintenance\" <<<\"{statement}\" || fail 'no such content'");
+    insert(&whole, "restore-postgresql", before, &refused);
+    assert_failed(&whole, "postgresql", "no such content");
+
+    let base = postgresql("postgresql-base");
+    insert(
+        &base,
+        "drill-postgresql-base",
+        "rows databases postgres",
+        &to_checkpointer("SEGV"),
+    );
+    assert_failed(&base, "postgresql-base", "the server crashed on the copy");
+}
+
+#[test]
+fn a_client_of_postgresql_that_was_killed_while_the_server_is_well() {
+    let host = postgresql("postgresql");
+    insert(
+        &host,
+        "restore-postgresql",
+        "batt load --check postgresql \"$1\" -- ",
+        "mkdir -- \"$BATT_SCRATCH/stub\"
+printf '#!/bin/sh\\nkill -KILL $$\\n' >\"$BATT_SCRATCH/stub/pg_restore\"
+chmod 755 -- \"$BATT_SCRATCH/stub/pg_restore\"
+PATH=${PATH%%:*}:$BATT_SCRATCH/stub:${PATH#*:} folder=''",
+    );
+    assert_not_possible(&host, "postgresql", "was killed");
 }
 
 #[test]
@@ -95,7 +153,7 @@ fn a_server_of_redis_that_was_killed() {
     let shipped = host.home().join("scripts-available/restore-redis");
     let text = std::fs::read(&shipped).unwrap();
     for before in ["until [ \"$(ask INFO persistence", "keyspace=$(ask INFO keyspace"] {
-        insert(&host, "restore-redis", before, &killing("redis-server"));
+        insert(&host, "restore-redis", before, &sending("KILL", "redis-server"));
         assert_not_possible(&host, "redis", "the throw-away server");
         std::fs::write(&shipped, &text).unwrap();
     }
