@@ -7,7 +7,7 @@ use batt_protocol::text::{list_and, quoted};
 use batt_protocol::{Error, HumanBytes};
 
 use super::confinement::Confined;
-use super::{Companion, Comparison, Confinement, Source, Verb, lack};
+use super::{Companion, Comparison, Confinement, Source, Verb, lack, words};
 use crate::account::Stranger;
 use crate::backup::ArchiveRecord;
 use crate::cancellation::Cancellation;
@@ -259,13 +259,13 @@ impl Attempt<'_> {
                 complaint,
             }) if self.verb == Verb::Drill => {
                 let reason = lines(failures, &(complaint + &last_lines));
-                return Err(Undone::NotHere(format!("{reason}\nhint: {}", lack::KILLED_HINT)));
+                return Err(Undone::NotHere(format!("{reason}\nhint: {}", words::KILLED_HINT)));
             }
             Err(CallFailure::Lost(reason)) => {
                 return Err(Undone::Failed(lines(failures, &reason)));
             }
             Err(CallFailure::Complained { code, complaint }) => {
-                let said = LogReader::new(log).last_lines(lack::LINES);
+                let said = LogReader::new(log).last_lines_within(lack::LINES.0, lack::LINES.1);
                 let refused = ledger.has(Evidence::Refused);
                 let lack = lack::lack(code, &said, refused).filter(|_| self.verb == Verb::Drill);
                 return Err(match lack {

@@ -1,77 +1,22 @@
 //! What lacks on this host, where the script of a drill did not succeed: by how it ended, or by the words that the system and
 //! engines have for it in the log. That says nothing of the backup.
 
-/// How many of the last lines of a log are looked at.
-pub(super) const LINES: usize = 100;
+use super::words::{DISK, KILLED, LIBRARY, Lack, PROGRAM, ROOM, lack_of, own, refuses};
 
-/// What is missing, and how to mend it.
-type Lack = (&'static str, &'static str);
-
-const ROOM: Lack = (
-    "no room is left in its scratch folder",
-    "`scratch` of `[drill]` in batt.toml names a folder with more.",
-);
-const DISK: Lack = (
-    "a file became larger than a drill may make one",
-    "`disk` of `[drill]` in batt.toml allows more.",
-);
-const MEMORY: Lack = (
-    "there was too little memory",
-    "`memory` of `[drill]` in batt.toml allows more.",
-);
-const PROCESSES: Lack = (
-    "no more processes could be started",
-    "`processes` of `[drill]` in batt.toml allows more.",
-);
-const FILES: Lack = (
-    "too many files were open",
-    "Raise the limit on open files of whoever drills (`ulimit -n`).",
-);
-const LIBRARY: Lack = (
-    "a library is missing",
-    "Install the package that it is of, or name its folder: `programs` of `[drill]` in batt.toml.",
-);
-const PROGRAM: Lack = (
-    "a program that the script calls is not installed here, or may not be executed",
-    "Install it, or name its folder: `programs` of `[drill]` in batt.toml.",
-);
-const KILLED: Lack = ("something that the script had started was killed", KILLED_HINT);
-/// What to do when somebody has killed a script, or what it had started.
-pub(super) const KILLED_HINT: &str =
-    "Somebody, or the kernel for lack of memory, has killed it: see the kernel's log, and drill again.";
-
-/// Words of the C library, of engines, and of the loader of programs.
-const WORDS: &[(&str, Lack)] = &[
-    ("No space left on device", ROOM),
-    ("Disk quota exceeded", ROOM),
-    ("database or disk is full", ROOM),
-    ("Disk full (", ROOM),
-    ("File too large", DISK),
-    ("File size limit exceeded", DISK),
-    ("Cannot allocate memory", MEMORY),
-    ("ut of memory", MEMORY),
-    ("Out Of Memory", MEMORY),
-    ("Resource temporarily unavailable", PROCESSES),
-    ("Too many open files", FILES),
-    ("cannot open shared object file", LIBRARY),
-    ("could not access file \"", LIBRARY),
-    ("could not load library", LIBRARY),
-    ("Can't open shared library", LIBRARY),
-    (": command not found", PROGRAM),
-    // What `batt load` says of its command.
-    ("` was killed by signal 9", KILLED),
-    ("` was killed by signal 15", KILLED),
-];
+/// How many of the last lines of a log are looked at, and how many bytes.
+pub(super) const LINES: (usize, u64) = (100, 32 << 10);
 
 /// Returns what lacks, with how to mend it, where that is known of a script that ended with this code and said this at last. That
-/// something was killed is no reason where an archive was refused besides.
+/// something was killed is no reason where an archive was refused besides, and a library is none for what does not need it.
 pub(super) fn lack(code: Option<i32>, log: &[String], was_refused: bool) -> Option<String> {
-    let counts = |lack: &Lack| !was_refused || *lack != KILLED;
-    let by_words = log.iter().rev().find_map(|line| {
-        let (_, lack) = WORDS.iter().find(|(words, _)| line.contains(words))?;
-        Some((*lack, Some(line))).filter(|(lack, _)| counts(lack))
-    });
-    let by_code = || Some((by_code(code?).filter(counts)?, log.last()));
+    let said = own(log);
+    let refuses = said.iter().any(|line| refuses(line));
+    let counts = |lack: &Lack| !(was_refused && *lack == KILLED || refuses && *lack == LIBRARY);
+    let by_words = said
+        .iter()
+        .rev()
+        .find_map(|line| Some((lack_of(line).filter(counts)?, Some(*line))));
+    let by_code = || Some((by_code(code?).filter(counts)?, log.last().map(String::as_str)));
     let ((what, mend), line) = by_words.or_else(by_code)?;
     let line = line.map(|line| format!("\n| {line}")).unwrap_or_default();
     Some(format!("{what}{line}\nhint: {mend}"))
@@ -128,5 +73,16 @@ mod tests {
             lack(Some(137), &["b: `sh` was killed by signal 9".to_owned()], true),
             None
         );
+        let refused = "pg_restore: error: could not execute query: ERROR:  duplicate key value violates unique constraint";
+        let missing = "pg_restore: error: could not execute query: ERROR:  could not access file \"$libdir/x\": No such file";
+        let follows = "pg_restore: error: could not execute query: ERROR:  function f(text) does not exist";
+        for (log, is_lack) in [
+            ([missing, follows], true),
+            ([missing, refused], false),
+            ([refused, missing], false),
+        ] {
+            let told = lack(Some(1), &log.map(str::to_owned), true);
+            assert_eq!(told.is_some(), is_lack, "{log:?}");
+        }
     }
 }

@@ -10,6 +10,7 @@ mod lack;
 mod missing;
 mod script;
 mod source;
+mod words;
 
 pub(crate) use attempt::{Attempt, Attempted, Undone};
 pub(crate) use comparison::{Compared, Comparison};

@@ -33,6 +33,7 @@ fn what_was_killed_in_the_middle_says_nothing_of_the_backup() {
     for script in [
         "set -e\nsh -c 'kill -KILL $$'",
         "set -e\nbatt load plain -- sh -c 'kill -KILL $$'",
+        "batt load plain -- sh -c 'cat >/dev/null; sh -c \"kill -KILL \\$\\$\"; exit $?' || { echo it could not be restored >&2; exit 1; }",
         "batt load plain -- sh -c 'kill -KILL $$' || { echo it could not be restored >&2; exit 1; }",
     ] {
         let (exit, outcome, reason) = told_of(script);
@@ -83,6 +84,21 @@ exit {end}"
         ));
         assert_eq!((exit, outcome.as_str()), (2, "failed"), "{reason}");
         assert!(reason.contains("line 1 makes no sense"), "{reason}");
+    }
+}
+
+#[test]
+fn words_that_a_client_only_quotes_say_nothing_of_the_host() {
+    for said in [
+        "ERROR:  could not create unique index\nDETAIL:  Key (msg)=(x: No space left on device) is duplicated.",
+        "ERROR:  invalid input syntax\nCONTEXT:  COPY log, line 5, column msg: \"Out of memory (1 page)\"",
+        "pg_restore: error: refused\nCommand was: CREATE FUNCTION f() AS $$\n    RAISE 'out of memory'\nout of memory\n$$",
+        "ERROR 1062 (23000) at line 9: Duplicate entry 'Cannot allocate memory' for key 'x'",
+        "tar: No space left on device: Cannot open: File exists",
+    ] {
+        let (exit, outcome, reason) = told_of(&format!("cat >&2 <<'END'\n{said}\nEND\nexit 1"));
+        assert_eq!((exit, outcome.as_str()), (2, "failed"), "{reason}");
+        assert!(reason.contains(said.lines().next().unwrap()), "{reason}");
     }
 }
 
