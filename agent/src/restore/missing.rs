@@ -40,7 +40,7 @@ pub(super) fn missing(service: &Service, from: &From, known: &[&Entry], asked: &
 pub(super) fn set_back_only(newest: &Entry, known: &[&Entry], asked: &Scope) -> Error {
     let id = newest.id();
     let what = format!(
-        "the newest backup of `{}` that holds {} is `{id}`, made {}, and {}",
+        "the newest whole backup of `{}` that holds {} is `{id}`, made {}, and {}",
         newest.service,
         asked.words(),
         local(newest.time).format("%Y-%m-%d %H:%M"),

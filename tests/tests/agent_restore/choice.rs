@@ -84,7 +84,7 @@ fn a_backup_whose_drill_failed_is_named_and_taken_by_its_id() {
     let why = "its drill failed on 2";
     let evidence = ": the script failed: exit code 1; line 7: no such table";
     for text in [
-        format!("the newest backup of `notes` that holds everything is `{id}`, made 2"),
+        format!("the newest whole backup of `notes` that holds everything is `{id}`, made 2"),
         format!("`--from {id}` takes it all the same"),
         why.to_owned(),
         evidence.to_owned(),
@@ -108,7 +108,7 @@ fn a_backup_whose_drill_failed_is_named_and_taken_by_its_id() {
     notes.batt(&["enable", "notes"]).code(0);
     let checked = notes.batt(&["check"]).code(2);
     for text in [
-        &format!("the newest backup of `notes`, everything, is `{id}`, and {why}"),
+        &format!("the newest whole backup of `notes`, everything, is `{id}`, and {why}"),
         &format!("`batt restore --from {id}` takes it all the same"),
     ] {
         checked.says(text);
@@ -185,7 +185,7 @@ fn where_nothing_covers_the_request_the_answer_names_what_there_is() {
     notes.batt(&["drill", "notes"]).code(2);
     let refused = notes.batt(&["restore", "notes"]).code(65);
     refused.says(&format!(
-        "the newest backup of `notes` that holds everything is `{night}`"
+        "the newest whole backup of `notes` that holds everything is `{night}`"
     ));
     refused.says("its drill failed");
     refused.says(&format!("`--from {night}` takes it all the same"));

@@ -103,7 +103,7 @@ impl<'a> Backups<'a> {
             ),
             Some((id, failure)) => Error::new(
                 ExitCode::FAILED,
-                format!("the newest backup of `{service}`, {promised}, is `{id}`, and {failure}"),
+                format!("the newest whole backup of `{service}`, {promised}, is `{id}`, and {failure}"),
             )
             .hint(format!("`batt restore --from {id}` takes it all the same.")),
         }
