@@ -104,6 +104,17 @@ impl Entry {
         Some(format!("its drill failed on {since}: {evidence}"))
     }
 
+    /// Returns why it does not count, in a word or a few; of one that counts this says nothing.
+    pub(crate) fn shortcoming(&self) -> &'static str {
+        match self.state {
+            BackupState::Partial => "partial",
+            BackupState::Suspicious if self.accepted.is_none() => "suspicious",
+            _ if self.damaged => "damaged",
+            _ if self.verified.is_none() => "not verified",
+            _ => "its drill failed",
+        }
+    }
+
     /// Returns what it was asked for.
     pub(crate) fn scope(&self) -> Scope {
         Scope::of(&self.items)

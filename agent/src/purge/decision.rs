@@ -203,7 +203,7 @@ pub(crate) fn decide(
                 None => keeps[*index].push(Keep::NotOutlived),
                 Some(by) => {
                     keeps[*index].extend(of_rules(Some(by)).held_by_age(entry, by.time));
-                    removals[*index] = Removal::Outlived(shortcoming(entry), by.id());
+                    removals[*index] = Removal::Outlived(entry.shortcoming(), by.id());
                 }
             }
         }
@@ -228,17 +228,6 @@ type Members<'a> = BTreeMap<(&'a Service, Scope), Vec<(usize, &'a Entry)>>;
 fn newest_of<'a>(members: &[(usize, &'a Entry)]) -> Option<&'a Entry> {
     let mut entries = members.iter().map(|(_, entry)| *entry);
     entries.find(|entry| entry.counts())
-}
-
-/// Why a backup does not count.
-fn shortcoming(entry: &Entry) -> &'static str {
-    match entry.state {
-        BackupState::Partial => "partial",
-        BackupState::Suspicious if entry.accepted.is_none() => "suspicious",
-        _ if entry.damaged => "damaged",
-        _ if entry.verified.is_none() => "not verified",
-        _ => "its drill failed",
-    }
 }
 
 /// Keeps the last verified and the last proven one of a group. A newer one whose rehearsal failed takes nothing from

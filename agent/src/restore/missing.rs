@@ -1,6 +1,6 @@
 //! What is said when no backup is the one that is asked for: which there are, what they are worth, and how to take one.
 
-use batt_protocol::{BackupState, Error, ExitCode, Service};
+use batt_protocol::{Error, ExitCode, Service};
 use chrono::{DateTime, Local, NaiveDateTime, Utc};
 
 use super::From;
@@ -79,7 +79,7 @@ fn nearest(from: &From, known: &[&Entry], asked: &Scope) -> String {
             let worth = if entry.counts() {
                 String::new()
             } else {
-                format!(", {}", worth(entry))
+                format!(", {}", entry.shortcoming())
             };
             format!(
                 "`--from {}` ({}, {time}{worth})",
@@ -89,15 +89,4 @@ fn nearest(from: &From, known: &[&Entry], asked: &Scope) -> String {
         })
         .collect();
     format!("The nearest: {}.", shown.join("; "))
-}
-
-/// Returns why a backup does not count, in a word.
-fn worth(entry: &Entry) -> &'static str {
-    match entry.state {
-        BackupState::Partial => "partial",
-        BackupState::Suspicious if entry.accepted.is_none() => "suspicious",
-        _ if entry.damaged => "damaged",
-        _ if entry.verified.is_none() => "not verified",
-        _ => "its drill failed",
-    }
 }
