@@ -51,6 +51,15 @@ impl Host {
         scratch
     }
 
+    /// Sets the settings that lead a service to a server, as the server tells them.
+    pub fn lead_to(&self, service: &str, environment: &[(&str, String)]) {
+        let settings: Vec<(&str, &str)> = environment
+            .iter()
+            .map(|(key, value)| (*key, value.as_str()))
+            .collect();
+        self.configure(service, &settings);
+    }
+
     /// Sets the settings of a service for this host alone, in place of those set before.
     pub fn configure(&self, service: &str, settings: &[(&str, &str)]) {
         let path = self.home().join(format!("conf/backup-{service}.local.conf"));

@@ -290,12 +290,7 @@ fn a_database_of_postgresql_that_cannot_be_dumped_is_named_and_the_others_are_ke
         "UPDATE pg_database SET datname = (chr(228) || 'd')::name WHERE datname = 'odd'",
     );
     let host = Host::new();
-    let environment = server.environment();
-    let settings: Vec<(&str, &str)> = environment
-        .iter()
-        .map(|(key, value)| (*key, value.as_str()))
-        .collect();
-    host.configure("postgresql", &settings);
+    host.lead_to("postgresql", &server.environment());
     host.batt(&["enable", "postgresql"]).code(0);
     let check = host.batt(&["check"]).code(2);
     for told in [

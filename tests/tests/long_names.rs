@@ -247,12 +247,7 @@ fn databases_of_postgresql() {
         );
     }
     let host = Host::new();
-    let environment = server.environment();
-    let settings: Vec<(&str, &str)> = environment
-        .iter()
-        .map(|(key, value)| (*key, value.as_str()))
-        .collect();
-    host.configure("postgresql", &settings);
+    host.lead_to("postgresql", &server.environment());
     let before: Vec<String> = names.iter().map(|name| server.fingerprint(name)).collect();
 
     host.batt_promised("postgresql", &names.each_ref().map(String::as_str))

@@ -25,12 +25,7 @@ fn server() -> Postgresql {
 
 fn host_of(server: &Postgresql) -> Host {
     let host = Host::new();
-    let environment = server.environment();
-    let settings: Vec<(&str, &str)> = environment
-        .iter()
-        .map(|(key, value)| (*key, value.as_str()))
-        .collect();
-    host.configure("postgresql-base", &settings);
+    host.lead_to("postgresql-base", &server.environment());
     host
 }
 

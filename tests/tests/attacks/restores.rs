@@ -191,12 +191,7 @@ fn a_restored_data_set_of_redis_changes_nothing_outside() {
 fn base_backup() -> (Postgresql, Host) {
     let server = Postgresql::start();
     let host = Host::new();
-    let environment = server.environment();
-    let settings: Vec<(&str, &str)> = environment
-        .iter()
-        .map(|(key, value)| (*key, value.as_str()))
-        .collect();
-    host.configure("postgresql-base", &settings);
+    host.lead_to("postgresql-base", &server.environment());
     host.batt(&["postgresql-base"]).code(0);
     (server, host)
 }

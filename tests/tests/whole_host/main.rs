@@ -110,12 +110,7 @@ impl Services {
     fn configure(&self, host: &Host) {
         let options = self.mariadb.option_file("root", "");
         host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
-        let environment = self.postgresql.environment();
-        let settings: Vec<(&str, &str)> = environment
-            .iter()
-            .map(|(key, value)| (*key, value.as_str()))
-            .collect();
-        host.configure("postgresql", &settings);
+        host.lead_to("postgresql", &self.postgresql.environment());
         host.configure(
             "redis",
             &[("REDIS_SOCKET", self.redis.socket().to_str().unwrap())],

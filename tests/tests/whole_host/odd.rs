@@ -112,12 +112,7 @@ fn a_host_with_everything_odd_comes_back_as_well() {
     let text = fs::read_to_string(&options).unwrap();
     fs::write(&options, text + TRAPS).unwrap();
     host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
-    let environment = postgresql.environment();
-    let settings: Vec<(&str, &str)> = environment
-        .iter()
-        .map(|(key, value)| (*key, value.as_str()))
-        .collect();
-    host.configure("postgresql", &settings);
+    host.lead_to("postgresql", &postgresql.environment());
     host.configure("redis", &[("REDIS_SOCKET", redis.socket().to_str().unwrap())]);
     host.configure("sqlite", &[("SQLITE_DATABASES", database.to_str().unwrap())]);
     // One item with a name that is too long for a file, and the same folder by other words.

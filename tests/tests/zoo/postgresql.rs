@@ -70,12 +70,7 @@ fn everything_of_a_server_comes_back() {
     server.sql("postgres", LAST);
     let host = Host::new();
     let configure = |server: &Postgresql| {
-        let environment = server.environment();
-        let settings: Vec<(&str, &str)> = environment
-            .iter()
-            .map(|(key, value)| (*key, value.as_str()))
-            .collect();
-        host.configure("postgresql", &settings);
+        host.lead_to("postgresql", &server.environment());
     };
     configure(&server);
 

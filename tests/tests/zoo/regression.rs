@@ -89,12 +89,7 @@ fn what_the_suite_of_postgresql_creates_comes_back() {
     assert!(objects > 500, "the suite left {objects} relations");
 
     let host = Host::new();
-    let environment = server.environment();
-    let settings: Vec<(&str, &str)> = environment
-        .iter()
-        .map(|(key, value)| (*key, value.as_str()))
-        .collect();
-    host.configure("postgresql", &settings);
+    host.lead_to("postgresql", &server.environment());
     host.batt(&["postgresql"]).code(0);
     host.batt(&["verify"]).code(0);
     host.batt_drill("postgresql").code(0).says("proven");
