@@ -9,6 +9,7 @@ use std::path::Path;
 
 use batt_tests::drop_in::told;
 use batt_tests::host::Host;
+use batt_tests::server::mariadb::MariaDb;
 use batt_tests::server::postgresql::Postgresql;
 use batt_tests::server::sqlite;
 
@@ -78,6 +79,51 @@ fn paths_are_the_same_however_they_are_written() {
     let partial = host.told("file", &["file"]);
     let path = partial.beside("partial", &[&format!("without `{}`\n", plain[0])]);
     assert_eq!(names(&host, path).len(), 4);
+}
+
+/// Asserts that databases whose names look like paths are backed up, drilled and restored each by its own name.
+fn assert_names(service: &str, host: &Host, sql: &dyn Fn(&str) -> String) {
+    host.promise(service, &["/x/", "gone"]);
+    let partial = host.told(service, &[service]);
+    let path = partial.beside("partial", &["without `gone`\n"]);
+    assert!(names(host, path).contains("/x/"));
+    // What has the one database is no backup of the other.
+    let option = format!("--{service}-db");
+    host.promise(service, &["/x/"]);
+    host.batt(&[service]).code(0);
+    host.batt(&["drill", service]).code(0);
+    host.batt(&["restore", service, &option, "/x"]).code(65);
+    sql("DROP DATABASE");
+    host.batt(&["restore", service, &option, "/x/"]).code(0);
+    assert_eq!(sql("SELECT"), "7\n");
+}
+
+#[test]
+fn a_database_may_be_called_like_a_path() {
+    let server = Postgresql::start();
+    server.sql("postgres", "CREATE DATABASE \"/x/\"; CREATE DATABASE \"/x\"");
+    server.sql("/x/", "CREATE TABLE t AS SELECT 7 AS n");
+    let host = Host::new();
+    let environment = server.environment();
+    let settings: Vec<(&str, &str)> = environment
+        .iter()
+        .map(|(key, value)| (*key, value.as_str()))
+        .collect();
+    host.configure("postgresql", &settings);
+    assert_names("postgresql", &host, &|what| match what {
+        "SELECT" => server.sql("/x/", "SELECT n FROM t"),
+        _ => server.sql("postgres", "DROP DATABASE \"/x/\""),
+    });
+
+    let server = MariaDb::start();
+    server.sql("CREATE DATABASE `/x/`; CREATE DATABASE `/x`; CREATE TABLE `/x/`.t AS SELECT 7 AS n");
+    let host = Host::new();
+    let options = server.option_file("root", "");
+    host.configure("mysql", &[("MYSQL_CREDS", text(&options))]);
+    assert_names("mysql", &host, &|what| match what {
+        "SELECT" => server.sql("SELECT n FROM `/x/`.t"),
+        _ => server.sql("DROP DATABASE `/x/`"),
+    });
 }
 
 #[test]

@@ -117,7 +117,7 @@ impl Entry {
 
     /// Returns what it was asked for.
     pub(crate) fn scope(&self) -> Scope {
-        Scope::of(&self.items)
+        Scope::of(&self.service, &self.items)
     }
 
     /// Returns the backup's id.

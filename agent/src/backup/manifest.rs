@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BackupFolder, MANIFEST};
 use crate::archive::{Digest, Kind};
-use crate::scope::Scope;
+use crate::scope::{Scope, plain};
 
 /// The format that this version writes. A reader refuses one that it does not know.
 const FORMAT: u32 = 1;
@@ -186,10 +186,10 @@ impl Manifest {
     /// Returns this backup as far as one of `items` can be held against it, whose archives are `other`: where it was asked for
     /// more, only what was asked for there too, and what both have.
     pub(crate) fn narrowed_to(mut self, items: &[String], other: &[ArchiveRecord]) -> Self {
-        if Scope::of(&self.items) == Scope::of(items) {
+        if Scope::of(&self.service, &self.items) == Scope::of(&self.service, items) {
             return self;
         }
-        let asked: BTreeSet<&str> = items.iter().map(String::as_str).collect();
+        let asked: BTreeSet<_> = items.iter().map(|item| plain(&self.service, item)).collect();
         let files: BTreeSet<&str> = other.iter().map(|archive| archive.file.as_str()).collect();
         self.archives
             .retain(|archive| asked.contains(archive.called()) || files.contains(archive.file.as_str()));

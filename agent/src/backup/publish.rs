@@ -247,7 +247,8 @@ fn earlier(destination: &Destination, usual: &str, claim: &Claim<'_>) -> Result<
             place.display()
         ));
     }
-    let stands_for = |manifest: &Manifest| Scope::of(&manifest.items).within(claim.promise);
+    let stands_for =
+        |manifest: &Manifest| Scope::of(&manifest.service, &manifest.items).within(claim.promise);
     if !stands_for(manifest).covers(&stands_for(&earlier)) {
         return kept(format!(
             "the backup `{}` holds more than this one and keeps the usual place",

@@ -155,7 +155,7 @@ fn row(report: &BackupReport) -> Vec<String> {
     vec![
         report.id.clone(),
         time(report.time),
-        escaped(&Scope::of(&report.items).words()).into_owned(),
+        escaped(&Scope::as_named(&report.items).words()).into_owned(),
         HumanBytes(report.bytes).to_string(),
         state.to_owned(),
         proof,

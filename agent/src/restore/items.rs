@@ -23,7 +23,7 @@ pub(crate) fn choose(manifest: &Manifest, names: &[String]) -> Result<Vec<Archiv
     let mut files = BTreeSet::new();
     for name in names {
         let archive = called(name)
-            .or_else(|| called(&plain(name)))
+            .or_else(|| called(&plain(&manifest.service, name)))
             .or_else(|| called(&format!("{name}.zst")));
         let archive = archive.ok_or_else(|| unknown(manifest, name))?;
         files.insert(archive.file.as_str());

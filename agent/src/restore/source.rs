@@ -109,7 +109,7 @@ impl Source {
             .entries()
             .filter(|entry| entry.service == *service && entry.is_there())
             .collect();
-        let asked = Scope::asked(wanted.items, &wanted.settings.promise(service));
+        let asked = Scope::asked(service, wanted.items, &wanted.settings.promise(service));
         let mut passed_over = Vec::new();
         let mut set_back = Vec::new();
         let found = known.iter().rev().copied().find(|entry| {

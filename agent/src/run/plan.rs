@@ -134,7 +134,7 @@ impl PlannedService {
         };
         // What was read in the future was read by a clock that was wrong.
         let recently = |at: DateTime<Utc>| (now - at).to_std().is_ok_and(|age| age < every);
-        let asked = Scope::of(&self.items);
+        let asked = Scope::of(&self.service, &self.items);
         !catalogue
             .covering(&self.service, &asked)
             .any(|entry| entry.scope() == asked && entry.verified.is_some_and(recently))

@@ -6,8 +6,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use batt_protocol::Error;
 use batt_protocol::text::{count, list_and, quoted};
+use batt_protocol::{Error, Service};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::bounds::Shortcomings;
@@ -164,12 +164,12 @@ impl Proven {
 
     /// Adds to what is missing from a part: items that were named, where the script names archives as its items, and what the
     /// last good backup has.
-    pub(super) fn compare(&mut self, items: &[String], last: Option<&Manifest>) {
+    pub(super) fn compare(&mut self, service: &Service, items: &[String], last: Option<&Manifest>) {
         if !self.is_partial() {
             return;
         }
         let names: BTreeSet<&str> = names(&self.judged.archives).collect();
-        let items: Vec<Cow<'_, str>> = items.iter().map(|item| plain(item)).collect();
+        let items: Vec<Cow<'_, str>> = items.iter().map(|item| plain(service, item)).collect();
         let are_names = items.iter().any(|item| names.contains(item.as_ref()));
         let expected = items
             .iter()

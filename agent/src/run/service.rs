@@ -126,7 +126,7 @@ fn attempt(
         .iter()
         .try_for_each(|file| trust::require_trusted(file))?;
 
-    let asked = Scope::of(&planned.items);
+    let asked = Scope::of(service, &planned.items);
     let expected = (Catalogue::read_or_tell(home).0)
         .covering(service, &asked)
         .find(|entry| entry.scope() == asked)
@@ -183,7 +183,7 @@ fn attempt(
     let mut proven = proven.map_err(|error| running.with_last_lines(error))?;
     let last = (catalogue.covering(service, &asked).find_map(Entry::manifest))
         .map(|last| last.narrowed_to(&planned.items, &proven.judged.archives));
-    proven.compare(&planned.items, last.as_ref());
+    proven.compare(service, &planned.items, last.as_ref());
 
     let mut manifest = running.manifest(started, script_record, &proven.judged, &ledger);
     manifest.warnings.extend(warnings);
@@ -211,7 +211,7 @@ fn attempt(
         proven.judged.sync_folders()?;
         let claim = Claim {
             manifest: &manifest,
-            promise: &Scope::of(&planned.settings.items),
+            promise: &Scope::of(service, &planned.settings.items),
             is_ours: &is_ours,
         };
         let place = backup::publish(&destination, &staging, &claim)?;

@@ -114,7 +114,7 @@ impl Settings {
 
     /// Returns what this host promises to have of a service: the items that it names, or everything.
     pub(crate) fn promise(&self, service: &Service) -> Scope {
-        Scope::of(&self.service(service).items)
+        Scope::of(service, &self.service(service).items)
     }
 
     /// Tells whether no rule of retention is set for any service.

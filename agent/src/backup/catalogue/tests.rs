@@ -49,7 +49,10 @@ fn the_last_line_about_a_backup_counts_and_a_broken_one_does_not() {
     assert_eq!(catalogue.entries().collect::<Vec<_>>(), [&later]);
     assert_eq!(catalogue.broken_lines(), 1);
     let covering = |items: &[&str]| {
-        let asked = Scope::of(&items.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let asked = Scope::of(
+            &entry.service,
+            &items.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        );
         catalogue.covering(&entry.service, &asked).next().cloned()
     };
     assert_eq!(covering(&["a"]), Some(later.clone()));

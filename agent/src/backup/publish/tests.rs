@@ -29,7 +29,7 @@ fn promised(destination: &Destination, manifest: &Manifest, items: &[&str]) -> R
     let items: Vec<String> = items.iter().map(ToString::to_string).collect();
     let claim = Claim {
         manifest,
-        promise: &Scope::of(&items),
+        promise: &Scope::of(&manifest.service, &items),
         is_ours: &|_, _| true,
     };
     publish(destination, &staging, &claim)

@@ -162,7 +162,7 @@ fn show(backup: &VerifiedBackup, console: &mut Console) {
     console.result(&format!(
         "{word}  {}  {}  {}",
         backup.id.as_deref().unwrap_or("(unknown)"),
-        escaped(&Scope::of(&backup.items).words()),
+        escaped(&Scope::as_named(&backup.items).words()),
         escaped(&backup.path)
     ));
     for line in backup.reason.iter().flat_map(|reason| reason.lines()) {

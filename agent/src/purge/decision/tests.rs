@@ -154,7 +154,7 @@ impl Case {
         } else {
             &["a".to_owned()]
         };
-        let promise = Scope::of(promised);
+        let promise = Scope::as_named(promised);
         Self {
             made,
             entries,

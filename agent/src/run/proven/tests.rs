@@ -207,18 +207,19 @@ fn what_is_missing_is_named() {
     );
     assert_eq!(part(&[]).told()[0], "only a part is proven, 1 archive");
 
+    let service = "file".parse().unwrap();
     let mut named = part(&["b"]);
-    named.compare(&items(&["a", "b", "d"]), None);
+    named.compare(&service, &items(&["a", "b", "d"]), None);
     assert_eq!(named.missing, ["b", "d"]);
     // A script that names its archives otherwise says nothing of which items are missing.
     let mut unnamed = part(&[]);
-    unnamed.compare(&items(&["/srv/a", "/srv/b"]), None);
+    unnamed.compare(&service, &items(&["/srv/a", "/srv/b"]), None);
     assert_eq!(unnamed.missing, [""; 0]);
 
     let mut last = crate::backup::manifest_of("20260131T023000Z-00000b", &[], &["a.zst", "z.zst"]);
     last.archives[1].name = Some("z".to_owned());
     let mut all = part(&[]);
-    all.compare(&[], Some(&last));
+    all.compare(&service, &[], Some(&last));
     assert_eq!(all.missing, ["z"]);
 }
 
