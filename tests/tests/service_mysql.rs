@@ -68,7 +68,8 @@ fn a_backup_of_a_small_server_starts_few_programs() {
     let host = Host::new();
     log_in(&host, &server, "keeper", CANARY);
     let started = host.programs_started(&["mysql"]);
-    assert!(started <= 66, "{started} programs");
+    // One of them asks whose the folders are that the option files of the machine include, before one is listed.
+    assert!(started <= 67, "{started} programs");
 }
 
 #[test]
