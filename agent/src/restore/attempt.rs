@@ -1,6 +1,6 @@
 //! One restore or drill: its script called in a folder of its own, and what came of it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use batt_protocol::text::{list_and, quoted};
@@ -169,7 +169,7 @@ impl Attempt<'_> {
             {
                 Err(Undone::NotHere(lack::of_log(&error)))
             }
-            (_, result, _) => self.judge(result, &ledger, &work.log()),
+            (_, result, _) => self.judge(result, &ledger, &work),
         };
         Ok(Attempted {
             result,
@@ -219,8 +219,18 @@ impl Attempt<'_> {
     }
 
     /// Believes the script only as far as what it called says the same.
-    fn judge(&self, result: Result<(), CallFailure>, ledger: &Ledger, log: &Path) -> Result<(), Undone> {
-        let last_lines = last_lines(log);
+    fn judge(
+        &self,
+        result: Result<(), CallFailure>,
+        ledger: &Ledger,
+        work: &WorkFolder,
+    ) -> Result<(), Undone> {
+        let log = work.log();
+        let last_lines = last_lines(&log);
+        let no_room = match self.verb {
+            Verb::Drill => lack::of_room(&work.scratch()),
+            _ => None,
+        };
         let failures: Vec<String> = ledger.failures().iter().map(ToString::to_string).collect();
         match result {
             // What is damaged stays so, whatever this host lacks for the rest.
@@ -248,7 +258,15 @@ impl Attempt<'_> {
                 code: Some(UNAVAILABLE),
                 ..
             }) => {
-                return Err(Undone::NotHere(format!("this host cannot do it{last_lines}")));
+                let lack = no_room.map(|lack| format!("\n{lack}")).unwrap_or_default();
+                return Err(Undone::NotHere(format!(
+                    "this host cannot do it{last_lines}{lack}"
+                )));
+            }
+            // Engines do not always say so, and some crash of it.
+            Err(CallFailure::Complained { complaint, .. }) if no_room.is_some() => {
+                let lack = no_room.unwrap_or_default();
+                return Err(Undone::NotHere(format!("{complaint}: {lack}")));
             }
             // Nobody could start it, or somebody else ended it: the backup has no part in that.
             Err(CallFailure::Lost(reason)) if self.verb == Verb::Drill => {
@@ -265,7 +283,7 @@ impl Attempt<'_> {
                 return Err(Undone::Failed(lines(failures, &reason)));
             }
             Err(CallFailure::Complained { code, complaint }) => {
-                let said = LogReader::new(log).last_lines_within(lack::LINES.0, lack::LINES.1);
+                let said = LogReader::new(&log).last_lines_within(lack::LINES.0, lack::LINES.1);
                 let refused = ledger.has(Evidence::Refused);
                 let lack = lack::lack(code, &said, refused).filter(|_| self.verb == Verb::Drill);
                 return Err(match lack {

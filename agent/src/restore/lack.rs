@@ -1,6 +1,10 @@
 //! What lacks on this host, where the script of a drill did not succeed: by how it ended, or by the words that the system and
 //! engines have for it in the log. That says nothing of the backup.
 
+use std::path::Path;
+
+use batt_protocol::HumanBytes;
+
 use super::words::{DISK, KILLED, LIBRARY, Lack, PROGRAM, ROOM, lack_of, own, refuses};
 
 /// How many of the last lines of a log are looked at, and how many bytes.
@@ -20,6 +24,19 @@ pub(super) fn lack(code: Option<i32>, log: &[String], was_refused: bool) -> Opti
     let ((what, mend), line) = by_words.or_else(by_code)?;
     let line = line.map(|line| format!("\n| {line}")).unwrap_or_default();
     Some(format!("{what}{line}\nhint: {mend}"))
+}
+
+/// Less than an engine asks for at a time when a file of it grows.
+const LEAST_ROOM: u64 = 64 << 20;
+
+/// Returns that there is no room, with how to mend it, where the scratch folder of a drill that did not succeed has next to none left.
+pub(super) fn of_room(scratch: &Path) -> Option<String> {
+    let found = rustix::fs::statvfs(scratch).ok()?;
+    let left = found.f_bavail.saturating_mul(found.f_frsize);
+    (left < LEAST_ROOM).then(|| {
+        let (what, mend) = ROOM;
+        format!("{what}: {} are left\nhint: {mend}", HumanBytes(left))
+    })
 }
 
 /// Returns what is said of a drill whose log could not be written: it is on the disk that the scratch folder is on.
