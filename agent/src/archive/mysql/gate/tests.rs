@@ -1,3 +1,6 @@
+mod bulk_load;
+mod routines;
+
 use super::super::super::fixtures::fixture;
 use super::*;
 
@@ -54,49 +57,6 @@ const HEAD: &str = "-- MariaDB dump by mariadb-dump\n\
     /*!40101 SET NAMES utf8mb4 */;\n\
     /*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;\n\
     CREATE TABLE `t` (\n  `a` int(11) DEFAULT NULL\n) ENGINE=InnoDB;\n";
-
-/// What Percona's mysqldump writes around a dump, since RocksDB takes rows faster when it is told to. Of two releases.
-const BULK_LOADS: [&str; 3] = [
-    "/*!50717 SELECT COUNT(*) INTO @rocksdb_has_p_s_session_variables FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'performance_schema' AND TABLE_NAME = 'session_variables' */;\n\
-     /*!50717 SET @rocksdb_get_is_supported = IF (@rocksdb_has_p_s_session_variables, 'SELECT COUNT(*) INTO @rocksdb_is_supported FROM performance_schema.session_variables WHERE VARIABLE_NAME=\\'rocksdb_bulk_load\\'', 'SELECT 0') */;\n\
-     /*!50717 PREPARE s FROM @rocksdb_get_is_supported */;\n/*!50717 EXECUTE s */;\n/*!50717 DEALLOCATE PREPARE s */;\n\
-     /*!50717 SET @rocksdb_enable_bulk_load = IF (@rocksdb_is_supported, 'SET SESSION rocksdb_bulk_load = 1', 'SET @rocksdb_dummy_bulk_load = 0') */;\n\
-     /*!50717 PREPARE s FROM @rocksdb_enable_bulk_load */;\n/*!50717 EXECUTE s */;\n/*!50717 DEALLOCATE PREPARE s */;\n",
-    "/*!50112 SELECT COUNT(*) INTO @is_rocksdb_supported FROM INFORMATION_SCHEMA.SESSION_VARIABLES WHERE VARIABLE_NAME='rocksdb_bulk_load' */;\n\
-     /*!50112 SET @save_old_rocksdb_bulk_load = IF (@is_rocksdb_supported, 'SET @old_rocksdb_bulk_load = @@rocksdb_bulk_load', 'SET @dummy_old_rocksdb_bulk_load = 0') */;\n\
-     /*!50112 PREPARE s FROM @save_old_rocksdb_bulk_load */;\n/*!50112 EXECUTE s */;\n\
-     /*!50112 SET @enable_bulk_load = IF (@is_rocksdb_supported, 'SET SESSION rocksdb_bulk_load = 1', 'SET @dummy_rocksdb_bulk_load = 0') */;\n\
-     /*!50112 PREPARE s FROM @enable_bulk_load */;\n/*!50112 EXECUTE s */;\n/*!50112 DEALLOCATE PREPARE s */;\n",
-    "/*!50112 SET @disable_bulk_load = IF (@is_rocksdb_supported, 'SET SESSION rocksdb_bulk_load = @old_rocksdb_bulk_load', 'SET @dummy_rocksdb_bulk_load = 0') */;\n\
-     /*!50112 PREPARE s FROM @disable_bulk_load */;\n/*!50112 EXECUTE s */;\n/*!50112 DEALLOCATE PREPARE s */;\n",
-];
-
-/// None of it reaches a server: rows come without it, and a statement from a variable could be any.
-#[test]
-fn what_speeds_rocksdb_up_is_left_out() {
-    let rows = "INSERT INTO `t` VALUES (1);\n";
-    let end = "-- Dump completed\n";
-    let lines = |text: &str| "\n".repeat(text.lines().count());
-    for begin in &BULK_LOADS[..2] {
-        let dump = format!("{HEAD}{begin}{rows}{}{end}", BULK_LOADS[2]);
-        let (passed, objection) = verdict(Content::Database, dump.as_bytes());
-        assert_eq!(objection, None);
-        let expected = format!("{HEAD}{}{rows}{}{end}", lines(begin), lines(BULK_LOADS[2]));
-        assert_eq!(String::from_utf8_lossy(&passed), expected);
-    }
-    for other in [
-        "/*!50717 PREPARE s FROM @another */;",
-        "/*!50717 PREPARE s FROM 'DROP DATABASE d' */;",
-        "/*!50717 EXECUTE t */;",
-        "/*!50717 EXECUTE s USING @x */;",
-        "/*!50717 EXECUTE s; */;",
-        "PREPARE s FROM @disable_bulk_load;",
-        "EXECUTE s;",
-        "/*!50717 SET @rocksdb_get_is_supported = 'DROP DATABASE d' */;",
-    ] {
-        stops(&format!("{HEAD}{other}\n"));
-    }
-}
 
 #[test]
 fn rows_between_a_setting_of_autocommit_and_a_commit_pass() {
@@ -321,91 +281,6 @@ fn a_text_cannot_be_read_in_two_ways() {
         "CREATE VIEW `v` AS SELECT /*+ ' */ 1 /* '; DROP DATABASE other; -- */;",
     ] {
         stops(&format!("{HEAD}{statements}\n-- Dump completed\n"));
-    }
-}
-
-fn routine(body: &str) -> String {
-    format!(
-        "{HEAD}DELIMITER ;;\nCREATE DEFINER=`root`@`localhost` PROCEDURE `p`(IN a INT)\n    COMMENT 'x'\n{body}\n;;\nDELIMITER ;\n"
-    )
-}
-
-#[test]
-fn a_body_of_many_statements_is_one() {
-    for body in [
-        "SELECT 1",
-        "BEGIN END",
-        "BEGIN SELECT 1; END",
-        "x: BEGIN SELECT ';;' , \"DELIMITER ;\"; /* ; */ LEAVE x; END x",
-        "BEGIN DECLARE a INT DEFAULT CASE b WHEN 1 THEN 2 ELSE 3 END; DECLARE c CURSOR FOR SELECT 1;\n\
-            DECLARE CONTINUE HANDLER FOR NOT FOUND, SQLSTATE VALUE '42000', 1064 BEGIN SET a = 1; END; END",
-        "BEGIN DECLARE EXIT HANDLER FOR SQLEXCEPTION ROLLBACK; IF a = 1 THEN SELECT 1; ELSEIF (a = 2) THEN BEGIN END; ELSE SET a = 2; END IF; END",
-        "BEGIN IF CASE a WHEN 1 THEN 0 ELSE 1 END THEN SELECT 1; END IF; END",
-        "BEGIN CASE a WHEN 1 THEN SELECT 1; WHEN 2 THEN SELECT 2; ELSE BEGIN END; END CASE; CASE WHEN a THEN SELECT 1; END CASE; END",
-        "BEGIN l: LOOP ITERATE l; END LOOP l; WHILE a DO SET a = a - 1; END WHILE; REPEAT SET a = 1; UNTIL a = 1 END REPEAT; END",
-        "BEGIN FOR r IN (SELECT 1) DO SELECT r.x; END FOR; END",
-        "IF a THEN SELECT 1; END IF",
-        "BEGIN SELECT begin, end FROM t; SELECT CASE WHEN 1 THEN 2 END AS `end`; END",
-        "BEGIN NOT ATOMIC SELECT 1; END",
-    ] {
-        passes(&routine(body));
-    }
-}
-
-#[test]
-fn what_follows_a_body_is_not_a_part_of_it() {
-    for body in [
-        "SELECT 1; DROP DATABASE other",
-        "SELECT begin FROM t; DROP DATABASE other; END",
-        "BEGIN END; DROP DATABASE other",
-        "BEGIN SELECT 1; END; DROP DATABASE other; BEGIN SELECT 1; END",
-        "IF a THEN SELECT 1; END IF; DROP DATABASE other",
-        "SET a = CASE WHEN 1 THEN 2 END; DROP DATABASE other",
-        "BEGIN IF CASE end WHEN 1 THEN begin ELSE 0 END THEN SELECT 1; END IF; END; DROP DATABASE other; END; END IF; END",
-        "BEGIN IF CASE a WHEN end THEN begin END THEN SELECT 1; END IF; END; DROP DATABASE other; END; END IF; END",
-        "BEGIN IF CASE a WHEN 1 THEN end END THEN SELECT 1; END IF; END; DROP DATABASE other; END IF; END",
-        "BEGIN IF a THEN begin; END IF; END; DROP DATABASE other; END; END IF; END",
-        "begin: BEGIN END; DROP DATABASE other",
-        "COMMENT 'y' SELECT 1; DROP DATABASE other; BEGIN END",
-        "BEGIN SELECT 1; END ;; DROP DATABASE other",
-        "BEGIN\nEND /* ;;\n*/ ; DROP DATABASE other",
-        "BEGIN SELECT '\\'; END; DROP DATABASE other; -- '; END",
-    ] {
-        if body.contains("\\'") {
-            continue; // read with escapes it is a text, as the server reads it
-        }
-        stops(&routine(body));
-    }
-    let unescaped = "/*!50003 SET sql_mode = 'NO_BACKSLASH_ESCAPES' */ ;\nDELIMITER ;;\nCREATE PROCEDURE `p`()\n\
-        BEGIN SELECT '\\'; END; DROP DATABASE other; -- '; END\n;;\nDELIMITER ;\n";
-    stops(&format!("{HEAD}{unescaped}"));
-    for statement in [
-        "/*!50003 CREATE*/ /*!50003 TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET @a = 1; DROP DATABASE other */;;",
-        "CREATE EVENT `e` ON SCHEDULE EVERY 1 DAY DO SELECT 1; DROP DATABASE other;;",
-        "CREATE TRIGGER x BEFORE INSERT ON t FOR EACH; DROP DATABASE other; ROW SET @a = 1;;",
-        "CREATE FUNCTION `f`() RETURNS INT RETURN 1; DROP DATABASE other;;",
-        "CREATE FUNCTION `f`() RETURNS INT BEGIN RETURN 1; END; DROP DATABASE other;;",
-    ] {
-        stops(&format!("{HEAD}DELIMITER ;;\n{statement}\nDELIMITER ;\n"));
-    }
-}
-
-#[test]
-fn packages_and_routines_in_the_way_of_oracle_are_read() {
-    let oracle = |statement: &str| {
-        format!(
-            "{HEAD}/*!50003 SET sql_mode = 'PIPES_AS_CONCAT,ANSI_QUOTES,IGNORE_SPACE,ORACLE' */ ;\nDELIMITER ;;\n{statement}\n;;\nDELIMITER ;\n\
-             /*!50003 SET sql_mode = @saved_sql_mode */ ;\n"
-        )
-    };
-    for statement in [
-        "CREATE DEFINER=\"root\"@\"localhost\" PACKAGE \"bag\" AS PROCEDURE p1; FUNCTION f(a INT) RETURN INT; END",
-        "CREATE PACKAGE BODY \"bag\" AS x INT := 1; PROCEDURE p1 AS BEGIN NULL; END; FUNCTION f(a INT) RETURN INT IS y INT; BEGIN RETURN y; END; BEGIN x := 2; END",
-        "CREATE PROCEDURE \"p\"(a INT) AS BEGIN IF a = 1 THEN a := 2; ELSIF a = 3 THEN NULL; END IF; EXCEPTION WHEN OTHERS THEN NULL; END",
-        "CREATE FUNCTION \"f\" RETURN INT AS BEGIN RETURN 1; END",
-    ] {
-        passes(&oracle(statement));
-        stops(&oracle(&format!("{statement}; DROP DATABASE other")));
     }
 }
 
