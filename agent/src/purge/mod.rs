@@ -178,10 +178,7 @@ impl<'a> Purge<'a> {
             .iter()
             .map(|found| Candidate {
                 entry: &found.entry,
-                group: found
-                    .entry
-                    .scope()
-                    .within(&self.settings.promise(&found.entry.service)),
+                group: self.group_of(&found.entry),
                 pinned: found.pinned,
                 running: self.running.contains(&found.entry.run),
                 ours: found.entry.is_ours(&self.host_id),
@@ -198,16 +195,18 @@ impl<'a> Purge<'a> {
             .iter()
             .zip(decisions)
             .map(|(found, decision)| Judgement {
-                group: found
-                    .entry
-                    .scope()
-                    .within(&self.settings.promise(&found.entry.service)),
+                group: self.group_of(&found.entry),
                 entry: found.entry.clone(),
                 decision,
                 read_again: false,
                 failure: None,
             })
             .collect()
+    }
+
+    /// Returns what a backup stands for among those of its service.
+    fn group_of(&self, entry: &Entry) -> Scope {
+        entry.scope().within(&self.settings.promise(&entry.service))
     }
 
     /// Notes what would be read again before anything goes, and changes nothing.
