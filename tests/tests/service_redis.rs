@@ -5,7 +5,9 @@
     reason = "a panic is how a test fails, and what is skipped is reported loudly"
 )]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use batt_tests::finished::Finished;
 use batt_tests::host::Host;
@@ -164,4 +166,94 @@ fn another_folder_than_the_configured_one_is_a_warning() {
         "{}",
         finished.stdout
     );
+}
+
+/// A host on which the client takes the data set of another server than the one that it asks.
+fn led_astray(server: &Redis, other: &Redis) -> Host {
+    let host = Host::new();
+    let tools = host.scratch().join("tools");
+    std::fs::create_dir(&tools).unwrap();
+    let (asked, sent) = (server.socket(), other.socket());
+    let client = format!(
+        "#!/bin/bash\nwords=(\"$@\")\ncase \" $* \" in *' --rdb '*) for n in \"${{!words[@]}}\"; do [ \"${{words[n]}}\" != {} ] || words[n]={}; done ;; esac\nexec /usr/bin/redis-cli \"${{words[@]}}\"\n",
+        asked.display(),
+        sent.display()
+    );
+    std::fs::write(tools.join("redis-cli"), client).unwrap();
+    for path in [host.root(), &host.scratch(), &tools, &tools.join("redis-cli")] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:/usr/bin:/bin", tools.display());
+    let socket = asked.display().to_string();
+    host.configure(
+        "redis",
+        &[
+            ("REDIS_SOCKET", &socket),
+            ("REDISCLI_AUTH", CANARY),
+            ("PATH", &path),
+        ],
+    );
+    host
+}
+
+#[test]
+fn a_data_set_without_keys_that_the_server_counts_is_no_backup() {
+    let (server, other) = (Redis::start(CANARY), Redis::start(CANARY));
+    fill(&server);
+    fill(&other);
+    let host = led_astray(&server, &other);
+    host.batt(&["redis"]).code(0);
+    other.run("DEL key:7\n");
+
+    let finished = host.batt(&["redis"]).code(2);
+    finished.says("the server counts 2007 keys in database 0, and it holds 2006");
+
+    // What ends by itself is counted as long as it is there.
+    other.run("SET key:7 v\nDEL brief\n");
+    host.batt(&["redis"]).code(2).says("and it holds 2006");
+    other.run("SETEX brief 86400 x\nSELECT 5\nFLUSHDB\n");
+    host.batt(&["redis"])
+        .code(2)
+        .says("the server counts 1 keys in database 5, and it holds 0");
+    assert_eq!(host.backups("redis").len(), 1);
+}
+
+#[test]
+fn a_server_that_is_written_to_is_backed_up_and_so_is_one_that_saves() {
+    let many: [&str; 4] = ["--databases", "64", "--repl-diskless-sync", "no"];
+    let server = Redis::start_with(Redis::empty_folder(), CANARY, &many);
+    fill(&server);
+    server.run("SELECT 40\nSET k v\n");
+    let host = host_of(&server, CANARY);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut round = 0_u32;
+            while !is_over.load(Ordering::Relaxed) {
+                round += 1;
+                server.run(&format!(
+                    "SET more:{round} v\nDEL key:{round}\nPSETEX e:{round} 2 v\n"
+                ));
+            }
+        });
+        for method in ["replication", "bgsave"] {
+            let socket = server.socket().display().to_string();
+            host.configure(
+                "redis",
+                &[
+                    ("REDIS_SOCKET", &socket),
+                    ("REDISCLI_AUTH", CANARY),
+                    ("REDIS_METHOD", method),
+                ],
+            );
+            let finished = host.batt(&["redis"]);
+            is_over.store(method == "bgsave", Ordering::Relaxed);
+            finished.code(0);
+            let manifest = host.manifest("redis");
+            assert_eq!(
+                manifest["archives"][0]["facts"]["keys-held-to-the-server"], "yes",
+                "{method}"
+            );
+        }
+    });
 }

@@ -26,6 +26,7 @@ pub(crate) struct CheckFacts {
     facts: BTreeMap<&'static str, String>,
     content: BTreeMap<String, String>,
     definitions: Definitions,
+    keys: Option<BTreeMap<u64, u64>>,
 }
 
 /// A value is for people and for comparing, and comes from the stream: it is cut to this many characters.
@@ -72,6 +73,16 @@ impl CheckFacts {
     /// Returns what the stream defines.
     pub(crate) fn definitions(&self) -> &Definitions {
         &self.definitions
+    }
+
+    /// Keeps how many keys there are in each database, those with an end of life among them.
+    pub(crate) fn count_keys(&mut self, keys: BTreeMap<u64, u64>) {
+        self.keys = Some(keys);
+    }
+
+    /// Returns how many keys there are in each database at that moment, when they were counted.
+    pub(crate) fn keys(&self) -> Option<&BTreeMap<u64, u64>> {
+        self.keys.as_ref()
     }
 
     /// Returns what the stream holds.

@@ -27,7 +27,7 @@ pub(super) fn commands() -> Vec<Command> {
                     .requires("check")
                     .action(ArgAction::Append)
                     .value_parser(clap::value_parser!(PathBuf))
-                    .help("what the engine says is there (mysql): the stream has to hold all of it"),
+                    .help("what the engine says is there (mysql, rdb): the stream has to hold all of it"),
             )
             .arg(
                 Arg::new("retry")

@@ -27,9 +27,9 @@ pub(crate) fn store(
         error
     };
     let check = kind(check).map_err(refused)?;
-    if !inventories.is_empty() && check != Some(Kind::Mysql) {
+    if !inventories.is_empty() && !matches!(check, Some(Kind::Mysql | Kind::Rdb)) {
         return Err(refused(Error::usage(
-            "only what is checked as `mysql` can be held to an inventory",
+            "only what is checked as `mysql` or `rdb` can be held to an inventory",
         )));
     }
     let mut words = command.into_iter();

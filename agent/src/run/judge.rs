@@ -242,6 +242,14 @@ impl Judging<'_> {
             return Err(failed(format!("{shown} is without what the server has: {lacks}")));
         }
         let found = masked_facts(examined.facts.content(), self.hide);
+        // What was said of it when it was written goes before it was read again.
+        let mut facts = store.map(|store| store.facts.clone()).unwrap_or_default();
+        facts.extend(
+            examined
+                .facts
+                .iter()
+                .map(|(key, value)| (key.to_owned(), (self.hide)(value))),
+        );
         Ok(ArchiveRecord {
             content: content_of(name, recorded, &found)?,
             file: name.to_owned(),
@@ -250,11 +258,7 @@ impl Judging<'_> {
             bytes: examined.bytes,
             raw_bytes: examined.raw_bytes,
             sha256: examined.sha256,
-            facts: examined
-                .facts
-                .iter()
-                .map(|(key, value)| (key.to_owned(), (self.hide)(value)))
-                .collect::<BTreeMap<_, _>>(),
+            facts,
         })
     }
 }

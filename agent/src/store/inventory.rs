@@ -5,8 +5,11 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
-use crate::archive::CheckFacts;
+use crate::archive::{CheckFacts, Kind};
 use crate::fact::FactKey;
+use redis::Counts;
+
+mod redis;
 
 /// Kinds of things whose names stand in a dump as the server says them.
 const SURE: [&str; 3] = ["table", "view", "sequence"];
@@ -31,28 +34,37 @@ pub(super) struct Inventory {
     things: Vec<(String, String)>,
     /// Tables and their rows.
     rows: Vec<(String, String)>,
+    /// What a server of Redis counts.
+    counts: Counts,
 }
 
 impl Inventory {
-    /// Reads files with a line for each thing: `table.NAME`, a tab, and what else is said of it, as a client of MySQL prints it.
-    pub(super) fn read(paths: &[PathBuf]) -> Result<Self, String> {
+    /// Reads files with a line for each thing: `table.NAME`, a tab, and what else is said of it, as a client of MySQL prints it; of
+    /// Redis what `INFO` says before and after.
+    pub(super) fn read(of: Kind, paths: &[PathBuf]) -> Result<Self, String> {
         let mut inventory = Self::default();
         for path in paths {
             inventory
-                .add(path)
+                .add(of, path)
                 .map_err(|error| format!("the inventory `{}` cannot be read: {error}", path.display()))?;
         }
         Ok(inventory)
     }
 
-    fn add(&mut self, path: &Path) -> Result<(), String> {
+    fn add(&mut self, of: Kind, path: &Path) -> Result<(), String> {
+        self.counts.begin();
         let file = File::open(path).map_err(|error| error.to_string())?;
         for line in BufReader::new(file).split(b'\n') {
             let line = line.map_err(|error| error.to_string())?;
             if line.len() > LINE_LIMIT {
                 return Err("a line is too long".to_owned());
             }
-            self.take(&String::from_utf8_lossy(&line));
+            let line = String::from_utf8_lossy(&line);
+            if of == Kind::Rdb {
+                self.counts.take(&line);
+            } else {
+                self.take(&line);
+            }
         }
         Ok(())
     }
@@ -70,8 +82,14 @@ impl Inventory {
         }
     }
 
-    /// Says what is wrong with a stream that should hold all of this, and nothing outside of one database.
-    pub(super) fn hold(&self, facts: &CheckFacts) -> Result<(), String> {
+    /// Says what is wrong with a stream that should hold all of this, and nothing outside of one database. Keeps among its facts how it was
+    /// held, where that depends on the hour.
+    pub(super) fn hold(&self, of: Kind, facts: &mut CheckFacts) -> Result<(), String> {
+        if of == Kind::Rdb {
+            let held = self.counts.hold(facts.keys())?;
+            facts.insert("keys-held-to-the-server", &held);
+            return Ok(());
+        }
         let definitions = facts.definitions();
         if let Some(statement) = definitions.elsewhere() {
             return Err(format!(
@@ -165,7 +183,6 @@ fn unescaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::Kind;
 
     const DUMP: &str = "-- MariaDB dump 10.19\n\
         CREATE DATABASE `d` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; USE `d`;\n\
@@ -189,7 +206,7 @@ mod tests {
         for piece in dump.as_bytes().chunks(7) {
             check.feed(piece);
         }
-        expected.hold(&check.finish().unwrap())
+        expected.hold(Kind::Mysql, &mut check.finish().unwrap())
     }
 
     #[test]

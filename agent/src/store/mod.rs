@@ -131,7 +131,7 @@ fn stored(request: &StoreRequest, target: &Target, file: File, name: &str) -> Re
     if streamed.raw_bytes == 0 {
         return Err(StoreError::Nothing { command });
     }
-    let facts = match (request.check, streamed.verdict) {
+    let mut facts = match (request.check, streamed.verdict) {
         (_, Ok(facts)) => facts,
         (Some(kind), Err(reason)) => return Err(StoreError::Incomplete { kind, reason }),
         // Without a kind there was nothing to check.
@@ -140,8 +140,8 @@ fn stored(request: &StoreRequest, target: &Target, file: File, name: &str) -> Re
     if let Some(kind) = request.check
         && !request.inventories.is_empty()
     {
-        Inventory::read(&request.inventories)
-            .and_then(|inventory| inventory.hold(&facts))
+        Inventory::read(kind, &request.inventories)
+            .and_then(|inventory| inventory.hold(kind, &mut facts))
             .map_err(|reason| StoreError::Incomplete { kind, reason })?;
     }
     let content = facts.content().iter().filter_map(|(key, value)| {

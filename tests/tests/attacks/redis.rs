@@ -155,7 +155,7 @@ fn the_client_of_a_server_at_a_port_is_nobody() {
         clients += 1;
     }
     assert_eq!(
-        clients, 2,
-        "one asks what the server is, one what it allows: {trace}"
+        clients, 3,
+        "one asks what the server is, one what it allows, one what it counts afterwards: {trace}"
     );
 }

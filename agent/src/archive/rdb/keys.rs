@@ -227,6 +227,13 @@ impl Format for Snapshot {
         if self.libraries > 0 {
             facts.insert_content("functions", "libraries", self.libraries);
         }
+        let all = |count: &Count| count.lasting + count.expiring;
+        facts.count_keys(
+            self.counts
+                .iter()
+                .map(|(database, count)| (*database, all(count)))
+                .collect(),
+        );
         let sum = |of: fn(&Count) -> u64| self.counts.values().map(of).sum();
         facts.insert_count("keys", sum(|count| count.lasting));
         facts.insert_count("keys-expiring", sum(|count| count.expiring));
