@@ -132,8 +132,13 @@ impl Entry {
 
     /// Tells whether this very backup still lies at its path.
     pub(crate) fn is_there(&self) -> bool {
-        let unchanged = self.seen.as_ref().is_some_and(|seen| seen.is_there(&self.path));
-        unchanged || self.look().is_some()
+        self.is_as_seen(BackupFolder::open(&self.path).ok().as_ref()) || self.look().is_some()
+    }
+
+    /// Tells whether the manifest in its folder, which is there and open, is the file that was seen.
+    pub(super) fn is_as_seen(&self, folder: Option<&BackupFolder>) -> bool {
+        let seen = self.seen.as_ref().zip(folder);
+        seen.is_some_and(|(seen, folder)| seen.is_in(folder))
     }
 
     /// Tells whether what lies at its path, as far as was seen, is this very backup and of this host: what anybody could

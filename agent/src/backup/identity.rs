@@ -6,8 +6,7 @@ use batt_protocol::{Error, RunId, Service};
 use rustix::fs::{AtFlags, FileType, statat};
 use serde::{Deserialize, Serialize};
 
-use super::folder::{BackupFolder, reach};
-use super::{MANIFEST, Manifest};
+use super::{BackupFolder, MANIFEST, Manifest};
 use crate::archive::Digest;
 
 /// What of a manifest tells whose backup it is.
@@ -74,11 +73,10 @@ impl Identity {
 
 impl Seen {
     /// Tells whether the very file that was read still lies in the folder, unchanged as far as its inode tells.
-    pub(crate) fn is_there(&self, folder: &Path) -> bool {
+    pub(crate) fn is_in(&self, folder: &BackupFolder) -> bool {
         // An earlier version did not remember which one it was.
-        let Ok(opened) = reach(folder) else { return false };
         self.manifest_sha256.is_some()
-            && statat(&opened, MANIFEST, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|found| {
+            && statat(folder.folder(), MANIFEST, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|found| {
                 FileType::from_raw_mode(found.st_mode) == FileType::RegularFile
                     && found.st_ino == self.inode
                     && (found.st_mtime, found.st_mtime_nsec.cast_signed()) == self.modified

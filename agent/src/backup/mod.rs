@@ -10,6 +10,7 @@ mod identity;
 mod manifest;
 pub(crate) mod marks;
 mod moved;
+mod neighbours;
 mod places;
 mod presence;
 mod publish;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use batt_protocol::Service;
 
 use super::catalogue::remember_all;
-use super::{BackupFolder, Catalogue, Entry, Line, Mark};
+use super::neighbours::Neighbours;
+use super::{Catalogue, Entry, Line, Mark};
 use crate::home::Home;
 
 /// A backup that is there.
@@ -26,12 +27,13 @@ pub(crate) fn present(home: &Home, catalogue: Catalogue, services: &[Service]) -
     let mut places: BTreeMap<std::path::PathBuf, ()> = BTreeMap::new();
     let mut entries = catalogue.into_entries();
     entries.reverse();
+    let mut neighbours = Neighbours::default();
     for mut entry in entries {
         if places.contains_key(&entry.path) || !(services.is_empty() || services.contains(&entry.service)) {
             continue;
         }
-        let unchanged = entry.seen.as_ref().is_some_and(|seen| seen.is_there(&entry.path));
-        if !unchanged {
+        let folder = neighbours.open(&entry.path);
+        if !entry.is_as_seen(folder.as_ref()) {
             let Some(seen) = entry.look() else { continue };
             looked_at.push(Line::Seen {
                 id: entry.id(),
@@ -40,7 +42,7 @@ pub(crate) fn present(home: &Home, catalogue: Catalogue, services: &[Service]) -
             entry.seen = Some(seen);
         }
         places.insert(entry.path.clone(), ());
-        let pinned = BackupFolder::open(&entry.path).is_ok_and(|folder| folder.has(Mark::Pinned.file_name()));
+        let pinned = folder.is_some_and(|folder| folder.has(Mark::Pinned.file_name()));
         found.push(Found { entry, pinned });
     }
     if !looked_at.is_empty() {
