@@ -12,6 +12,7 @@ import tempfile
 from typing import Callable, Iterator, NamedTuple
 
 import engines
+import stream
 from accounting import Group, group
 from measuring import Cost, Failed, interleaved, run, spread, table, tell
 from trees import SMALL_FILES, write_small
@@ -100,6 +101,7 @@ NEEDS = {
     "postgresql-password": ["postgres", "initdb", "psql", "pg_dump"],
     "redis": ["redis-server", "redis-cli"],
     "restore": ["tar"],
+    "stream": ["mariadbd", "mariadb-install-db", "mariadb", "mariadb-dump"],
 }
 
 
@@ -112,7 +114,7 @@ def measure(ours: Commit, against: Commit, whats: list[str], rounds: int, counte
             tell(f"- skipped: {name}: not installed: {', '.join(lacking)}")
             continue
         with tempfile.TemporaryDirectory(prefix="batt-bench-") as folder:
-            if name == "restore":
+            if name in ("restore", "stream"):
                 continue
             with _subject(name, folder) as subject:
                 hosts = {"then": _host(against, os.path.join(folder, "then"), subject, counted),
@@ -133,6 +135,8 @@ def measure(ours: Commit, against: Commit, whats: list[str], rounds: int, counte
         table(["drill", *head[1:]], drills)
     if "restore" in whats:
         _restore(ours, against, max(3, rounds // 3), counted)
+    if "stream" in whats:
+        stream.measure(ours.program, against.program, max(3, rounds // 3))
 
 
 def _restore(ours: Commit, against: Commit, rounds: int, counted: Group) -> None:

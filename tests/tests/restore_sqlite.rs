@@ -303,6 +303,64 @@ fn a_database_that_cannot_be_read_is_found_before_the_night() {
     host.batt(&["check"]).code(0);
 }
 
+/// SQLite calls some of its own functions unsafe in a schema that is not trusted.
+#[test]
+fn an_index_over_a_function_of_sqlite_that_a_schema_is_not_trusted_with_comes_back() {
+    let host = Host::new();
+    let file = host.scratch().join("app.db");
+    sqlite::sql(
+        &file,
+        "CREATE TABLE t (doc, word AS (json_extract(doc, '$.word')));
+         CREATE INDEX i ON t (json_extract(doc, '$.a')); INSERT INTO t VALUES ('{\"a\": 1, \"word\": \"x\"}')",
+    );
+    host.batt_promised("sqlite", &[text(&file)]).code(0);
+    host.batt_drill("sqlite").code(0).says("proven");
+    fs::remove_file(&file).unwrap();
+    host.batt_restore(&[], &["sqlite"]).code(0).says("no difference");
+    assert_eq!(
+        sqlite::sql(&file, "SELECT word FROM t WHERE json_extract(doc, '$.a') = 1"),
+        "x\n"
+    );
+}
+
+#[test]
+fn one_that_cannot_be_restored_keeps_no_other_from_it() {
+    let host = Host::new();
+    let small = host.scratch().join("small");
+    fs::create_dir(&small).unwrap();
+    let files = [
+        host.scratch().join("a.db"),
+        small.join("b.db"),
+        host.scratch().join("c.db"),
+    ];
+    for file in &files {
+        sqlite::sql(
+            file,
+            "CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(1000000))",
+        );
+    }
+    host.batt_promised("sqlite", &files.each_ref().map(|file| text(file)))
+        .code(0);
+    for file in &files {
+        fs::remove_file(file).unwrap();
+    }
+    let mounted = format!(
+        "mount -t tmpfs -o size=64k none {} && batt restore sqlite",
+        text(&small)
+    );
+    let Some(finished) = host.in_mounts(&mounted) else {
+        return;
+    };
+    assert_ne!(finished.code, Some(0), "{}", finished.stderr);
+    finished.says("No space left on device");
+    assert_eq!(
+        files.each_ref().map(|file| file.exists()),
+        [true, false, true],
+        "{}",
+        finished.stderr
+    );
+}
+
 /// Both scripts must mean the same by the same key.
 #[test]
 fn what_is_recorded_and_what_is_compared_are_counted_by_the_same_lines() {
