@@ -110,6 +110,15 @@ pub(crate) enum Action {
         of: Option<OsString>,
         key: OsString,
     },
+    Differs {
+        of: OsString,
+        /// How the keys begin that count; all when there are none.
+        only: Vec<String>,
+    },
+    Needs {
+        check: Option<String>,
+        name: OsString,
+    },
     Load {
         check: Option<String>,
         part: Option<String>,
@@ -318,6 +327,10 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
             name: raw(inner, "name"),
             command: trailing(inner),
         },
+        "load" if inner.get_flag("needs") => Action::Needs {
+            check: text(inner, "check"),
+            name: raw(inner, "name"),
+        },
         "load" => Action::Load {
             check: text(inner, "check"),
             part: text(inner, "part"),
@@ -347,6 +360,10 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "missing" => Action::Missing {
             name: raw(inner, "name"),
             reason: raw(inner, "why"),
+        },
+        "recall" if inner.get_flag("differs") => Action::Differs {
+            of: raw(inner, "of"),
+            only: inner.get_many("only").unwrap_or_default().cloned().collect(),
         },
         "recall" => Action::Recall {
             of: inner.get_one::<OsString>("of").cloned(),

@@ -49,12 +49,24 @@ pub(super) fn commands() -> Vec<Command> {
             .arg(
                 Arg::new("part")
                     .long("part")
-                    .value_name("PART")
+                    .value_name("PARTS")
                     .requires("check")
-                    .help("of mysql: sequences, tables (all but views) or views alone"),
+                    .help("of mysql, with commas between: sequences, tables, programs (routines, triggers, events), views"),
+            )
+            .arg(
+                Arg::new("needs")
+                    .long("needs")
+                    .action(ArgAction::SetTrue)
+                    .requires("check")
+                    .conflicts_with_all(["part", "command"])
+                    .help("of mysql: read it to its end, and print what it needs besides its database"),
             )
             .arg(raw_argument("name", "NAME", "the name it was stored under").required(true))
-            .arg(trailing_command()),
+            .arg(
+                trailing_command()
+                    .required(false)
+                    .required_unless_present("needs"),
+            ),
         Command::new("record")
             .about("For scripts: record a fact about the content")
             .arg(of_argument(
@@ -79,7 +91,23 @@ pub(super) fn commands() -> Vec<Command> {
         Command::new("recall")
             .about("For scripts that restore: print a fact that was recorded of the backup")
             .arg(of_argument("the archive that it is a fact of"))
-            .arg(raw_argument("key", "KEY", "what the fact is about").required(true)),
+            .arg(
+                Arg::new("differs")
+                    .long("differs")
+                    .action(ArgAction::SetTrue)
+                    .requires("of")
+                    .conflicts_with("key")
+                    .help("read facts from stdin, one a line: KEY, a tab, VALUE; print what differs from those that were recorded"),
+            )
+            .arg(
+                Arg::new("only")
+                    .long("only")
+                    .value_name("BEGINNING")
+                    .requires("differs")
+                    .action(ArgAction::Append)
+                    .help("look at facts whose keys begin like this"),
+            )
+            .arg(raw_argument("key", "KEY", "what the fact is about").required_unless_present("differs")),
         Command::new("as")
             .about("For scripts: run a command as another account, with nothing of this one's")
             .arg(

@@ -86,6 +86,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
             name,
             command,
         } => script::store(check.as_deref(), inventories, retries, name, command),
+        Action::Needs { check, name } => script::needs(check.as_deref(), &name, console),
         Action::Load {
             check,
             part,
@@ -102,6 +103,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Aside { with, path } => place::aside(&path, &with, console),
         Action::Record { of, fact } => script::record(of, fact),
         Action::Missing { name, reason } => script::missing(&name, &reason),
+        Action::Differs { of, only } => recall::differs(of, &only, console),
         Action::Recall { of, key } => recall::recall(of.as_deref(), &key, console),
         Action::Completions(shell) => manual::completions(&home, shell, console),
         Action::Man => manual::man(&home, console),

@@ -7,6 +7,7 @@ use batt_protocol::{Error, ExitCode};
 
 use crate::archive::{Kind, Stage, UnknownKind};
 use crate::cli::Action;
+use crate::console::Console;
 use crate::hatch::Desk;
 use crate::ledger::{Entry, EnvironmentError, ScriptEnvironment};
 use crate::load::{self, LoadRequest};
@@ -49,6 +50,22 @@ pub(crate) fn store(
         .map_err(|error| Error::new(ExitCode::from_code(error.exit_code()), error.to_string()))
 }
 
+/// Prints what an archive needs to be restored besides rights on its own database, a line each.
+pub(crate) fn needs(check: Option<&str>, name: &OsStr, console: &mut Console) -> Result<ExitCode, Error> {
+    let desk = desk()?;
+    if kind(check)? != Some(Kind::Mysql) {
+        return Err(Error::usage(
+            "only of what is checked as `mysql` is known what it needs",
+        ));
+    }
+    let needs = load::needs(name, Kind::Mysql, &desk)
+        .map_err(|error| Error::new(ExitCode::from_code(error.exit_code()), error.to_string()))?;
+    for line in needs.lines() {
+        console.result(&line);
+    }
+    Ok(ExitCode::OK)
+}
+
 /// Hands an archive to a command.
 pub(crate) fn load(
     check: Option<&str>,
@@ -59,11 +76,11 @@ pub(crate) fn load(
     let desk = desk()?;
     let check = kind(check)?;
     let stage = match part.map(str::parse) {
-        None => Stage::Whole,
+        None => Stage::WHOLE,
         Some(Ok(stage)) if check == Some(Kind::Mysql) => stage,
         Some(_) => {
             return Err(Error::usage(
-                "`sequences`, `tables` and `views` are parts of what is checked as `mysql`, and of nothing else",
+                "`sequences`, `tables`, `programs` and `views` are parts of what is checked as `mysql`, and of nothing else",
             ));
         }
     };

@@ -1,5 +1,6 @@
 //! Where a script's calls of batt go: to its private folder, or through the hatch of its cell.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IoSliceMut, Read, Write};
@@ -162,6 +163,29 @@ impl Desk {
                     (answer, _) => Err(Unavailable::Unreadable(unexpected(answer).to_string())),
                 }
             }
+        }
+    }
+}
+
+impl Desk {
+    /// Returns all facts that were recorded of the content of an archive. A drill has no use for them.
+    ///
+    /// # Errors
+    /// Why nobody can know.
+    pub(crate) fn facts(&self, of: &str) -> Result<BTreeMap<String, String>, Unavailable> {
+        match self {
+            Self::Folder { environment, .. } => {
+                let mut manifest = manifest(environment)?;
+                let found = manifest
+                    .archives
+                    .iter()
+                    .position(|archive| archive.called() == of);
+                let found = found.ok_or_else(|| names(&manifest.archives))?;
+                Ok(manifest.archives.swap_remove(found).content)
+            }
+            Self::Hatch(_) => Err(Unavailable::Unreadable(
+                "a drill is told one fact at a time".to_owned(),
+            )),
         }
     }
 }

@@ -1,15 +1,16 @@
-//! `batt load [--check KIND] [--part PART] NAME -- COMMAND [ARG...]`: hands an archive of a verified backup to a command, decompressed, on its stdin.
+//! `batt load [--check KIND] [--part PARTS] NAME -- COMMAND [ARG...]`: hands an archive of a verified backup to a command, decompressed, on its stdin.
 //! No shell, no pipe that hides an exit code: what began and did not end well is in the ledger, and fails the restore.
 
 mod error;
 mod intake;
 mod vetted;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::time::Instant;
 
-use crate::archive::{Damage, Kind, Stage, UnpackError, unpack};
-use crate::hatch::{Desk, Unavailable};
+use crate::archive::{Damage, Kind, Needs, Stage, UnpackError, Unpacked, unpack};
+use crate::hatch::{Desk, Handed, Unavailable};
 use crate::ledger::{Entry, LoadEnded};
 pub(crate) use error::LoadError;
 use intake::Intake;
@@ -71,40 +72,94 @@ pub(crate) fn load(request: &LoadRequest, desk: &Desk) -> Result<(), LoadError> 
     }
 }
 
-/// Hands the archive over and returns the length of its content.
-fn loaded(request: &LoadRequest, desk: &Desk, name: &str) -> Result<u64, LoadError> {
-    let (archive, file) = desk.archive(name).map_err(|unavailable| match unavailable {
+/// Reads an archive to its end as [`load`] does, hands nothing on, and returns what is needed to restore it besides rights on its own database.
+///
+/// What must not be restored is in the ledger, as after a load. The archive does not count as loaded.
+pub(crate) fn needs(name: &OsStr, kind: Kind, desk: &Desk) -> Result<Needs, LoadError> {
+    let name = name.to_string_lossy().into_owned();
+    let read = archive(desk, &name).and_then(|(archive, file)| {
+        let mut nowhere = std::io::sink();
+        let mut vetted = Vetted::new(&mut nowhere, Some(kind), Stage::WHOLE, archive.raw_bytes);
+        let handed = unpack(file, &archive.file, &mut vetted);
+        let needs = vetted.needs().unwrap_or_default();
+        let objection = vetted.objection(handed.is_ok());
+        sound(&archive, handed, objection)
+            .map(|_| needs)
+            .map_err(|unsound| match unsound {
+                Unsound::Archive(error) => error,
+                Unsound::Taker(cause) => LoadError::Machine(cause.to_string()),
+            })
+    });
+    read.inspect_err(|error| {
+        let failed = Entry::LoadFailed {
+            name,
+            call: std::process::id(),
+            reason: error.to_string(),
+            evidence: error.evidence(),
+        };
+        // When this line cannot be written, nothing can.
+        let _ = desk.note(&failed);
+    })
+}
+
+/// Returns an archive of the backup and its file.
+fn archive(desk: &Desk, name: &str) -> Result<(Handed, File), LoadError> {
+    desk.archive(name).map_err(|unavailable| match unavailable {
         Unavailable::Unknown(names) => LoadError::Unknown(names),
         Unavailable::Unreadable(reason) => LoadError::Unopened(reason),
         Unavailable::NoBackup => LoadError::NoBackup,
+    })
+}
+
+/// Why an archive was not handed over whole.
+enum Unsound {
+    /// It is not what it has to be.
+    Archive(LoadError),
+    /// Whoever got it takes no more.
+    Taker(std::io::Error),
+}
+
+/// Returns what was unpacked, where it is the archive of the manifest and nothing was objected to.
+fn sound(
+    archive: &Handed,
+    handed: Result<Unpacked, UnpackError>,
+    objection: Option<String>,
+) -> Result<Unpacked, Unsound> {
+    let damaged = |what: String| Unsound::Archive(LoadError::Damaged(archive.file.clone(), what));
+    if let Some(objection) = objection {
+        return Err(damaged(objection));
+    }
+    let unpacked = handed.map_err(|error| match error {
+        UnpackError::Damage(damage @ (Damage::TooWide(_) | Damage::Unreadable(_))) => {
+            Unsound::Archive(LoadError::Unread(archive.file.clone(), damage.to_string()))
+        }
+        UnpackError::Damage(damage) => damaged(damage.to_string()),
+        UnpackError::Taker(cause) => Unsound::Taker(cause),
     })?;
+    if (unpacked.bytes, &unpacked.sha256) != (archive.bytes, &archive.sha256) {
+        return Err(damaged("it was changed: its SHA-256 differs".to_owned()));
+    }
+    Ok(unpacked)
+}
+
+/// Hands the archive over and returns the length of its content.
+fn loaded(request: &LoadRequest, desk: &Desk, name: &str) -> Result<u64, LoadError> {
+    let (archive, file) = archive(desk, name)?;
     let length = [(LENGTH, archive.raw_bytes.to_string())];
     let mut intake = Intake::start(&request.command, &request.arguments, &length)?;
     let mut vetted = Vetted::new(&mut intake, request.check, request.stage, archive.raw_bytes);
     let handed = unpack(file, &archive.file, &mut vetted);
-    let damaged = |what: String| LoadError::Damaged(archive.file.clone(), what);
-    if let Some(objection) = vetted.objection(handed.is_ok()) {
-        intake.kill();
-        return Err(damaged(objection));
-    }
-    let unpacked = match handed {
-        Ok(unpacked) => unpacked,
-        Err(UnpackError::Damage(damage)) => {
+    let objection = vetted.objection(handed.is_ok());
+    match sound(&archive, handed, objection) {
+        Ok(unpacked) => {
+            intake.finish()?;
+            Ok(unpacked.raw_bytes)
+        }
+        Err(Unsound::Archive(error)) => {
             // It must not take the part that it got for the whole.
             intake.kill();
-            return Err(match damage {
-                Damage::TooWide(_) | Damage::Unreadable(_) => {
-                    LoadError::Unread(archive.file.clone(), damage.to_string())
-                }
-                damage => damaged(damage.to_string()),
-            });
+            Err(error)
         }
-        Err(UnpackError::Taker(cause)) => return Err(intake.refusal(&cause)),
-    };
-    if (unpacked.bytes, &unpacked.sha256) != (archive.bytes, &archive.sha256) {
-        intake.kill();
-        return Err(damaged("it was changed: its SHA-256 differs".to_owned()));
+        Err(Unsound::Taker(cause)) => Err(intake.refusal(&cause)),
     }
-    intake.finish()?;
-    Ok(unpacked.raw_bytes)
 }

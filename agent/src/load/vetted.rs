@@ -2,12 +2,11 @@
 
 use std::io::{self, Write};
 
-use super::intake::Intake;
-use crate::archive::{Gate, Kind, Stage, StreamCheck};
+use crate::archive::{Gate, Kind, Needs, Stage, StreamCheck};
 
 /// Hands on what it gets, unless that has to be objected to.
-pub(super) struct Vetted<'a> {
-    intake: &'a mut Intake,
+pub(super) struct Vetted<'a, W> {
+    intake: &'a mut W,
     check: Option<(Kind, Box<dyn StreamCheck>)>,
     gate: Option<Gate>,
     /// What the gate lets pass.
@@ -18,10 +17,10 @@ pub(super) struct Vetted<'a> {
     objection: Option<String>,
 }
 
-impl<'a> Vetted<'a> {
+impl<'a, W: Write> Vetted<'a, W> {
     /// Returns a stream of at most `most` bytes, which must be complete as a kind where one is named. Of a kind that is made of statements,
     /// those of a stage are handed on.
-    pub(super) fn new(intake: &'a mut Intake, kind: Option<Kind>, stage: Stage, most: u64) -> Self {
+    pub(super) fn new(intake: &'a mut W, kind: Option<Kind>, stage: Stage, most: u64) -> Self {
         Self {
             intake,
             check: kind.map(|kind| (kind, kind.restore_check())),
@@ -31,6 +30,11 @@ impl<'a> Vetted<'a> {
             bytes: 0,
             objection: None,
         }
+    }
+
+    /// Returns what is needed to restore what has come, besides rights on its own database.
+    pub(super) fn needs(&self) -> Option<Needs> {
+        self.gate.as_ref().map(Gate::needs)
     }
 
     /// Returns what was objected to; after the end of the stream, also that it is not complete.
@@ -46,7 +50,7 @@ impl<'a> Vetted<'a> {
     }
 }
 
-impl Write for Vetted<'_> {
+impl<W: Write> Write for Vetted<'_, W> {
     /// Takes all of the bytes, or is an error and has handed on none of them.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.bytes += bytes.len() as u64;
@@ -87,6 +91,7 @@ impl Write for Vetted<'_> {
 mod tests {
     use std::ffi::OsStr;
 
+    use super::super::intake::Intake;
     use super::*;
 
     /// A tar archive of one file with this name.
@@ -107,7 +112,7 @@ mod tests {
         let kept = tempfile::NamedTempFile::new().unwrap();
         let command = format!("exec cat > {}", kept.path().display());
         let mut intake = Intake::start(OsStr::new("sh"), &["-c".into(), command.into()], &[]).unwrap();
-        let mut vetted = Vetted::new(&mut intake, kind, Stage::Whole, most);
+        let mut vetted = Vetted::new(&mut intake, kind, Stage::WHOLE, most);
         let written = bytes.chunks(512).try_for_each(|piece| vetted.write_all(piece));
         let objection = vetted.objection(written.is_ok());
         intake.finish().unwrap();

@@ -110,7 +110,11 @@ impl Comparison {
     }
 }
 
-fn differences(expected: &BTreeMap<String, String>, found: &BTreeMap<String, String>) -> Vec<String> {
+/// Returns what is not as it was recorded, of both.
+pub(crate) fn differences(
+    expected: &BTreeMap<String, String>,
+    found: &BTreeMap<String, String>,
+) -> Vec<String> {
     let expected_first = expected.iter().filter_map(|(key, value)| {
         let mut fitting = fitting(key, expected, found).peekable();
         let first = fitting.peek().copied();

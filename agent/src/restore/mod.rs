@@ -13,7 +13,7 @@ mod source;
 mod words;
 
 pub(crate) use attempt::{Attempt, Attempted, Undone};
-pub(crate) use comparison::{Compared, Comparison};
+pub(crate) use comparison::{Compared, Comparison, differences};
 pub(crate) use confinement::Confinement;
 pub(crate) use from::From;
 pub(crate) use items::choose;

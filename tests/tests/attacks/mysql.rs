@@ -280,6 +280,39 @@ fn a_forged_dump_reaches_nothing_but_its_database() {
     }
 }
 
+/// What is known of statements may not be all: where a table of the dump leads elsewhere in a way that no dump program writes, and that nobody looks for,
+/// the server itself refuses the account that loads it.
+#[test]
+fn a_statement_that_slips_through_reaches_nothing_but_its_database() {
+    let server = MariaDb::start();
+    server.sql("CREATE DATABASE other; CREATE TABLE other.t (a TEXT) ENGINE=MyISAM; CREATE TABLE other.p (a INT PRIMARY KEY); CREATE SEQUENCE other.s");
+    let options = server.option_file("root", "");
+    for table in [
+        "CREATE TABLE `m` (\n  `a` text\n) ENGINE=MERGE UNION=(other.t);",
+        "CREATE TABLE `m` (\n  `a` int REFERENCES other.p (a)\n) ENGINE=InnoDB;",
+        "CREATE TABLE `m` (\n  `a` int DEFAULT nextval(other.s)\n) ENGINE=InnoDB;",
+    ] {
+        let host = Host::new();
+        host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+        let forged = host.scratch().join("forged.sql");
+        let dump = format!(
+            "-- MariaDB dump by nobody\nCREATE DATABASE `d` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; USE `d`;\n\
+             -- Server version\t10.11\n\n{table}\n-- Dump completed\n"
+        );
+        fs::write(&forged, dump).unwrap();
+        host.drop_in(
+            "mysql",
+            &format!("batt store --check mysql d -- cat '{}'", forged.display()),
+        );
+        host.batt(&["mysql"]).code(0);
+        let finished = host.batt(&["restore", "mysql"]).code(2);
+        finished.says("command denied to user 'batt-restore-");
+        let made = server.sql("SELECT table_name FROM information_schema.tables WHERE table_schema = 'd'");
+        assert_eq!(made, "", "{table}");
+        server.sql("DROP DATABASE d");
+    }
+}
+
 #[test]
 fn forged_accounts_take_no_password_and_run_nothing() {
     let server = MariaDb::start();

@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod account;
 mod backup;
 mod content;
 mod drill;
 mod forgery;
+mod held;
 mod inventory;
 mod lies;
 mod options;

@@ -17,7 +17,7 @@ mod values;
 #[path = "tests.rs"]
 mod properties;
 
-pub(crate) use gate::{Content, Gate, Stage};
+pub(crate) use gate::{Content, Gate, Needs, Stage};
 use rows::Rows;
 
 use super::text_ends::TextEnds;

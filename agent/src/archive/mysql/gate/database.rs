@@ -6,6 +6,7 @@ use super::super::tables::ELSEWHERE;
 use super::blocks::Body;
 use super::is_word;
 use super::lexer::{Kind, Statement, Token};
+use super::needs::Needs;
 use super::session::Session;
 
 /// More tables than anybody has in one dump.
@@ -19,6 +20,7 @@ pub(super) struct Database {
     name: Option<Vec<u8>>,
     /// The tables that rows can be put into, and nothing runs when they are.
     tables: BTreeSet<Vec<u8>>,
+    needs: Needs,
 }
 
 /// How far a dump has come that may begin with what makes its database.
@@ -32,6 +34,10 @@ enum Beginning {
 }
 
 impl Database {
+    pub(super) fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
     /// Says why no rows can be put into a table.
     pub(super) fn fill(&self, table: &[u8]) -> Result<(), String> {
         if self.tables.contains(table) {
@@ -98,6 +104,7 @@ impl Database {
             return Err("a table in another database, or from a query".to_owned());
         }
         let tokens = &statement.tokens[at + 2..];
+        self.needs.look_at_table(tokens);
         let mut is_own = true;
         for (index, token) in tokens.iter().enumerate() {
             let next = tokens.get(index + 1);

@@ -14,6 +14,7 @@ mod database;
 mod insert;
 mod lexer;
 mod literals;
+mod needs;
 mod session;
 mod stage;
 
@@ -21,6 +22,7 @@ use database::Database;
 use insert::Header;
 use lexer::{Statement, Token};
 use literals::{Literals, Progress};
+pub(crate) use needs::Needs;
 use session::Session;
 use stage::Choice;
 pub(crate) use stage::Stage;
@@ -153,6 +155,13 @@ impl Gate {
             return Err("it ends within a statement".to_owned());
         }
         Ok(())
+    }
+
+    /// Returns what all that has come needs besides rights on its database.
+    pub(crate) fn needs(&self) -> Needs {
+        let mut needs = self.database.needs().clone();
+        needs.programs = self.choice.has_seen_programs();
+        needs
     }
 
     fn part(&mut self, held: &[u8]) -> Result<Part, String> {

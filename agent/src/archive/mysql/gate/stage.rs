@@ -1,35 +1,65 @@
-//! A part of a dump alone. Databases that need each other, by views in a circle or by numbers of each other's sequences, are restored in turns: first
-//! the sequences of all, then tables and what else is there, with what stands for views, at last the views.
+//! Parts of a dump alone. Databases that need each other, by views in a circle or by numbers of each other's sequences, are restored in turns: first
+//! the sequences of all, then tables and what else is there, with what stands for views, at last the views. And what runs with the rights of
+//! somebody else is made in another session than tables and rows are.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use super::lexer::Statement;
 
-/// What of a dump is handed on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// All of it.
-    #[default]
-    Whole,
+/// A part of a dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
     /// Sequences.
     Sequences,
-    /// All but views.
+    /// Tables and their rows.
     Tables,
+    /// Routines, triggers and events, and what stands for views until they can be made.
+    Programs,
     /// Views.
     Views,
+}
+
+/// Which parts of a dump are handed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stage(u8);
+
+impl Part {
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl Stage {
+    /// All of it.
+    pub(crate) const WHOLE: Self = Self(0b1111);
+
+    fn has(self, part: Part) -> bool {
+        self.0 & part.bit() != 0
+    }
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::WHOLE
+    }
 }
 
 impl FromStr for Stage {
     type Err = ();
 
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        match word {
-            "sequences" => Ok(Self::Sequences),
-            "tables" => Ok(Self::Tables),
-            "views" => Ok(Self::Views),
-            _ => Err(()),
-        }
+    /// Reads names of parts with commas between them.
+    fn from_str(words: &str) -> Result<Self, Self::Err> {
+        words.split(',').try_fold(Self(0), |stage, word| {
+            let part = match word {
+                "sequences" => Part::Sequences,
+                "tables" => Part::Tables,
+                "programs" => Part::Programs,
+                "views" => Part::Views,
+                _ => return Err(()),
+            };
+            Ok(Self(stage.0 | part.bit()))
+        })
     }
 }
 
@@ -39,43 +69,60 @@ pub(super) struct Choice {
     stage: Stage,
     /// What stands for a view until that can be made.
     stand_ins: BTreeSet<Vec<u8>>,
+    /// Whether there was anything besides tables, rows and sequences.
+    has_seen_programs: bool,
 }
 
 impl Choice {
     pub(super) fn of(stage: Stage) -> Self {
         Self {
             stage,
-            stand_ins: BTreeSet::new(),
+            ..Self::default()
         }
     }
 
     /// Returns whether rows belong to it.
     pub(super) fn has_rows(&self) -> bool {
-        matches!(self.stage, Stage::Whole | Stage::Tables)
+        self.stage.has(Part::Tables)
+    }
+
+    /// Returns whether there was anything besides tables, rows and sequences.
+    pub(super) fn has_seen_programs(&self) -> bool {
+        self.has_seen_programs
     }
 
     /// Returns whether a statement belongs to it.
     pub(super) fn has(&mut self, statement: &Statement<'_>) -> bool {
-        if self.stage == Stage::Whole
-            || statement.is(0, "SET")
-            || statement.is(0, "USE")
-            || statement.has(0, &["CREATE", "DATABASE"])
-        {
+        if statement.is(0, "SET") || statement.is(0, "USE") || statement.has(0, &["CREATE", "DATABASE"]) {
             return true;
         }
-        let is_of_view = self.is_of_view(statement);
+        let part = self.part_of(statement);
+        self.has_seen_programs |= matches!(part, Part::Programs | Part::Views);
+        self.stage.has(part)
+    }
+
+    fn part_of(&mut self, statement: &Statement<'_>) -> Part {
+        if let Some(part) = self.of_view(statement) {
+            return part;
+        }
         let is_of_sequence = statement.is(1, "SEQUENCE") || statement.is(1, "SETVAL");
-        match self.stage {
-            Stage::Whole => true,
-            Stage::Sequences => is_of_sequence,
-            Stage::Tables => !is_of_view,
-            Stage::Views => is_of_view,
+        let is_of_table = statement.is(1, "TABLE")
+            || statement.is(1, "TABLES")
+            || statement.is(0, "INSERT")
+            || statement.is(0, "REPLACE")
+            || statement.is(0, "COMMIT");
+        if is_of_sequence {
+            Part::Sequences
+        } else if is_of_table {
+            Part::Tables
+        } else {
+            Part::Programs
         }
     }
 
-    /// Whether it makes a view, or drops what stood for it. A view is made with an `ALGORITHM`; what stands for one is a view without, or
+    /// What makes a view, or what stands for it, or drops one of them. A view is made with an `ALGORITHM`; what stands for one is a view without, or
     /// a table within a comment that servers execute.
-    fn is_of_view(&mut self, statement: &Statement<'_>) -> bool {
+    fn of_view(&mut self, statement: &Statement<'_>) -> Option<Part> {
         let is_conditional = statement
             .tokens
             .first()
@@ -84,13 +131,16 @@ impl Choice {
             statement.has(0, &["CREATE", "VIEW"]) || is_conditional && statement.has(0, &["CREATE", "TABLE"]);
         if is_stand_in && let Some(name) = statement.name(2) {
             self.stand_ins.insert(name);
-            return false;
+            return Some(Part::Programs);
         }
         let is_drop = statement.has(0, &["DROP", "VIEW"]) || statement.has(0, &["DROP", "TABLE"]);
-        is_drop
+        let ends_stand_in = is_drop
             && statement
                 .name(4)
-                .is_some_and(|name| self.stand_ins.contains(&name))
-            || statement.has(0, &["CREATE", "ALGORITHM"])
+                .is_some_and(|name| self.stand_ins.contains(&name));
+        if ends_stand_in || statement.has(0, &["CREATE", "ALGORITHM"]) {
+            return Some(Part::Views);
+        }
+        statement.has(0, &["DROP", "VIEW"]).then_some(Part::Programs)
     }
 }
