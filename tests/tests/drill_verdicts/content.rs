@@ -7,6 +7,7 @@ use batt_tests::host::Host;
 use batt_tests::server::mariadb::MariaDb;
 use batt_tests::server::postgresql::{Postgresql, newest_programs};
 
+use crate::engines::sending;
 use crate::{assert_failed, assert_not_possible, drill, insert};
 
 fn host_of(server: &Postgresql, service: &str) -> Host {
@@ -113,4 +114,26 @@ fn what_a_server_of_mysql_refused_is_not_hidden_by_a_client_that_was_killed() {
         "[ \"$1\" != a ] || query 'DROP DATABASE a'\n[ \"$1\" != b ] || kill -KILL \"$$\"",
     );
     assert_failed(&host, "mysql", "`batt load a` failed: ");
+}
+
+/// The server was well when it refused the first, and ends at the second.
+#[test]
+fn what_a_server_of_mysql_refused_is_not_hidden_by_its_end() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE a; CREATE TABLE a.t (id INT); INSERT INTO a.t VALUES (1);
+         CREATE DATABASE b; CREATE TABLE b.t (id INT); INSERT INTO b.t VALUES (1)",
+    );
+    let host = Host::new();
+    let options = server.option_file("root", "");
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    host.batt(&["mysql"]).code(0);
+    let killing = sending("KILL", "maria");
+    insert(
+        &host,
+        "restore-mysql",
+        "exec {rest}<&0",
+        &format!("[ \"$1\" != a ] || query 'DROP DATABASE a'\nif [ \"$1\" = b ]; then\n{killing}\nfi"),
+    );
+    assert_failed(&host, "mysql", "while it was well, it had refused: a");
 }

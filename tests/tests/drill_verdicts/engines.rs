@@ -8,7 +8,7 @@ use batt_tests::server::redis::Redis;
 use crate::{assert_failed, assert_not_possible, insert};
 
 /// Sends a signal to every process in the cell whose name begins so, once there is one.
-fn sending(signal: &str, name: &str) -> String {
+pub(crate) fn sending(signal: &str, name: &str) -> String {
     format!(
         "killed=''
 until [ -n \"$killed\" ]; do
