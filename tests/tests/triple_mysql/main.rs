@@ -13,5 +13,6 @@ mod inventory;
 mod lies;
 mod options;
 mod played;
+mod replica;
 mod restore;
 mod scripts;
