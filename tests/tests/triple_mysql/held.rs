@@ -47,6 +47,11 @@ impl Running {
         });
     }
 
+    /// Asks it to end, as Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
+        kill_process(Pid::from_child(&self.batt), Signal::INT).unwrap();
+    }
+
     /// Waits for its end.
     pub(crate) fn end(self) -> Finished {
         Finished::of(self.batt)

@@ -13,6 +13,7 @@ mod inventory;
 mod lies;
 mod options;
 mod played;
+mod replace;
 mod replica;
 mod restore;
 mod scripts;

@@ -61,7 +61,7 @@ fn what_is_there_goes_only_when_that_was_said() {
     assert_eq!(shop.server.fingerprint("shop"), changed);
 
     let replaced = shop.host.batt(&["restore", "mysql", "--replace"]).code(0);
-    replaced.says("will drop `shop`");
+    replaced.says("what was in `shop` before was dropped");
     assert_eq!(Shop::fingerprints(&shop.server), before);
 
     // One that is there and empty is no obstacle.

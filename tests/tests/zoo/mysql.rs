@@ -197,4 +197,14 @@ fn everything_of_a_server_comes_back() {
     host.batt_restore(&[], &["mysql"]).code(0);
 
     assert_same("what was restored", &before, &everything(&emptied));
+
+    // What refers to it from elsewhere would stay with what it replaces.
+    let replace = ["mysql", "--mysql-db", "zoo", "--replace"];
+    host.batt_restore(&[], &replace)
+        .code(2)
+        .says("tables of other databases refer to it: `old`.`across`");
+    emptied.sql("ALTER TABLE old.across DROP FOREIGN KEY across_ibfk_1");
+    host.batt_restore(&[], &replace).code(0);
+    emptied.sql("ALTER TABLE old.across ADD FOREIGN KEY (animal) REFERENCES zoo.animal (id)");
+    assert_same("what was replaced", &before, &everything(&emptied));
 }
