@@ -75,7 +75,8 @@ fn what_of_a_copy_leads_to_the_original_is_named() {
          CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw OPTIONS (dbname 'stock');
          CREATE FUNCTION orders() RETURNS bigint LANGUAGE sql AS 'SELECT n FROM public.dblink(''dbname=shop'', ''SELECT 1'') AS t (n bigint)';
          CREATE VIEW seen AS SELECT n FROM dblink('dbname=shop', 'SELECT 1') AS t (n bigint);
-         CREATE SUBSCRIPTION feed CONNECTION 'host=/nowhere dbname=shop' PUBLICATION p WITH (connect = false, slot_name = 'feed');",
+         CREATE SUBSCRIPTION feed CONNECTION 'host=/nowhere dbname=shop' PUBLICATION p WITH (connect = false, slot_name = 'feed');
+         CREATE PUBLICATION \"all of it\" FOR ALL TABLES; CREATE PUBLICATION parts;",
     );
     let host = host_of(&server, &[]);
     host.batt(&["postgresql"]).code(0);
@@ -95,6 +96,8 @@ fn what_of_a_copy_leads_to_the_original_is_named() {
         "`copy` still refers to `shop`: public.orders()",
         "`copy` still refers to `shop`: view public.seen",
         "`copy` still refers to `shop`: subscription feed",
+        "`copy` still refers to `shop`: publication \"all of it\", as it is called there, too",
+        "`copy` still refers to `shop`: publication parts, as it is called there, too",
     ] {
         told.says(what);
     }
@@ -114,6 +117,11 @@ fn what_of_a_copy_leads_to_the_original_is_named() {
 
 /// Puts a `pg_dump` in the way that leaves something out, as a client of another version, or one with a setting, might.
 fn put_a_short_dump(host: &Host, short: &str) {
+    put_a_dump(host, &format!("exec \"$real\" \"$@\" {short}"));
+}
+
+/// Puts a command in the way of `pg_dump`, which it finds as `$real`.
+fn put_a_dump(host: &Host, command: &str) {
     let programs = host.scratch().join("programs");
     fs::create_dir_all(&programs).unwrap();
     let real = newest_programs();
@@ -123,8 +131,8 @@ fn put_a_short_dump(host: &Host, short: &str) {
     let path = programs.join("pg_dump");
     let real = real.join("pg_dump");
     let text = format!(
-        "#!/bin/bash\ncase \"$*\" in *--version*) exec {real} --version ;; esac\nexec {real} \"$@\" {short}\n",
-        real = real.display()
+        "#!/bin/bash\nreal={}\ncase \"$*\" in *--version*) exec \"$real\" --version ;; esac\n{command}\n",
+        real.display()
     );
     fs::write(&path, text).unwrap();
     chmod(&path, 0o755);
@@ -176,6 +184,45 @@ fn a_dump_is_held_to_what_the_server_was_asked_apart() {
     let host = host_of(&server, &[("PG_COUNT", "exact")]);
     host.batt(&["postgresql"]).code(0);
     host.batt(&["drill", "postgresql"]).code(0);
+}
+
+#[test]
+fn a_dump_without_one_of_several_functions_of_a_name_is_no_backup() {
+    let server = Postgresql::start();
+    server.sql("postgres", "CREATE DATABASE shop");
+    server.sql(
+        "shop",
+        "CREATE FUNCTION plus(a int, b int DEFAULT 1) RETURNS int LANGUAGE sql AS 'SELECT $1 + $2';
+         CREATE TYPE \"odd, type\" AS (n int); CREATE FUNCTION plus(VARIADIC many double precision[]) RETURNS int LANGUAGE sql AS 'SELECT 1';
+         CREATE FUNCTION plus(\"odd, type\", OUT a text, INOUT b text) LANGUAGE sql AS $$SELECT '', ''$$;
+         CREATE AGGREGATE total (int) (sfunc = int4pl, stype = int); CREATE AGGREGATE total (bigint) (sfunc = int8pl, stype = bigint);
+         CREATE PROCEDURE clean(a int, OUT b int) LANGUAGE sql AS 'SELECT 1'; CREATE PROCEDURE clean() LANGUAGE sql AS 'SELECT 1'",
+    );
+    for format in ["custom", "directory"] {
+        let host = host_of(&server, &[("PG_FORMAT", format)]);
+        host.batt(&["postgresql"]).code(0);
+    }
+    for (dropped, lacking) in [
+        (
+            "FUNCTION public.plus(int, int)",
+            "`function.public.plus%28a integer%2C b integer%29`",
+        ),
+        (
+            "AGGREGATE public.total(bigint)",
+            "`aggregate.public.total%28bigint%29`",
+        ),
+        ("PROCEDURE public.clean()", "`procedure.public.clean%28%29`"),
+    ] {
+        let host = host_of(&server, &[]);
+        // Gone when the dump begins, and there when the server was asked.
+        let command = format!(
+            "words=()\nfor word; do case $word in --snapshot=*) ;; *) words+=(\"$word\") ;; esac; done\n\
+             case $* in *shop*) psql --no-psqlrc --quiet --dbname=shop --command='DROP {dropped}' || exit 3 ;; esac\nexec \"$real\" \"${{words[@]}}\""
+        );
+        put_a_dump(&host, &command);
+        let told = host.told("postgresql", &["--postgresql-db", "shop"]);
+        told.beside("partial", &["`shop.zst` is without what the server has", lacking]);
+    }
 }
 
 /// Names that a script, a dump and a key write in different ways.

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::thread;
 
 use batt_tests::drop_in::chmod;
 use batt_tests::finished::Finished;
@@ -181,19 +182,25 @@ fn a_table_of_which_no_checksum_can_be_made_is_named_and_dumped() {
 
 /// Puts a `psql` in the way that cannot connect to a database that was set aside.
 fn close_what_is_aside(host: &Host) {
+    let closed = "case \"$*\" in *\"dbname='batt-aside-\"*) echo 'too many connections' >&2; exit 2 ;; esac\nexec \"$real\" \"$@\"";
+    put_in_the_way(host, &[("psql", closed)]);
+}
+
+/// Puts commands in the way of clients of a restore, which they find as `$real`.
+fn put_in_the_way(host: &Host, commands: &[(&str, &str)]) {
     let programs = host.scratch().join("programs");
     fs::create_dir(&programs).unwrap();
     let real = newest_programs();
-    for name in ["pg_dump", "pg_dumpall", "pg_restore"] {
+    for name in ["psql", "pg_dump", "pg_dumpall", "pg_restore"] {
         symlink(real.join(name), programs.join(name)).unwrap();
     }
-    let path = programs.join("psql");
-    let text = format!(
-        "#!/bin/bash\ncase \"$*\" in *\"dbname='batt-aside-\"*) echo 'too many connections' >&2; exit 2 ;; esac\nexec {} \"$@\"\n",
-        real.join("psql").display()
-    );
-    fs::write(&path, text).unwrap();
-    chmod(&path, 0o755);
+    for (name, command) in commands {
+        let path = programs.join(name);
+        fs::remove_file(&path).unwrap();
+        let text = format!("#!/bin/bash\nreal={}\n{command}\n", real.join(name).display());
+        fs::write(&path, text).unwrap();
+        chmod(&path, 0o755);
+    }
     let script = host.home().join("scripts-available/restore-postgresql");
     let programs = format!("{}/", programs.display());
     let text = fs::read_to_string(&script).unwrap();
@@ -230,4 +237,114 @@ fn a_database_that_cannot_be_looked_into_is_not_taken_for_an_empty_one() {
         assert_eq!(number(), before);
         assert_eq!(databases(&server), ["shop"]);
     }
+}
+
+#[test]
+fn a_server_that_is_gone_leaves_a_word_of_what_was_set_aside() {
+    let server = Postgresql::start();
+    server.sql("postgres", "CREATE DATABASE \"a \"\"shop\"\"\"");
+    let host = host_of(&server, &[]);
+    host.batt(&["postgresql"]).code(0);
+    let gone = host.scratch().join("gone");
+    let (psql, pg_restore) = (
+        format!(
+            "[ ! -e {0} ] || {{ echo 'the server is gone' >&2; exit 2; }}\nexec \"$real\" \"$@\"",
+            gone.display()
+        ),
+        format!(
+            "case $* in *--version*) exec \"$real\" \"$@\" ;; esac\n: >{0}\nexit 1",
+            gone.display()
+        ),
+    );
+    put_in_the_way(&host, &[("psql", &psql), ("pg_restore", &pg_restore)]);
+    chmod(&host.scratch(), 0o777);
+
+    let restore = host
+        .batt(&[
+            "restore",
+            "postgresql",
+            "--postgresql-db",
+            "a \"shop\"",
+            "--replace",
+        ])
+        .code(2);
+
+    let there = databases(&server);
+    let [aside] = there.as_slice() else {
+        panic!("{there:?}")
+    };
+    assert!(aside.starts_with("batt-aside-"), "{aside}");
+    restore.says(&format!(
+        "the earlier `a \"shop\"` is there under the name `{aside}`"
+    ));
+    let by_hand = format!(
+        "DROP DATABASE IF EXISTS \"a \"\"shop\"\"\"; ALTER DATABASE \"{aside}\" RENAME TO \"a \"\"shop\"\"\";"
+    );
+    restore.says(&by_hand);
+    for statement in by_hand.split_inclusive(';') {
+        server.sql("postgres", statement);
+    }
+    assert_eq!(databases(&server), ["a \"shop\""]);
+}
+
+#[test]
+fn a_process_of_pg_restore_that_was_killed_says_nothing_of_the_backup() {
+    let server = Postgresql::start();
+    server.sql("postgres", "CREATE DATABASE shop");
+    server.sql(
+        "shop",
+        "CREATE TABLE article AS SELECT 1 AS id; CREATE MATERIALIZED VIEW slow AS SELECT id, pg_sleep(1)::text FROM article",
+    );
+    let host = host_of(&server, &[("PG_FORMAT", "directory")]);
+    host.batt(&["postgresql"]).code(0);
+    server.sql("postgres", "DROP DATABASE shop");
+    let killing = "case $* in *--jobs*) ;; *) exec \"$real\" \"$@\" ;; esac\n\"$real\" \"$@\" &\n\
+                   until worker=$(pgrep -P \"$!\" | tail -n 1) && [ -n \"$worker\" ]; do :; done\nkill -KILL \"$worker\"\nwait \"$!\"";
+    put_in_the_way(&host, &[("pg_restore", killing)]);
+
+    let restore = host
+        .batt(&["restore", "postgresql", "--postgresql-db", "shop"])
+        .code(69);
+
+    restore.says("a process of pg_restore was killed");
+    assert!(databases(&server).is_empty());
+}
+
+#[test]
+fn a_database_that_does_not_come_back_keeps_no_other_from_it() {
+    let server = Postgresql::start();
+    for name in ["a", "b", "c", "d"] {
+        server.sql("postgres", &format!("CREATE DATABASE {name}"));
+        server.sql(name, "CREATE TABLE t AS SELECT 1 AS n");
+    }
+    let host = host_of(&server, &[]);
+    host.batt_promised("postgresql", &["a", "b", "c", "d"]).code(0);
+    for name in ["a", "b", "c", "d"] {
+        server.sql("postgres", &format!("DROP DATABASE {name}"));
+    }
+    // Somebody is in one of them, and it cannot be made anew.
+    server.sql("postgres", "CREATE DATABASE a");
+    let (restore, there) = thread::scope(|scope| {
+        scope.spawn(|| server.hold("a", "SELECT 1"));
+        server.wait_until(
+            "postgres",
+            "SELECT 1 FROM pg_stat_activity WHERE datname = 'a' AND query ~ 'pg_sleep'",
+        );
+        let restore = host.batt(&["restore", "postgresql"]);
+        let there = ["b", "c", "d"].map(|name| {
+            let number = "SELECT count(*) FROM pg_database d WHERE datname = ";
+            (server.sql("postgres", &format!("{number}'{name}'")) == "1\n")
+                .then(|| server.sql(name, "SELECT n FROM t"))
+        });
+        server.kill();
+        (restore, there)
+    });
+
+    let restore = restore.code(2);
+    restore.says("the database `a` is in use");
+    restore.says("not whole: `a`; whole: `b`, `c`, `d`");
+    assert_eq!(
+        there,
+        [const { Some("1\n") }; 3].map(|rows| rows.map(str::to_owned))
+    );
 }

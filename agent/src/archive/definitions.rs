@@ -28,6 +28,11 @@ impl Definitions {
         }
     }
 
+    /// Tells whether there may be things that were not kept.
+    pub(crate) fn is_full(&self) -> bool {
+        self.count >= LIMIT
+    }
+
     /// Keeps the first statement that is none of a dump of one database.
     pub(crate) fn reach_elsewhere(&mut self, statement: &str) {
         self.elsewhere.get_or_insert_with(|| statement.to_owned());

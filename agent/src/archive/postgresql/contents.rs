@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::super::CheckFacts;
-use super::super::definitions::{Definitions, is_called};
+use super::super::definitions::Definitions;
 use super::super::walk::Want;
 use super::layout::{self, Field, Form, Integer, Layout, Text};
 use crate::fact::FactKey;
@@ -42,7 +42,8 @@ impl Entry {
         is_table.then(|| super::rows::table_name(&self.schema, &self.name, utf8).into())
     }
 
-    /// Returns what this entry defines: its sort, and its name, as in the key under which a script records it.
+    /// Returns what this entry defines: its sort, and its name, as in the key under which a script records it; of what is called with the
+    /// types of its arguments.
     pub(super) fn defines(&self, utf8: bool) -> Option<(&'static str, String)> {
         let sort = match self.description.as_slice() {
             b"TABLE" | b"FOREIGN TABLE" => "table",
@@ -54,13 +55,10 @@ impl Entry {
             b"AGGREGATE" => "aggregate",
             _ => return None,
         };
-        let is_called = is_called(sort);
-        let end = self.name.iter().position(|byte| *byte == b'(' && is_called);
-        let name = &self.name[..end.unwrap_or(self.name.len())];
         // A key begins with a letter: the sort is that of any.
         let key = FactKey::encoded(&format!(
             "x.{}",
-            super::rows::table_name(&self.schema, name, utf8)
+            super::rows::table_name(&self.schema, &self.name, utf8)
         ))
         .ok()?;
         String::from(key)
