@@ -8,6 +8,8 @@ use std::path::Path;
 use batt_tests::drop_in::Told;
 use batt_tests::host::Host;
 use batt_tests::server::mariadb::MariaDb;
+use batt_tests::server::postgresql::Postgresql;
+use batt_tests::server::redis::Redis;
 
 /// A service that stores what the home's file `stores` says.
 fn data(host: &Host) {
@@ -38,6 +40,7 @@ const SMALL: &str = "batt store a -- head -c 1000000 /dev/zero";
 fn one_that_shrank_stands_beside_until_it_is_accepted() {
     let host = Host::new();
     data(&host);
+    host.companion("restore-data", "batt load a -- cat >/dev/null");
     let good = run(&host, LARGE);
     let place = good.succeeded().to_owned();
     let before = host.published();
@@ -74,10 +77,19 @@ fn one_that_shrank_stands_beside_until_it_is_accepted() {
         shown.said()
     );
 
+    // It is not what is meant, and that is said.
+    let told = host.batt(&["restore", "data", "-n"]);
+    told.says("2 newer ones are suspicious and passed over");
     // The good one is still what the next one is compared with.
     let third = run(&host, SMALL);
     third.beside("suspicious", &[&id(&good)]);
     assert_eq!(states(&host), ["good", "suspicious", "suspicious", "suspicious"]);
+    let told = host.batt(&["restore", "data", "-n"]);
+    told.says(&format!(
+        "3 newer ones are suspicious and passed over, the newest `{}`: it holds 977 KiB decompressed",
+        id(&third)
+    ));
+    told.says(&format!("`--from {}` takes it all the same", id(&third)));
 
     let said = host.batt(&["accept", &id(&third)]).success();
     assert!(said.starts_with(&format!("accepted `{}`", id(&third))), "{said}");
@@ -311,4 +323,99 @@ fn a_database_that_lost_its_procedure_and_its_rows_is_suspicious() {
     host.batt(&["accept", &format!("{}.mysql", lost.run)]).code(0);
     assert_eq!(host.told("mysql", &["mysql"]).succeeded(), place);
     host.assert_sound();
+}
+
+#[test]
+fn customers_that_are_gone_are_suspicious_though_the_backup_is_as_large_as_before() {
+    let orders = "INSERT INTO orders SELECT seq, 'an order' FROM seq_1_to_50000; INSERT INTO cust SELECT seq, 'a name' FROM seq_1_to_40000;";
+    let server = MariaDb::start();
+    server.sql("CREATE DATABASE shop; USE shop; CREATE TABLE orders (id int, what text); CREATE TABLE cust (id int, name text);");
+    server.sql(&format!("USE shop; {orders}"));
+    let host = Host::new();
+    let options = server.option_file("root", "");
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    host.told("mysql", &["mysql"]).succeeded();
+
+    server.sql("USE shop; DELETE FROM cust WHERE id > 3");
+    let lost = host.told("mysql", &["mysql"]);
+    lost.beside(
+        "suspicious",
+        &["`rows.cust` of `shop` is 3, and was 40000 in the last good one: 99% less, and `max_shrink` is 50%"],
+    );
+    assert!(!lost.reason.contains("rows.orders"), "{lost:?}");
+
+    let server = Postgresql::start();
+    server.sql("postgres", "CREATE DATABASE shop");
+    server.sql(
+        "shop",
+        "CREATE TABLE orders AS SELECT n AS id, 'an order' AS what FROM generate_series(1, 50000) AS n;
+         CREATE TABLE cust AS SELECT n AS id, 'a name' AS name FROM generate_series(1, 40000) AS n",
+    );
+    host.lead_to("postgresql", &server.environment());
+    host.told("postgresql", &["postgresql"]).succeeded();
+    let identity = server.sql("postgres", "SELECT system_identifier FROM pg_control_system()");
+    assert_eq!(
+        host.fact("postgresql", "server.identity"),
+        format!("system identifier {}", identity.trim_end())
+    );
+    server.sql("shop", "DELETE FROM cust WHERE id > 3");
+    host.told("postgresql", &["postgresql"]).beside(
+        "suspicious",
+        &["`rows.public.cust` of `shop` is 3, and was 40000 in the last good one: 99% less"],
+    );
+
+    let server = Redis::start("a password");
+    let socket = server.socket().display().to_string();
+    host.configure(
+        "redis",
+        &[("REDIS_SOCKET", &socket), ("REDISCLI_AUTH", "a password")],
+    );
+    server.run("EVAL \"for n = 1, 22023 do redis.call('SET', n, n) end\" 0\n");
+    host.told("redis", &["redis"]).succeeded();
+    server.run("FLUSHALL\nMSET a 1 b 2\n");
+    host.told("redis", &["redis"]).beside(
+        "suspicious",
+        &["`keys.db0` of `dump.rdb` is 2, and was 22023 in the last good one: 99% less"],
+    );
+}
+
+#[test]
+fn a_queue_that_is_empty_now_and_then_is_usual_once_it_was_accepted() {
+    let host = Host::new();
+    data(&host);
+    let night = |rows: u32| {
+        let stores = format!(
+            "batt store a -- echo x; batt record --of a rows.queue {rows}; batt record --of a rows.cust 40000"
+        );
+        run(&host, &stores)
+    };
+    for _ in 0..3 {
+        night(5000).succeeded();
+    }
+    let empty = night(0);
+    empty.beside("suspicious", &["`rows.queue` of `a` is 0"]);
+    host.batt(&["accept", &id(&empty)]).code(0);
+    for rows in [5000, 6000, 5000, 0, 5000, 5000, 7000, 0, 3] {
+        night(rows).succeeded();
+    }
+}
+
+#[test]
+fn another_server_under_the_same_settings_is_suspicious_until_it_is_accepted() {
+    let host = Host::new();
+    let (first, second) = (MariaDb::start(), MariaDb::start());
+    let run = |server: &MariaDb| {
+        let options = server.option_file("root", "");
+        host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+        host.told("mysql", &["mysql"])
+    };
+    run(&first).succeeded();
+    let other = run(&second);
+    other.beside(
+        "suspicious",
+        &["it is of another server than the last good ones: `datadir /"],
+    );
+    host.batt(&["accept", &format!("{}.mysql", other.run)]).code(0);
+    run(&second).succeeded();
+    run(&first).succeeded();
 }

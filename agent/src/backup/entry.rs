@@ -80,6 +80,11 @@ impl Entry {
         self.can_be_drilled() && self.drill.as_ref().is_none_or(|drill| drill.verdict.is_good())
     }
 
+    /// Tells whether it differed much from those before it, and nobody has accepted it.
+    pub(crate) fn is_suspicious(&self) -> bool {
+        self.state == BackupState::Suspicious && self.accepted.is_none()
+    }
+
     /// Tells whether it counts but for what its last drill told.
     pub(crate) fn can_be_drilled(&self) -> bool {
         let expected = match self.state {

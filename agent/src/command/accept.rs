@@ -97,7 +97,7 @@ fn unknown(id: &str, catalogue: &Catalogue) -> Error {
     let error = Error::new(ExitCode::NOTHING, format!("there is no backup {}", quoted(id)));
     let waiting: Vec<String> = catalogue
         .entries()
-        .filter(|entry| entry.state == BackupState::Suspicious && entry.accepted.is_none())
+        .filter(|entry| entry.is_suspicious())
         .map(Entry::id)
         .collect();
     match (

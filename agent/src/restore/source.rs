@@ -74,6 +74,8 @@ pub(crate) struct Source {
     passed_over: Vec<String>,
     /// What is newer and would be the one, if its drill had not failed.
     set_back: Vec<Entry>,
+    /// What is newer and would be the one, if it were not suspicious.
+    suspicious: Vec<Entry>,
     /// The files that were read when it was verified.
     stamps: OnceCell<Stamps>,
 }
@@ -112,12 +114,20 @@ impl Source {
         let asked = Scope::asked(service, wanted.items, &wanted.settings.promise(service));
         let mut passed_over = Vec::new();
         let mut set_back = Vec::new();
+        let mut suspicious = Vec::new();
         let found = known.iter().rev().copied().find(|entry| {
             if let From::Id(run, _) = from {
                 return entry.run == *run;
             }
             let counts = wanted.counts(entry) && wanted.is_of_time(entry);
             let is_meant = counts && wanted.is_covered_by(entry, &asked);
+            if !counts
+                && entry.is_suspicious()
+                && wanted.is_of_time(entry)
+                && wanted.is_covered_by(entry, &asked)
+            {
+                suspicious.push(*entry);
+            }
             let would_count = entry.can_be_drilled() && entry.failed_drill().is_some();
             if !counts && would_count && wanted.is_of_time(entry) && wanted.is_covered_by(entry, &asked) {
                 set_back.push(*entry);
@@ -150,6 +160,7 @@ impl Source {
             entry: Some(entry.clone()),
             passed_over,
             set_back: set_back.into_iter().cloned().collect(),
+            suspicious: suspicious.into_iter().cloned().collect(),
             stamps: OnceCell::new(),
         })
     }
@@ -220,6 +231,7 @@ impl Source {
             entry,
             passed_over: Vec::new(),
             set_back: Vec::new(),
+            suspicious: Vec::new(),
             stamps: OnceCell::new(),
         })
     }
@@ -286,6 +298,19 @@ impl Source {
                 entry.failure_of_drill().unwrap_or_default()
             ));
         }
+        remarks.extend(self.suspicious.first().map(|newest| {
+            let (those, last) = match self.suspicious.len() {
+                1 => ("1 newer one is".to_owned(), ""),
+                number => (format!("{number} newer ones are"), "the newest "),
+            };
+            let manifest = newest.manifest();
+            let reason = manifest.and_then(|manifest| manifest.shortcomings.into_iter().next());
+            format!(
+                "{those} suspicious and passed over, {last}`{}`: {}; `--from {0}` takes it all the same, `batt accept {0}` as the new normal",
+                newest.id(),
+                reason.unwrap_or_else(|| "its manifest says why".to_owned())
+            )
+        }));
         if !self.passed_over.is_empty() {
             const SHOWN: usize = 3;
             let shown = &self.passed_over[..self.passed_over.len().min(SHOWN)];

@@ -1,4 +1,6 @@
-//! Holding a backup against the last good one: what a script cannot know, and an exit code never tells.
+//! Holding a backup against the last good ones: what a script cannot know, and an exit code never tells.
+
+mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +12,8 @@ use super::bounds::Shortcomings;
 use super::proven::named;
 use crate::backup::{ArchiveRecord, Manifest};
 use crate::settings::Gates;
+use history::History;
+pub(super) use history::REMEMBERED;
 
 /// The most emptied tables that are named one by one.
 const MOST_TABLES: usize = 10;
@@ -28,6 +32,9 @@ const FIGURES: [&str; 6] = [
     "members",
 ];
 
+/// The fact that tells one server from another.
+const IDENTITY: &str = "server.identity";
+
 /// What a comparison with the last good backup found.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Comparison {
@@ -39,10 +46,21 @@ struct Comparison {
     unchanged_since: Option<DateTime<Utc>>,
 }
 
-/// Holds a backup against the last good one of the same service and items, and writes what was found into its manifest.
+/// Holds a backup against the last good one of the same service and items, and writes what was found into its manifest. Where something is
+/// suspicious, `earlier` returns those before the last one, newest first: what has been so before is usual.
 /// Returns why it is suspicious, with what to do.
-pub(super) fn apply(now: &mut Manifest, last: &Manifest, gates: &Gates) -> Option<String> {
-    let found = compare(now, last, gates);
+pub(super) fn apply(
+    now: &mut Manifest,
+    last: Manifest,
+    earlier: impl FnOnce() -> Vec<Manifest>,
+    gates: &Gates,
+) -> Option<String> {
+    let mut backups = vec![last];
+    let mut found = compare(now, &backups, gates);
+    if !found.suspicions.is_empty() {
+        backups.extend(earlier());
+        found = compare(now, &backups, gates);
+    }
     now.unchanged_since = found.unchanged_since;
     now.warnings.extend(found.warnings);
     if found.suspicions.is_empty() {
@@ -55,19 +73,37 @@ pub(super) fn apply(now: &mut Manifest, last: &Manifest, gates: &Gates) -> Optio
     Some(format!(
         "{}\nhint: It was compared with `{}`. `batt accept {}` takes it as the new normal.",
         now.shortcomings.join("\n"),
-        last.id(),
+        backups.first().map(Manifest::id).unwrap_or_default(),
         now.id()
     ))
 }
 
-fn compare(now: &Manifest, last: &Manifest, gates: &Gates) -> Comparison {
+/// Compares a backup with the first of the last good ones; the others tell what is usual.
+fn compare(now: &Manifest, backups: &[Manifest], gates: &Gates) -> Comparison {
     let mut found = Comparison::default();
-    found.suspicions.extend(shrunk(now, last, gates));
+    let Some(last) = backups.first() else {
+        return found;
+    };
+    let history = History::of(backups);
+    found.suspicions.extend(another_server(now, last, history));
+    found.suspicions.extend(shrunk(now, last, history, gates));
     archives(now, last, gates, &mut found);
     found.suspicions.extend(lost(now, last, gates));
-    found.suspicions.extend(emptied(now, last, gates));
+    found.suspicions.extend(fallen(now, last, history, gates));
     unchanged(now, last, gates, &mut found);
     found
+}
+
+/// Tells that a backup is of a server that none of the last good ones is of: of a copy, or of one that was made anew and has nothing in it yet.
+fn another_server(now: &Manifest, last: &Manifest, history: History<'_>) -> Option<String> {
+    let (is, was) = (now.facts.get(IDENTITY)?, last.facts.get(IDENTITY)?);
+    (!history.knows(IDENTITY, is)).then(|| {
+        format!(
+            "it is of another server than the last good ones: {}, and that was {}",
+            quoted(is),
+            quoted(was)
+        )
+    })
 }
 
 fn raw_bytes(manifest: &Manifest) -> u64 {
@@ -81,10 +117,10 @@ fn percent(part: u64, whole: u64) -> u64 {
     (u128::from(part) * 100 / u128::from(whole.max(1))) as u64
 }
 
-fn shrunk(now: &Manifest, last: &Manifest, gates: &Gates) -> Option<String> {
+fn shrunk(now: &Manifest, last: &Manifest, history: History<'_>, gates: &Gates) -> Option<String> {
     let (is, was) = (raw_bytes(now), raw_bytes(last));
     let (gone, most) = (was.saturating_sub(is), gates.max_shrink(was));
-    most.is_exceeded_by(gone, was).then(|| {
+    (most.is_exceeded_by(gone, was) && !history.has_fallen(is, most, raw_bytes)).then(|| {
         format!(
             "it holds {} decompressed, and the last good one held {}: {}% less, and `max_shrink` is {most}",
             HumanBytes(is),
@@ -171,17 +207,27 @@ fn lost(now: &Manifest, last: &Manifest, gates: &Gates) -> Vec<String> {
     let most = gates.max_lost();
     let mut told = Vec::new();
     for (kind, was) in objects(last) {
-        let (mut number, mut lost, mut gone) = (0, 0, Vec::new());
+        let (mut number, mut lost, mut gone, mut of_one) = (0, 0, Vec::new(), Vec::new());
         for (archive, was) in was {
+            let before = lost;
             let is = all.get(kind).and_then(|is| is.get(archive)).unwrap_or(&none);
             number += was.number();
             if was.counted.max(is.counted) > 0 {
                 lost += was.number().saturating_sub(is.number());
             } else {
                 let names = was.names.difference(&is.names);
-                let before = gone.len();
+                let known = gone.len();
                 gone.extend(names.map(|name| format!("{archive}: {kind}.{name}")));
-                lost += (gone.len() - before) as u64;
+                lost += (gone.len() - known) as u64;
+            }
+            // A small database among large ones.
+            if kind == "table" && most.is_exceeded_by(lost - before, was.number()) {
+                of_one.push(format!(
+                    "{} of {} recorded as `{kind}` of {} are gone since the last good one, and `max_lost` is {most}",
+                    lost - before,
+                    was.number(),
+                    quoted(archive)
+                ));
             }
         }
         if most.is_exceeded_by(lost, number) {
@@ -193,46 +239,66 @@ fn lost(now: &Manifest, last: &Manifest, gates: &Gates) -> Vec<String> {
             told.push(format!(
                 "{lost} of {number} recorded as `{kind}` are gone since the last good one, and `max_lost` is {most}{names}"
             ));
+        } else {
+            told.extend(of_one);
         }
     }
     told
 }
 
-/// Finds what had many and has none: rows of a table, keys of a database, files of a folder.
-fn emptied(now: &Manifest, last: &Manifest, gates: &Gates) -> Vec<String> {
-    let least = gates.emptied_rows();
+/// Finds what had many and has none, or lost most of them: rows of a table, keys of a database, files of a folder.
+fn fallen(now: &Manifest, last: &Manifest, history: History<'_>, gates: &Gates) -> Vec<String> {
+    let (least, most) = (gates.emptied_rows(), gates.max_fall());
     let mut told = Vec::new();
     let mut others = 0;
     for archive in &now.archives {
         let Some(earlier) = last.archives.iter().find(|earlier| earlier.file == archive.file) else {
             continue;
         };
-        for (key, was) in &earlier.content {
-            let kind = key.split('.').next().unwrap_or_default();
-            let is = match archive.content.get(key) {
-                Some(is) => is.as_str(),
-                None if UNSAID_WHEN_EMPTY.contains(&kind) => "0",
-                None => continue,
+        for key in earlier.content.keys() {
+            let (Some(is), Some(was)) = (number(archive, key), number(earlier, key)) else {
+                continue;
             };
-            let was: u64 = was.parse().unwrap_or(0);
-            if is != "0" || was < least || !COUNTS.contains(&kind) {
+            let gone = was.saturating_sub(is);
+            if was < least || is > 0 && !most.is_exceeded_by(gone, was) {
+                continue;
+            }
+            let earlier_numbers = |archive: &ArchiveRecord| number(archive, key);
+            if history.has_fallen_in(&archive.file, is, most, least, earlier_numbers) {
                 continue;
             }
             if told.len() == MOST_TABLES {
                 others += 1;
                 continue;
             }
+            let limit = if is == 0 {
+                format!(": `emptied_rows` is {least}")
+            } else {
+                format!(": {}% less, and `max_shrink` is {most}", percent(gone, was))
+            };
             told.push(format!(
-                "{} of {} is 0, and was {was} in the last good one: `emptied_rows` is {least}",
+                "{} of {} is {is}, and was {was} in the last good one{limit}",
                 quoted(key),
                 quoted(whose(archive))
             ));
         }
     }
     if others > 0 {
-        told.push(format!("{others} more are 0 that were not"));
+        told.push(format!("{others} more have lost as much"));
     }
     told
+}
+
+/// Returns how many there are of what a key counts, where it counts something and that is known.
+fn number(archive: &ArchiveRecord, key: &str) -> Option<u64> {
+    let kind = key.split('.').next().unwrap_or_default();
+    if !COUNTS.contains(&kind) {
+        return None;
+    }
+    match archive.content.get(key) {
+        Some(number) => number.parse().ok(),
+        None => UNSAID_WHEN_EMPTY.contains(&kind).then_some(0),
+    }
 }
 
 /// Returns of each archive what tells whether it has changed.

@@ -198,7 +198,14 @@ fn attempt(
         manifest.shortcomings = proven.told();
         Some(manifest.shortcomings.join("\n") + &running.last_lines())
     } else {
-        last.and_then(|last| gates::apply(&mut manifest, &last, &planned.settings.gates))
+        let earlier = || {
+            let covering = catalogue.covering(service, &asked).filter_map(Entry::manifest);
+            let others = covering.skip(1).take(gates::REMEMBERED - 1);
+            others
+                .map(|earlier| earlier.narrowed_to(&planned.items, &proven.judged.archives))
+                .collect()
+        };
+        last.and_then(|last| gates::apply(&mut manifest, last, earlier, &planned.settings.gates))
     };
     for text in manifest.warnings.iter_mut().chain(&mut manifest.shortcomings) {
         *text = mask.whole(text);

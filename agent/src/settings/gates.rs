@@ -103,6 +103,11 @@ impl Gates {
         self.max_shrink.unwrap_or(otherwise)
     }
 
+    /// Returns the share of the rows of a table that may be gone, likewise of keys and files.
+    pub(crate) fn max_fall(&self) -> Share {
+        self.max_shrink.unwrap_or(Share(50))
+    }
+
     /// Returns the share of the objects of one kind that may be gone.
     pub(crate) fn max_lost(&self) -> Share {
         self.max_lost.unwrap_or(Share(50))
@@ -112,6 +117,12 @@ impl Gates {
     pub(crate) fn emptied_rows(&self) -> u64 {
         self.emptied_rows.unwrap_or(1000)
     }
+}
+
+/// Returns a share.
+#[cfg(test)]
+pub(crate) fn share(text: &str) -> Share {
+    Share::parse(text).unwrap()
 }
 
 #[cfg(test)]

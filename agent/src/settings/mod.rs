@@ -20,7 +20,9 @@ use crate::retention::{Floor, Rules};
 use crate::scope::Scope;
 use crate::trust::{self, AllowedForeign};
 pub(crate) use drill::DrillSettings;
-pub(crate) use gates::Gates;
+#[cfg(test)]
+pub(crate) use gates::share;
+pub(crate) use gates::{Gates, Share};
 pub(crate) use policy::Policy;
 use written::{Problem, Written, WrittenService};
 
