@@ -159,7 +159,7 @@ impl Database {
         let what = tokens.get(at).ok_or("it makes nothing")?;
         at += 1;
         let is_one = if what.is("VIEW") {
-            session.is_usual()?;
+            session.has_usual_mode()?;
             self.own_name(statement, &mut at)?;
             !statement.has_semicolon()
         } else if what.is("TRIGGER") {
@@ -237,8 +237,16 @@ fn named(statement: &Statement<'_>) -> Result<Vec<u8>, String> {
     let is_it = statement.has(0, &["CREATE", "DATABASE"])
         && statement.has(3, &["CHARACTER", "SET"])
         && statement.is(6, "COLLATE")
-        && statement.tokens.len() == 8
-        && statement.tokens.iter().all(|token| token.conditional.is_none());
+        && statement.tokens[..8.min(statement.tokens.len())]
+            .iter()
+            .all(|token| token.conditional.is_none())
+        && match &statement.tokens[8.min(statement.tokens.len())..] {
+            [] => statement.tokens.len() == 8,
+            [word, text] => {
+                word.is("COMMENT") && text.kind == Kind::Text && word.conditional == text.conditional
+            }
+            _ => false,
+        };
     name.filter(|_| is_it)
         .ok_or_else(|| "it makes a database in another way".to_owned())
 }

@@ -17,6 +17,7 @@ mod literals;
 mod needs;
 mod session;
 mod stage;
+mod wide;
 
 use database::Database;
 use insert::Header;
@@ -193,6 +194,7 @@ impl Gate {
         if self.content == Content::Database && is_bulk_load(&held[..end.statement]) {
             return Ok(Part::Becomes(end.delimiter, Vec::new()));
         }
+        self.session.reads_in_one_way(&held[..end.statement])?;
         let statement = Statement::read(&held[..end.statement], self.session.lexing())?;
         let instead = self.judge(&statement)?;
         if !self.choice.has(&statement) {

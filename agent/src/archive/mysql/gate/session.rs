@@ -1,6 +1,7 @@
 //! What a dump sets for the session that loads it: only what dump programs set, and nothing by which a text could be read in two ways.
 
 use super::lexer::{Kind, Lexing, Statement, Token};
+use super::wide::Wide;
 
 /// Settings of a session that dump programs change.
 const SETTINGS: &[&str] = &[
@@ -41,8 +42,8 @@ const KEPT: &[(&str, &str)] = &[
     ),
 ];
 
-/// Character sets in which a byte of one character can be a quote or a backslash.
-const AMBIGUOUS: &[&str] = &["big5", "cp932", "gb18030", "gbk", "sjis", "swe7"];
+/// A character set in which a quote is a letter.
+const AMBIGUOUS: &str = "swe7";
 
 /// The modes in which a name stands between double quotes.
 const ANSI: &[&str] = &[
@@ -62,6 +63,8 @@ pub(super) struct Session {
     /// Whether the SQL mode is that of a routine.
     is_foreign: bool,
     is_oracle: bool,
+    /// The character set of the client, where a quote can be a part of a character in it.
+    wide: Option<Wide>,
 }
 
 impl Default for Session {
@@ -73,6 +76,7 @@ impl Default for Session {
             },
             is_foreign: false,
             is_oracle: false,
+            wide: None,
         }
     }
 }
@@ -86,12 +90,31 @@ impl Session {
         self.is_oracle
     }
 
-    /// Says why what tables and rows need is not so: the mode is the usual one.
-    pub(super) fn is_usual(&self) -> Result<(), String> {
+    /// Says why what views need is not so: the mode is the usual one.
+    pub(super) fn has_usual_mode(&self) -> Result<(), String> {
         if self.is_foreign {
             return Err("the SQL mode of a routine is not over".to_owned());
         }
         Ok(())
+    }
+
+    /// Says why what tables and rows need is not so: no character has a quote in it, besides.
+    pub(super) fn is_usual(&self) -> Result<(), String> {
+        self.has_usual_mode()?;
+        if self.wide.is_some() {
+            return Err("the character set of a routine is not over".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Says why a statement can be read in two ways.
+    pub(super) fn reads_in_one_way(&self, statement: &[u8]) -> Result<(), String> {
+        match self.wide {
+            Some(wide) if !wide.is_plain(statement) => {
+                Err("a character that has a quote or a backslash in it, in its character set".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes a `SET` statement.
@@ -127,7 +150,7 @@ impl Session {
                 return Err("a variable that keeps something else".to_owned());
             }
             if *setting == "SQL_MODE" {
-                self.is_usual()?;
+                self.has_usual_mode()?;
             }
             return Ok(());
         }
@@ -147,22 +170,25 @@ impl Session {
         if matches!(setting, "SQL_MODE" | "CHARACTER_SET_CLIENT") && !statement.is_always_executed() {
             return Err("a setting that not every server makes".to_owned());
         }
-        if setting == "CHARACTER_SET_CLIENT" && !is_kept {
-            let is_ambiguous = AMBIGUOUS
+        if setting == "CHARACTER_SET_CLIENT" {
+            let name = value.text;
+            self.wide = if is_kept { None } else { Wide::of(name) };
+            // That of the dump itself is none.
+            let is_ambiguous = name.eq_ignore_ascii_case(AMBIGUOUS.as_bytes())
+                || self.wide.is_some() && (statement.is(1, "NAMES") || value.kind != Kind::Word);
+            let is_name = name
                 .iter()
-                .any(|known| value.text.eq_ignore_ascii_case(known.as_bytes()));
-            if is_ambiguous
-                || !value
-                    .text
-                    .iter()
-                    .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-            {
+                .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+            if is_ambiguous || !is_kept && !is_name {
                 return Err("a character set in which a quote can be a part of a character".to_owned());
             }
         }
         if setting == "SQL_MODE" {
             if is_kept {
-                *self = Self::default();
+                *self = Self {
+                    wide: self.wide,
+                    ..Self::default()
+                };
                 return Ok(());
             }
             if value.kind != Kind::Text {

@@ -274,7 +274,9 @@ fn a_text_cannot_be_read_in_two_ways() {
         "/*!50003 SET sql_mode = 'ANSI_QUOTES' */ ;\nCREATE TABLE \"u\" (a int);",
         "SET NAMES gbk;",
         "/*!40101 SET NAMES sjis */;",
-        "/*!40101 SET character_set_client = big5 */;",
+        "/*!50003 SET character_set_client = swe7 */;",
+        "/*!50003 SET character_set_client = big5 */;\nINSERT INTO `t` VALUES (1);",
+        "/*!50003 SET character_set_client = big5 */;\nCREATE TABLE `u` (a int);",
         "SET character_set_client = 'gbk';",
         "SET character_set_client = @saved_sql_mode;",
         // The server takes for a comment what the client takes for an end.

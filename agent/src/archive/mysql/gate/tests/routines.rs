@@ -86,3 +86,37 @@ fn packages_and_routines_in_the_way_of_oracle_are_read() {
         stops(&oracle(&format!("{statement}; DROP DATABASE other")));
     }
 }
+
+#[test]
+fn a_routine_of_a_character_set_with_quotes_in_its_characters_passes_without_such_characters() {
+    let of = |set: &str, text: &[u8]| {
+        let before = format!(
+            "{HEAD}/*!50003 SET @saved_cs_client = @@character_set_client */ ;\n/*!50003 SET character_set_client = {set} */ ;\n\
+            /*!50003 SET @saved_sql_mode = @@sql_mode */ ;\n/*!50003 SET sql_mode = 'ANSI_QUOTES' */ ;\nDELIMITER ;;\n\
+            CREATE PROCEDURE `p`()\nBEGIN SELECT '"
+        );
+        let after = "'; END ;;\nDELIMITER ;\n/*!50003 SET sql_mode = @saved_sql_mode */ ;\n\
+            /*!50003 SET character_set_client = @saved_cs_client */ ;\nINSERT INTO `t` VALUES (1);\n";
+        verdict(
+            Content::Database,
+            &[before.as_bytes(), text, after.as_bytes()].concat(),
+        )
+        .1
+    };
+    // `あ` and `表` of Shift JIS: the second byte of the latter is a backslash.
+    assert_eq!(of("sjis", b"\x82\xa0"), None);
+    assert_eq!(of("cp932", b"a"), None);
+    assert!(
+        of("sjis", b"\x95\x5c ")
+            .unwrap()
+            .contains("has a quote or a backslash in it")
+    );
+    // What is half of a character for the one is a whole one for the other.
+    assert!(
+        of("gbk", b"\x95\x5c\\")
+            .unwrap()
+            .contains("has a quote or a backslash in it")
+    );
+    assert_eq!(of("utf8mb4", b"\x95\x5c "), None);
+    assert!(of("swe7", b"a").is_some());
+}
