@@ -8,6 +8,9 @@ use batt_protocol::{BackupState, HumanBytes};
 use super::{ArchiveRecord, Manifest, SUMS};
 use crate::archive::Kind;
 
+/// With what facts begin that name what a restore needs besides the archives.
+const ALSO_NEEDED: &str = "also_needed.";
+
 /// Returns the text of RESTORE.md: the facts of the backup, and the commands of the script's header.
 ///
 /// A line of the header that has `NAME.x` in it is repeated for each archive; an archive whose file another line names
@@ -56,6 +59,17 @@ pub(crate) fn restore_guide(manifest: &Manifest, commands: &[String]) -> String 
         for warning in &manifest.warnings {
             let _ = writeln!(text, "- {}", escaped(warning));
         }
+    }
+    let mut also_needed = manifest
+        .facts
+        .iter()
+        .filter_map(|(key, value)| Some((key.strip_prefix(ALSO_NEEDED)?, value)))
+        .peekable();
+    if also_needed.peek().is_some() {
+        let _ = writeln!(text, "\nAlso needed, and not in this backup:\n");
+    }
+    for (what, which) in also_needed {
+        let _ = writeln!(text, "- {}: {}", plain(what), escaped(which));
     }
     let _ = writeln!(
         text,
@@ -293,6 +307,21 @@ mod tests {
         assert_eq!(quoted("-rf"), "'./-rf'");
         assert_eq!(quoted("a\n'1\\\u{202e}"), "$'a\\012\\'1\\\\\\342\\200\\256'");
         assert_eq!(plain("a`\n# b"), "a'\\n# b");
+    }
+
+    #[test]
+    fn what_is_needed_besides_is_told() {
+        let mut manifest = manifest("20260131T023000Z-00000a", &[], &["x.zst"]);
+        assert!(!restore_guide(&manifest, &[]).contains("Also needed"));
+        let facts = [("also_needed.plugins", "ha_archive.so"), ("server.version", "1")];
+        manifest
+            .facts
+            .extend(facts.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        let text = restore_guide(&manifest, &[]);
+        assert!(
+            text.contains("\nAlso needed, and not in this backup:\n\n- plugins: ha_archive.so\n\n## Check"),
+            "{text}"
+        );
     }
 
     #[test]

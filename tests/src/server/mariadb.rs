@@ -97,6 +97,18 @@ impl MariaDb {
         Finished::run_with(&mut client(&self.socket()), statements.as_bytes()).success()
     }
 
+    /// Runs SQL statements as `root`, those after an error, too.
+    pub fn sql_all(&self, statements: &str) -> Finished {
+        Finished::run_with(client(&self.socket()).arg("--force"), statements.as_bytes())
+    }
+
+    /// Makes a folder in the server's own one, which its account can read.
+    pub fn make_folder(&self, name: &str) -> PathBuf {
+        let folder = self.folder.path().join(name);
+        fs::create_dir_all(&folder).expect("the folder can be written");
+        folder
+    }
+
     /// Runs a statement and keeps its locks until the server dies.
     pub fn hold(&self, statement: &str) {
         let statements = format!("{statement}; SELECT SLEEP(3600);");

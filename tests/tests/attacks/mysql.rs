@@ -12,7 +12,7 @@ use crate::clients::{assert_harmless, seen};
 use crate::lures::Stage;
 
 /// What an honest server answers to the statements of the scripts that hold a text. The first that fits is meant.
-const HONEST: [(&str, &[&str]); 15] = [
+const HONEST: [(&str, &[&str]); 17] = [
     ("SELECT '--'", &["--"]),
     (
         "SLAVES STATUS",
@@ -26,8 +26,22 @@ const HONEST: [(&str, &[&str]); 15] = [
     ),
     (
         "LEFT JOIN",
-        &["utf8mb4", "utf8mb4_general_ci", "1", "InnoDB", "0", "0", "0", "1"],
+        &[
+            "utf8mb4",
+            "utf8mb4_general_ci",
+            "1",
+            "InnoDB",
+            "0",
+            "0",
+            "0",
+            "1",
+            "1 1",
+            "1",
+            "of people",
+        ],
     ),
+    ("c.character_set_name IN", &["part", "c", "sjis"]),
+    ("USING sjis", &["`part`.`c`"]),
     ("SELECT view_definition", &["select 1"]),
     ("FROM information_schema.views", &["shop", "other"]),
     ("CONCAT('CHECKSUM TABLE", &["CHECKSUM TABLE part;"]),

@@ -10,6 +10,7 @@ mod drill;
 mod forgery;
 mod held;
 mod inventory;
+mod kept;
 mod lies;
 mod options;
 mod played;

@@ -41,7 +41,19 @@ impl Played {
         } else if has("SELECT schema_name FROM") {
             Reply::text("shop")
         } else if has("LEFT JOIN") {
-            rows(&[&["utf8mb4", "utf8mb4_general_ci", "1", "InnoDB", "0", "0", "0", "0"]])
+            rows(&[&[
+                "utf8mb4",
+                "utf8mb4_general_ci",
+                "1",
+                "InnoDB",
+                "0",
+                "0",
+                "0",
+                "0",
+                "0 0",
+                "0",
+                "",
+            ]])
         } else {
             Reply::Done
         }

@@ -39,7 +39,7 @@ const OF_THE_SERVER: &str = "'PROCESSLIST', 'GLOBAL_STATUS', 'SESSION_STATUS', '
     'THREAD_POOL_WAITS', 'SPIDER_ALLOC_MEM', 'FEEDBACK', 'COLUMN_STATISTICS', 'ST_SPATIAL_REFERENCE_SYSTEMS'";
 
 /// Everything that a server tells of itself, by its own views, its own statements, and the rows of all tables.
-fn everything(server: &MariaDb) -> String {
+pub(crate) fn everything(server: &MariaDb) -> String {
     let mut told = String::new();
     told += &server.sql("SET SESSION group_concat_max_len = 1000000; SELECT 1");
     let views = server.sql(&format!(
@@ -75,44 +75,69 @@ fn everything(server: &MariaDb) -> String {
     told.replace(" CHARACTER SET utf8mb4 COLLATE", " COLLATE")
 }
 
-/// Each thing as the server's own statement makes it, and each row.
+/// Each thing as the server's own statement makes it, each row, and what the server counts together of each table.
 fn statements(server: &MariaDb) -> String {
     let not_ours = "('information_schema', 'performance_schema', 'sys', 'mysql')";
     let quoted = |column: &str| format!("CONCAT('`', REPLACE({column}, '`', '``'), '`')");
+    let of_columns = |what: &str, condition: &str| {
+        format!(
+            "(SELECT {what} FROM information_schema.columns AS c WHERE c.table_schema = t.table_schema AND c.table_name = t.table_name AND {condition})"
+        )
+    };
+    let order = of_columns(
+        &format!(
+            "GROUP_CONCAT({} ORDER BY ordinal_position)",
+            quoted("column_name")
+        ),
+        "extra NOT LIKE '%INVISIBLE%'",
+    );
+    let floats = of_columns("1", "data_type = 'float'");
     let asked = server.sql(&format!(
-        "SELECT HEX(CONCAT('SHOW CREATE DATABASE ', {0})) FROM information_schema.schemata WHERE schema_name NOT IN {not_ours} ORDER BY 1;
+        "SET SESSION group_concat_max_len = 1000000;
+         SELECT HEX(CONCAT('SHOW CREATE DATABASE ', {0})) FROM information_schema.schemata WHERE schema_name NOT IN {not_ours} ORDER BY 1;
          SELECT HEX(CONCAT('SHOW CREATE TABLE ', {1}, '.', {2})) FROM information_schema.tables WHERE table_schema NOT IN {not_ours} ORDER BY 1;
          SELECT HEX(CONCAT('SHOW CREATE ', IF(routine_type LIKE 'PACKAGE%', routine_type, routine_type), ' ', {3}, '.', {4}))
              FROM information_schema.routines WHERE routine_schema NOT IN {not_ours} ORDER BY 1;
-         SELECT HEX(CONCAT('SHOW CREATE TRIGGER ', {5}, '.', {6})) FROM information_schema.triggers WHERE trigger_schema NOT IN {not_ours} ORDER BY 1;
-         SELECT HEX(CONCAT('SHOW CREATE EVENT ', {7}, '.', {8})) FROM information_schema.events WHERE event_schema NOT IN {not_ours} ORDER BY 1;
-         SELECT HEX(CONCAT('SELECT * FROM ', {1}, '.', {2}, IF(table_type = 'SYSTEM VERSIONED', ' FOR SYSTEM_TIME ALL', ''), ' ORDER BY 1'))
-             FROM information_schema.tables WHERE table_schema NOT IN {not_ours} AND table_type <> 'VIEW' ORDER BY 1;",
+         SELECT HEX(CONCAT('SHOW CREATE EVENT ', {5}, '.', {6})) FROM information_schema.events WHERE event_schema NOT IN {not_ours} ORDER BY 1;
+         SELECT HEX(CONCAT('SELECT * FROM ', {1}, '.', {2}, IF(table_type = 'SYSTEM VERSIONED', ' FOR SYSTEM_TIME ALL', ''),
+             COALESCE(CONCAT(' ORDER BY ', IF(COALESCE(engine, '') = 'BLACKHOLE', NULL, {order})), '')))
+             FROM information_schema.tables AS t WHERE table_schema NOT IN {not_ours} AND table_type <> 'VIEW' ORDER BY 1;
+         SELECT HEX(CONCAT('CHECKSUM TABLE ', {1}, '.', {2}, ' EXTENDED'))
+             FROM information_schema.tables AS t WHERE table_schema NOT IN {not_ours} AND table_type = 'BASE TABLE'
+                 AND NOT EXISTS {floats} ORDER BY 1;",
         quoted("schema_name"),
         quoted("table_schema"),
         quoted("table_name"),
         quoted("routine_schema"),
         quoted("routine_name"),
-        quoted("trigger_schema"),
-        quoted("trigger_name"),
         quoted("event_schema"),
         quoted("event_name"),
     ));
+    let statements: Vec<String> = asked
+        .lines()
+        .map(|statement| {
+            let bytes: Vec<u8> = (0..statement.len() / 2)
+                .map(|n| u8::from_str_radix(&statement[2 * n..2 * n + 2], 16).unwrap())
+                .collect();
+            String::from_utf8(bytes).unwrap()
+        })
+        .collect();
+    // One client for all of them, which tells where the answer to each begins.
+    const MARK: &str = "--- answer ";
+    let mut script = String::new();
+    for (number, statement) in statements.iter().enumerate() {
+        script += &format!("SELECT '{MARK}{number}';\n{statement};\n");
+    }
+    let answers = server.sql(&script);
     let mut told = String::new();
-    for statement in asked.lines() {
-        let bytes: Vec<u8> = (0..statement.len() / 2)
-            .map(|n| u8::from_str_radix(&statement[2 * n..2 * n + 2], 16).unwrap())
-            .collect();
-        let statement = String::from_utf8(bytes).unwrap();
-        let answer = server.sql(&format!("{statement};"));
-        let is_trigger = statement.starts_with("SHOW CREATE TRIGGER");
-        told += &format!("--- {statement}\n");
-        // The last column of a trigger is when it was made.
-        told += &if is_trigger {
-            answer.rsplit_once('\t').unwrap().0.to_owned() + "\n"
-        } else {
-            answer
-        };
+    for line in answers.split_inclusive('\n') {
+        let number = line
+            .strip_prefix(MARK)
+            .and_then(|number| number.trim_end().parse::<usize>().ok());
+        match number.and_then(|number| statements.get(number)) {
+            Some(statement) => told += &format!("--- {statement}\n"),
+            None => told += line,
+        }
     }
     told
 }
@@ -159,7 +184,12 @@ const PLUGINS: &str =
     "INSTALL SONAME 'ha_archive'; INSTALL SONAME 'ha_blackhole'; INSTALL SONAME 'auth_ed25519';";
 
 fn start() -> MariaDb {
-    let server = MariaDb::start();
+    start_with(&[])
+}
+
+/// Starts a server with what has to be installed, and options of its own.
+pub(crate) fn start_with(options: &[&str]) -> MariaDb {
+    let server = MariaDb::start_with(&[&["--skip-log-bin"], options].concat());
     if !is_mysql() {
         server.sql(PLUGINS);
     }

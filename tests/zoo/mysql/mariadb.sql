@@ -1,5 +1,8 @@
 -- What MariaDB alone has.
 USE zoo;
+-- Of several lines the server itself forgets all but the first.
+ALTER DATABASE zoo COMMENT = 'the zoo''s `own`, \\ of two "parts" /* and */ more; -- x';
+CREATE DATABASE commented COMMENT '#';
 CREATE TABLE archive (id INT) ENGINE=ARCHIVE;
 INSERT INTO archive VALUES (1), (2), (3);
 CREATE TABLE black (id INT) ENGINE=BLACKHOLE;

@@ -1,0 +1,101 @@
+//! What a dump carries only when that is seen to, and what none can carry: the former comes back, the latter is said.
+
+use std::fs;
+
+use batt_tests::host::Host;
+use batt_tests::server::mariadb::MariaDb;
+
+use super::content::configure;
+
+#[test]
+fn comments_of_databases_come_back() {
+    let server = MariaDb::start();
+    let comment = r#"it''s "of" `us`; */ -- \\ /* # größe"#;
+    server.sql(&format!(
+        "CREATE DATABASE d COMMENT '{comment}'; CREATE TABLE d.t (id INT); CREATE DATABASE plain; CREATE TABLE plain.t (id INT);
+         CREATE DATABASE `a``b` COMMENT 'x'"
+    ));
+    let told = |name: &str| server.sql(&format!("SHOW CREATE DATABASE `{name}`"));
+    let before = [told("d"), told("plain"), told("a``b")];
+    assert!(before[0].contains("größe"), "{before:?}");
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["mysql"]).code(0);
+    host.batt_drill("mysql").code(0).says("proven");
+
+    let drop_all = "DROP DATABASE d; DROP DATABASE plain; DROP DATABASE `a``b`";
+    server.sql(drop_all);
+    host.batt(&["restore", "mysql"]).code(0);
+    assert_eq!([told("d"), told("plain"), told("a``b")], before);
+
+    host.batt(&["restore", "mysql", "--mysql-db", "d", "--into", "e"])
+        .code(0);
+    assert_eq!(told("e").replace("`e`", "`d`").replace("e\t", "d\t"), before[0]);
+
+    // What takes the place of another one has its own.
+    server.sql("ALTER DATABASE d COMMENT = 'another'");
+    host.batt(&["restore", "mysql", "--mysql-db", "d", "--replace"])
+        .code(0);
+    assert_eq!(told("d"), before[0]);
+
+    server.sql(drop_all);
+    let options = format!("[client]\nuser=root\nsocket={}\n", server.socket().display());
+    fs::write(host.user_home().join(".my.cnf"), options).unwrap();
+    host.restore(&host.backup("mysql"), &[]);
+    assert_eq!([told("d"), told("plain"), told("a``b")], before);
+}
+
+#[test]
+fn digits_and_characters_that_no_dump_holds_are_told() {
+    let server = MariaDb::start();
+    // 0x81AD is a character of no meaning there; U+3042 is a letter.
+    server.sql(
+        "CREATE DATABASE d; USE d;
+         CREATE TABLE floats (a FLOAT, b FLOAT, c DOUBLE, d FLOAT(7,2)); CREATE TABLE more (a FLOAT); INSERT INTO more VALUES (16777216);
+         CREATE TABLE letters (a INT, t TEXT CHARACTER SET sjis); INSERT INTO letters VALUES (1, _sjis 0x82A0);
+         CREATE TABLE odd (a INT, `t``t` TEXT CHARACTER SET sjis); INSERT INTO odd VALUES (1, _sjis 0x82A0), (2, _sjis 0x81AD);
+         CREATE DATABASE e; CREATE TABLE e.t (d FLOAT(7,2), t TEXT CHARACTER SET big5); INSERT INTO e.t VALUES (1.5, 'x')",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    let told = host.batt(&["mysql"]).code(0);
+    told.says("`d` has columns of type FLOAT (3, in 2 of its tables and views)");
+    told.says("characters that Unicode has no partner of their own for");
+    told.says("`odd`.`t`t`");
+    let said = told.said();
+    assert!(
+        !said.contains("`letters`") && !said.contains("`e`"),
+        "what comes back is no matter of a warning:\n{said}"
+    );
+}
+
+#[test]
+fn a_server_of_another_kind_is_told_before_anything_is_loaded() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE d; CREATE TABLE d.t (id INT); INSERT INTO d.t VALUES (1);
+         CREATE SERVER far FOREIGN DATA WRAPPER mysql OPTIONS (HOST '127.0.0.1')",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["mysql"]).code(0);
+
+    let other = MariaDb::start_with(&["--skip-log-bin", "--lower-case-table-names=1"]);
+    configure(&host, &other, &[]);
+    let told = host.batt(&["restore", "mysql"]).code(0);
+    told.says("names of tables that differ in their case alone are one name here");
+    told.says(
+        "has servers of tables elsewhere (CREATE SERVER) that this one lacks, and that no backup holds: far",
+    );
+    assert_eq!(other.sql("SELECT * FROM d.t"), "1\n");
+
+    // The same kind of server has nothing to say.
+    server.sql("DROP DATABASE d");
+    configure(&host, &server, &[]);
+    let told = host.batt(&["restore", "mysql"]).code(0);
+    assert!(
+        !told.said().contains("lower_case") && !told.said().contains("that this one lacks"),
+        "{}",
+        told.said()
+    );
+}
