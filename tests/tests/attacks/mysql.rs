@@ -327,6 +327,35 @@ fn a_statement_that_slips_through_reaches_nothing_but_its_database() {
     }
 }
 
+/// Who may make databases can make one that reads like what an interrupted restore has left, and account names that read like its accounts: nobody
+/// here knows of them.
+#[test]
+fn what_reads_like_the_rest_of_a_replacement_is_nobody_s() {
+    let server = MariaDb::start();
+    server.sql("CREATE DATABASE d; CREATE TABLE d.t (a INT); CREATE DATABASE payroll; CREATE TABLE payroll.t (a INT)");
+    let host = Host::new();
+    let options = server.option_file("root", "");
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    host.batt(&["--mysql-db", "d", "--mysql-db", "payroll"]).code(0);
+    server.sql(
+        "DROP DATABASE d; CREATE DATABASE `batt-aside-0123456789ab-1`; USE `batt-aside-0123456789ab-1`;
+         CREATE TABLE `batt-note` (id INT AUTO_INCREMENT PRIMARY KEY, kind TEXT, name TEXT, mode TEXT, zone TEXT, spoken TEXT, collated TEXT, body TEXT);
+         INSERT INTO `batt-note` (kind, name, collated) VALUES ('database', 'utf8mb4', 'utf8mb4_bin'), ('moved', 'payroll', NULL);
+         CREATE USER 'batt-restore-0123456789ab-0'@localhost",
+    );
+    for items in [&["--mysql-db", "d"][..], &["--mysql-db", "payroll", "--replace"]] {
+        host.batt(&[&["restore", "mysql"], items].concat()).code(0);
+        let there = server.sql(
+            "SELECT table_schema FROM information_schema.tables WHERE table_schema IN ('payroll', 'batt-aside-0123456789ab-1')
+             UNION ALL SELECT user FROM mysql.user WHERE user LIKE 'batt-%' ORDER BY 1",
+        );
+        assert_eq!(
+            there,
+            "batt-aside-0123456789ab-1\nbatt-restore-0123456789ab-0\npayroll\n"
+        );
+    }
+}
+
 #[test]
 fn forged_accounts_take_no_password_and_run_nothing() {
     let server = MariaDb::start();

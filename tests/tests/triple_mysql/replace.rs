@@ -1,6 +1,7 @@
 //! `--replace`: what is there stays until what comes is there whole, whatever happens.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use batt_tests::finished::Finished;
 use batt_tests::host::Host;
@@ -63,9 +64,7 @@ impl Live {
 
     /// Returns what of a replacement is left in the server and on the host.
     fn left(&self) -> String {
-        let traces = fs::read_dir(self.host.home().join("var/restore-mysql"))
-            .unwrap()
-            .count();
+        let traces = fs::read_dir(self.host.home().join("var/restore-mysql")).map_or(0, Iterator::count);
         let names = self.server.sql(
             "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE 'batt-%'
              UNION ALL SELECT user FROM mysql.user WHERE user LIKE 'batt-%'",
@@ -161,6 +160,20 @@ fn what_is_not_what_was_backed_up_replaces_nothing() {
     let failed = live.host.batt(&REPLACE).code(2);
     failed.says("is not what was backed up: `rows.my` is `0` instead of `1`");
     live.assert_as_it_was(&failed);
+}
+
+#[test]
+fn without_room_for_both_nothing_is_replaced() {
+    let live = Live::new();
+    let tools = live.host.scratch().join("tools");
+    fs::create_dir(&tools).unwrap();
+    fs::write(tools.join("df"), "#!/bin/sh\necho Avail; echo 1000000\n").unwrap();
+    fs::set_permissions(tools.join("df"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", tools.display());
+    configure(&live.host, &live.server, &[("PATH", &path)]);
+    let refused = live.host.batt(&REPLACE).code(69);
+    refused.says("there is no room for a second `live` beside the one that is there");
+    live.assert_as_it_was(&refused);
 }
 
 #[test]
