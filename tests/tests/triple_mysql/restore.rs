@@ -36,7 +36,8 @@ fn one_of_several_comes_back_under_another_name_on_another_server() {
     let as_shop = other
         .fingerprint(name)
         .replace("`new ``one``;`", "`shop`")
-        .replace("new `one`;.", "shop.");
+        .replace("new `one`;.", "shop.")
+        .replace("\tDISABLED\t", "\tENABLED\t");
     assert_eq!(as_shop, shop.server.fingerprint("shop"));
     assert_eq!(
         other.sql("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name IN ('shop', 'old')"),
@@ -266,4 +267,36 @@ fn accounts_come_back_though_a_database_does_not() {
     let grants = other.sql("SHOW GRANTS FOR app@localhost");
     assert!(grants.contains("GRANT SELECT ON `a`.`t`"), "{grants}");
     assert_eq!(other.sql("SELECT COUNT(*) FROM a.t"), "0\n");
+}
+
+/// They would do again what those of the original do, and are those of the same accounts.
+#[test]
+fn events_of_a_copy_do_nothing() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE s1; USE s1; CREATE TABLE t (id INT); CREATE USER 'o''fx'@localhost;
+         CREATE DEFINER='o''fx'@localhost EVENT `e ``1` ON SCHEDULE EVERY 1 DAY DO DELETE FROM s1.t;
+         CREATE EVENT off ON SCHEDULE EVERY 1 DAY DISABLE DO SELECT 1",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt_promised("mysql", &["s1"]).code(0);
+    for account in ["yes", "no"] {
+        configure(&host, &server, &[("MYSQL_RESTORE_ACCOUNT", account)]);
+        let told = host
+            .batt(&["restore", "mysql", "--mysql-db", "s1", "--into", "copy"])
+            .code(0);
+        told.says("the events of `copy` are disabled, since those of `s1` do the same: `e `1`");
+        let events = "SELECT event_schema, event_name, status, definer, event_definition FROM information_schema.events ORDER BY 1, 2";
+        assert_eq!(
+            server.sql(events),
+            "copy\te `1\tDISABLED\to'fx@localhost\tDELETE FROM s1.t\ncopy\toff\tDISABLED\troot@localhost\tSELECT 1\n\
+             s1\te `1\tENABLED\to'fx@localhost\tDELETE FROM s1.t\ns1\toff\tDISABLED\troot@localhost\tSELECT 1\n"
+        );
+        server.sql("DROP DATABASE copy");
+    }
+    server.sql("DROP DATABASE s1");
+    host.batt(&["restore", "mysql"]).code(0);
+    let enabled = server.sql("SELECT event_name FROM information_schema.events WHERE status = 'ENABLED'");
+    assert_eq!(enabled, "e `1\n");
 }

@@ -224,7 +224,16 @@ fn everything_of_a_server_comes_back() {
     server.kill();
     let emptied = start();
     configure(&emptied);
-    host.batt_restore(&[], &["mysql"]).code(0);
+    let told = host.batt_restore(&[], &["mysql"]).code(0).said();
+    // Each other one by an account of its own.
+    let by_all_rights: Vec<&str> = told
+        .lines()
+        .filter(|line| line.contains("is loaded by the account that restores"))
+        .collect();
+    assert!(
+        matches!(&by_all_rights[..], [one] if one.contains("`old` ") && one.contains("the database `zoo`")),
+        "{by_all_rights:#?}"
+    );
 
     assert_same("what was restored", &before, &everything(&emptied));
 
