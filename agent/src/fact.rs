@@ -9,6 +9,9 @@ const KEY_LIMIT: usize = 3 * 4096 + 64;
 /// A value has at most this many bytes.
 pub(crate) const VALUE_LIMIT: usize = 64 << 10;
 
+/// How the key of a fact begins that is the digest of a definition; its first part says in which form that was digested.
+pub(crate) const DEFINITION: &str = "definition-";
+
 /// The key of a fact: begins with a letter or digit, then letters, digits, spaces and `._:/@+%-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

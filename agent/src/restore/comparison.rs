@@ -7,6 +7,7 @@ use batt_protocol::text::quoted;
 use serde::Serialize;
 
 use crate::backup::{ArchiveRecord, Manifest};
+use crate::fact::DEFINITION;
 use crate::ledger::Ledger;
 use crate::log::Mask;
 
@@ -52,9 +53,10 @@ impl Comparison {
             .iter()
             .map(|archive| {
                 let found = ledger.contents.get(archive.called()).unwrap_or(&nothing);
+                let forms = Forms::of(&archive.content, found);
                 Compared {
                     name: archive.called().to_owned(),
-                    compared: archive.content.len(),
+                    compared: archive.content.keys().filter(|key| forms.tell(key)).count(),
                     differences: if tells {
                         differences(&archive.content, found)
                     } else {
@@ -115,7 +117,9 @@ pub(crate) fn differences(
     expected: &BTreeMap<String, String>,
     found: &BTreeMap<String, String>,
 ) -> Vec<String> {
-    let expected_first = expected.iter().filter_map(|(key, value)| {
+    let forms = Forms::of(expected, found);
+    let told = expected.iter().filter(|(key, _)| forms.tell(key));
+    let expected_first = told.filter_map(|(key, value)| {
         let mut fitting = fitting(key, expected, found).peekable();
         let first = fitting.peek().copied();
         match first {
@@ -127,13 +131,41 @@ pub(crate) fn differences(
     let masked: Vec<&String> = expected.keys().filter(|key| Mask::is_masked(key)).collect();
     let unexpected = found
         .iter()
-        .filter(|(key, _)| !expected.contains_key(*key))
+        .filter(|(key, _)| !expected.contains_key(*key) && forms.tell(key))
         .filter(|(key, _)| !masked.iter().any(|masked| Mask::may_be(masked, key)))
         .map(|(key, value)| Difference::Unexpected(key, value));
     expected_first
         .chain(unexpected)
         .map(|difference| difference.to_string())
         .collect()
+}
+
+/// In which forms both of two sides tell of definitions. Servers of different versions have different words for the same one, which
+/// says nothing of it: the form is the first part of such a key, as in `definition-15.table.t`.
+struct Forms<'a> {
+    of_both: BTreeSet<&'a str>,
+}
+
+impl<'a> Forms<'a> {
+    fn of(expected: &'a BTreeMap<String, String>, found: &'a BTreeMap<String, String>) -> Self {
+        let of = |facts: &'a BTreeMap<String, String>| -> BTreeSet<&'a str> {
+            facts.keys().filter_map(|key| form(key)).collect()
+        };
+        Self {
+            of_both: &of(expected) & &of(found),
+        }
+    }
+
+    /// Tells whether a fact tells something that is to be compared.
+    fn tell(&self, key: &str) -> bool {
+        form(key).is_none_or(|form| self.of_both.contains(form))
+    }
+}
+
+/// Returns the form of a definition.
+fn form(key: &str) -> Option<&str> {
+    let (kind, _) = key.split_once('.')?;
+    kind.starts_with(DEFINITION).then_some(kind)
 }
 
 /// Returns the values that were found under a key: the one of that key, or where it holds a secret those of all keys that it
@@ -260,6 +292,40 @@ mod tests {
         assert_eq!(
             compared(&[("rows.x_hunter2", "8"), ("source", "pg://u:a@h"), ("v", "1")]),
             ["`rows.x_********` is `8` instead of `7`"]
+        );
+    }
+
+    #[test]
+    fn definitions_are_compared_with_those_of_the_same_form_alone() {
+        let recorded = facts(&[("table.t", "yes"), ("definition-15.table.t", "a1")]);
+        let compared = |found: &[(&str, &str)]| differences(&recorded, &facts(found));
+        assert_eq!(
+            compared(&[("table.t", "yes"), ("definition-15.table.t", "a1")]),
+            [""; 0]
+        );
+        assert_eq!(
+            compared(&[("table.t", "yes"), ("definition-17.table.t", "b2")]),
+            [""; 0]
+        );
+        assert_eq!(compared(&[("table.t", "yes")]), [""; 0]);
+        assert_eq!(
+            compared(&[
+                ("table.t", "yes"),
+                ("definition-15.table.t", "b2"),
+                ("definition-15.view.v", "c3")
+            ]),
+            [
+                "`definition-15.table.t` is `b2` instead of `a1`",
+                "`definition-15.view.v` is there, `c3`, and was not before",
+            ]
+        );
+        // What was recorded by an earlier version holds nothing of the kind.
+        assert_eq!(
+            differences(
+                &facts(&[("v", "1")]),
+                &facts(&[("v", "1"), ("definition-15.table.t", "a1")])
+            ),
+            [""; 0]
         );
     }
 

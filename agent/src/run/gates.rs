@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use super::bounds::Shortcomings;
 use super::proven::named;
 use crate::backup::{ArchiveRecord, Manifest};
+use crate::fact::DEFINITION;
 use crate::settings::Gates;
 use history::History;
 pub(super) use history::REMEMBERED;
@@ -189,7 +190,7 @@ fn objects(manifest: &Manifest) -> BTreeMap<&str, BTreeMap<&str, Objects<'_>>> {
             if kind == "count" {
                 let of_kind = kinds.entry(name).or_default();
                 of_kind.entry(whose(archive)).or_default().counted = value.parse().unwrap_or(0);
-            } else if !FIGURES.contains(&kind) {
+            } else if !FIGURES.contains(&kind) && !kind.starts_with(DEFINITION) {
                 let of_kind = kinds.entry(kind).or_default();
                 of_kind.entry(whose(archive)).or_default().names.insert(name);
             }

@@ -2,6 +2,8 @@
 //! and from a standby, and what is lost is named.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod edits;
+
 use std::process::Command;
 
 use batt_tests::finished::Finished;
