@@ -12,7 +12,8 @@ use batt_tests::host::Host;
 fn every_object_is_recorded_and_every_row_counted() {
     let shop = Shop::backed_up();
     let content = shop.content("shop");
-    let keys: Vec<&str> = content.keys().map(String::as_str).collect();
+    let keys = content.keys().map(String::as_str);
+    let keys: Vec<&str> = keys.filter(|key| !key.starts_with("definition-")).collect();
     assert_eq!(
         keys,
         [

@@ -7,6 +7,7 @@ mod account;
 mod backup;
 mod content;
 mod drill;
+mod edits;
 mod forgery;
 mod held;
 mod inventory;
