@@ -37,6 +37,7 @@ const HONEST: [(&str, &[&str]); 17] = [
             "1",
             "1 1",
             "1",
+            "a@b",
             "of people",
         ],
     ),

@@ -99,3 +99,53 @@ fn a_server_of_another_kind_is_told_before_anything_is_loaded() {
         told.said()
     );
 }
+
+#[test]
+fn what_a_server_takes_only_without_its_checks_comes_back() {
+    let plugin = "INSTALL SONAME 'ha_archive'";
+    let server = MariaDb::start();
+    server.sql(plugin);
+    server.sql(
+        "CREATE DATABASE d; USE d;
+         CREATE TABLE checked (a INT CHECK (a > 10)); SET check_constraint_checks = OFF; INSERT INTO checked VALUES (1), (11);
+         CREATE TABLE archived (n INT AUTO_INCREMENT, t TEXT, KEY (n)) ENGINE=ARCHIVE; INSERT INTO archived (t) VALUES ('a'), ('b')",
+    );
+    let rows = |server: &MariaDb| server.sql("SELECT * FROM d.checked; SELECT * FROM d.archived");
+    let before = rows(&server);
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["mysql"]).code(0);
+    host.batt_drill("mysql").code(0).says("proven");
+    server.sql("DROP DATABASE d");
+    host.batt(&["restore", "mysql"]).code(0);
+    assert_eq!(rows(&server), before);
+    // The next number is the next one.
+    server.sql("INSERT INTO d.archived (t) VALUES ('c')");
+    assert_eq!(server.sql("SELECT n FROM d.archived WHERE t = 'c'"), "3\n");
+    let refused = server.sql_all("INSERT INTO d.checked VALUES (2)");
+    refused.says("CONSTRAINT");
+}
+
+#[test]
+fn a_view_over_one_that_runs_as_an_account_that_comes_back_comes_back() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE d; USE d; CREATE USER owner@localhost; CREATE USER reader@localhost;
+         CREATE TABLE t (a INT); INSERT INTO t VALUES (1); GRANT SELECT ON d.t TO owner@localhost;
+         CREATE DEFINER=owner@localhost VIEW inner_one AS SELECT a FROM t;
+         CREATE VIEW outer_one AS SELECT a FROM inner_one; GRANT SELECT ON d.outer_one TO reader@localhost;
+         CREATE PROCEDURE p() SELECT 1; GRANT EXECUTE ON PROCEDURE d.p TO reader@localhost",
+    );
+    let told = |server: &MariaDb| server.fingerprint("d") + &server.accounts();
+    let before = told(&server);
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["mysql"]).code(0);
+    host.batt_drill("mysql").code(0).says("proven");
+
+    let emptied = MariaDb::start();
+    configure(&host, &emptied, &[]);
+    host.batt(&["restore", "mysql"]).code(0);
+    assert_eq!(told(&emptied), before);
+    assert_eq!(emptied.sql("SELECT * FROM d.outer_one"), "1\n");
+}

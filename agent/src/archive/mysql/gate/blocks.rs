@@ -139,9 +139,17 @@ impl<'a> Body<'a> {
         if self.depth > DEPTH {
             return None;
         }
-        let has_label = self.label();
+        // In Oracle's way what stands before a `:` is no label: `IF :NEW.x > 1 THEN`.
+        let has_label = if self.is_oracle {
+            self.targets()?;
+            false
+        } else {
+            self.label()
+        };
         let token = self.tokens.get(self.at)?;
-        if token.kind != Kind::Word && !(self.is_oracle && token.kind == Kind::Name) {
+        // In Oracle's way a variable is set by its name: `x := 1`, `:NEW.x := 1`.
+        let is_variable = self.is_oracle && (token.kind == Kind::Name || token.is_mark(b':'));
+        if token.kind != Kind::Word && !is_variable {
             return None;
         }
         if self.take("BEGIN") {
@@ -178,7 +186,27 @@ impl<'a> Body<'a> {
         Some(())
     }
 
-    /// `label:` or, in Oracle's way, `<<label>>`.
+    /// `<<label>>`, any number of times, which stand before any statement.
+    fn targets(&mut self) -> Option<()> {
+        let begin = self.at;
+        while self.is_mark(b'<') {
+            let rest = &self.tokens[self.at..];
+            let is_name = rest
+                .get(2)
+                .is_some_and(|token| matches!(token.kind, Kind::Word | Kind::Name));
+            let is_label = is_name
+                && [(1, b'<'), (3, b'>'), (4, b'>')]
+                    .iter()
+                    .all(|(at, mark)| rest.get(*at).is_some_and(|token| token.is_mark(*mark)));
+            is_label.then_some(())?;
+            self.at += 5;
+        }
+        // No block ends where a statement has to follow.
+        let ends = ["END", "ELSE", "ELSIF", "ELSEIF", "WHEN", "EXCEPTION", "UNTIL"];
+        (self.at == begin || !ends.iter().any(|word| self.is(word))).then_some(())
+    }
+
+    /// `label:`
     fn label(&mut self) -> bool {
         let next = self.tokens.get(self.at + 1);
         let after = self.tokens.get(self.at + 2);
@@ -272,16 +300,25 @@ impl<'a> Body<'a> {
             self.at += 1;
             return self.scope();
         }
-        let is_handler = self.tokens[self.at + 1..]
-            .first()
-            .is_some_and(|token| ["CONTINUE", "EXIT", "UNDO"].iter().any(|word| token.is(word)))
-            && is_word(self.tokens.get(self.at + 2), "HANDLER")
-            && is_word(self.tokens.get(self.at + 3), "FOR");
-        if !is_handler {
+        if !self.is_handler(self.at + 1) {
             self.simple();
             return Some(());
         }
-        self.at += 4;
+        self.at += 1;
+        self.handler()
+    }
+
+    /// Whether a handler is declared at this place.
+    fn is_handler(&self, at: usize) -> bool {
+        let is_kind = ["CONTINUE", "EXIT", "UNDO"]
+            .iter()
+            .any(|word| is_word(self.tokens.get(at), word));
+        is_kind && is_word(self.tokens.get(at + 1), "HANDLER") && is_word(self.tokens.get(at + 2), "FOR")
+    }
+
+    /// `CONTINUE HANDLER FOR`, what it is for, and its statement.
+    fn handler(&mut self) -> Option<()> {
+        self.at += 3;
         loop {
             if self.take("SQLSTATE") {
                 self.take("VALUE");
@@ -376,6 +413,8 @@ impl<'a> Body<'a> {
                 if self.header_of_scope()? {
                     self.scope()?;
                 }
+            } else if self.is_handler(self.at) {
+                self.handler()?;
             } else {
                 self.simple();
             }

@@ -76,7 +76,8 @@ impl Database {
         }
         if statement.is(0, "CREATE") && statement.is(1, "TABLE") {
             session.is_usual()?;
-            return self.table(statement).map(|()| None);
+            self.table(statement)?;
+            return Ok(without_counter(statement));
         }
         if !statement.is_whole() {
             return Err("a statement in parts".to_owned());
@@ -266,6 +267,20 @@ fn alter_database(statement: &Statement<'_>, own: Option<&[u8]>) -> Result<Vec<u
     }
     let (begin, end) = tokens[2].place;
     Ok([&statement.bytes[..begin], &statement.bytes[end..]].concat())
+}
+
+/// A table of the engine ARCHIVE takes no row whose number is not above its counter: it has to be made without the counter that it had.
+fn without_counter(statement: &Statement<'_>) -> Option<Vec<u8>> {
+    let tokens = &statement.tokens;
+    let columns = tokens.iter().position(|token| token.is_mark(b'('))?;
+    let options = tokens.get(after_parentheses(tokens, columns)?..)?;
+    let begins = |word: &str| options.iter().position(|token| token.is(word));
+    let engine = begins("ENGINE")?;
+    let is_archive = options.get(engine + 1)?.is_mark(b'=') && options.get(engine + 2)?.is("ARCHIVE");
+    let counter = begins("AUTO_INCREMENT").filter(|_| is_archive)?;
+    let (begin, _) = options[counter].place;
+    let (_, end) = options.get(counter + 2)?.place;
+    Some([&statement.bytes[..begin], &statement.bytes[end..]].concat())
 }
 
 /// Statements of a few words around tables and their rows.

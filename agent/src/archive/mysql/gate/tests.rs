@@ -262,6 +262,30 @@ fn no_row_goes_where_something_runs_or_elsewhere() {
 }
 
 #[test]
+fn a_table_of_archive_is_made_without_its_counter() {
+    let made = |table: &str| {
+        let dump = format!("{HEAD}{table};\n");
+        let (passed, objection) = verdict(Content::Database, dump.as_bytes());
+        assert_eq!(objection, None, "{dump}");
+        let passed = String::from_utf8(passed).unwrap();
+        passed.strip_prefix(HEAD).unwrap().trim_end().to_owned()
+    };
+    let columns = "CREATE TABLE `a` (\n  `n` int(11) NOT NULL AUTO_INCREMENT COMMENT ') ENGINE=ARCHIVE AUTO_INCREMENT=1',\n  KEY `n` (`n`)\n)";
+    assert_eq!(
+        made(&format!(
+            "{columns} ENGINE=ARCHIVE AUTO_INCREMENT=105 DEFAULT CHARSET=latin1"
+        )),
+        format!("{columns} ENGINE=ARCHIVE  DEFAULT CHARSET=latin1;")
+    );
+    for other in [
+        "ENGINE=InnoDB AUTO_INCREMENT=105 COMMENT='ENGINE=ARCHIVE'",
+        "ENGINE=ARCHIVE DEFAULT CHARSET=latin1",
+    ] {
+        assert_eq!(made(&format!("{columns} {other}")), format!("{columns} {other};"));
+    }
+}
+
+#[test]
 fn a_text_cannot_be_read_in_two_ways() {
     passes(&format!(
         "{HEAD}DELIMITER ;;\n/*!50003 CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET @a = 1 /* x */ */;;\n-- */ ;; x ;;\nDELIMITER ;\n"

@@ -120,3 +120,40 @@ fn a_routine_of_a_character_set_with_quotes_in_its_characters_passes_without_suc
     assert_eq!(of("utf8mb4", b"\x95\x5c "), None);
     assert!(of("swe7", b"a").is_some());
 }
+
+#[test]
+fn what_is_written_in_oracles_way_alone_is_one_statement() {
+    let before =
+        format!("{HEAD}/*!50003 SET sql_mode = 'PIPES_AS_CONCAT,ANSI_QUOTES,ORACLE' */ ;\nDELIMITER ;;\n");
+    let trigger = |body: &str| {
+        format!(
+            "{before}/*!50003 CREATE*/ /*!50017 DEFINER=\"root\"@\"localhost\"*/ /*!50003 TRIGGER t1 BEFORE INSERT ON t FOR EACH ROW\n{body}\n*/;;\nDELIMITER ;\n"
+        )
+    };
+    let routine = |body: &str| {
+        format!(
+            "{before}CREATE DEFINER=\"root\"@\"localhost\" PROCEDURE \"p\"()\nAS\n{body}\n;;\nDELIMITER ;\n"
+        )
+    };
+    for body in [
+        "BEGIN\nIF :NEW.a IS NULL\nTHEN\n:NEW.a:= 15;\ngoto end_trg;\nEND IF;\n:NEW.a:= 10;\n<<end_trg>>\nnull; \nEND ",
+        "DECLARE\nva t.a%TYPE:= :NEW.a;\nBEGIN\n:NEW.total:= va + 1;\nEND ",
+    ] {
+        passes(&trigger(body));
+    }
+    for body in [
+        "dup_key CONDITION FOR SQLSTATE '23000';\nv varchar(40);\nCONTINUE HANDLER FOR dup_key\nBEGIN\nv:='x';\nEND;\nBEGIN\nselect v;\nEND",
+        "BEGIN \n<<lab1>>\nif (p2='a') then\ngoto lab1;\nend if; \n<< lab2 >> <<lab3>> FOR i IN 1 .. 3 LOOP NULL; END LOOP;\nreturn;\nEND",
+        "BEGIN\nBEGIN\nDECLARE\nEXIT HANDLER FOR SQLSTATE '23000', NOT FOUND SET @x2 = 1;\nBEGIN\nGOTO err;\nEND;\nEND;\n<<err>>\nRETURN ;\nEND",
+    ] {
+        passes(&routine(body));
+    }
+    for body in [
+        "BEGIN <<a>> END; DROP DATABASE other; END",
+        "BEGIN <<a> NULL; END; DROP DATABASE other; END",
+        "BEGIN NULL; END; :NEW.a := 1; DROP DATABASE other",
+        "CONTINUE HANDLER FOR NOT FOUND BEGIN NULL; END; BEGIN NULL; END; DROP DATABASE other",
+    ] {
+        stops(&routine(body));
+    }
+}
