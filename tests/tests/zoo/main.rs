@@ -9,3 +9,5 @@ mod postgresql;
 mod redis;
 mod regression;
 mod sqlite;
+mod suite_of_redis;
+mod suite_of_sqlite;
