@@ -36,7 +36,7 @@ docs: ## build the documentation of the code
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --document-private-items
 
 shell-lint: ## check the scripts with shellcheck and with a lint of our own
-	shellcheck scripts-available/* tests/install-needs tests/engines tests/engines-root tests/regression-sources tests/within-root tests/attacks.sh tests/lab/*.sh .ci/run benches/*.sh
+	shellcheck scripts-available/* tests/install-needs tests/engines tests/engines-root tests/regression-packages tests/regression-sources tests/within-root tests/attacks.sh tests/lab/*.sh .ci/run benches/*.sh
 	$(CARGO) test --package batt-tests --locked --quiet --test shell_lint
 
 unit: ## run all tests: of the crates, and of the programs on real servers
@@ -52,9 +52,10 @@ engines: engines-stable ## run the zoo on newer servers: those of Debian stable,
 engines-stable: needs
 	tests/engines trixie
 
-regression: needs ## load the regression suite of PostgreSQL itself, back it up, drop it and restore it; some minutes
-	suite=$$(tests/regression-sources) && BATT_REGRESSION_SUITE=$$suite \
-		$(CARGO) test --package batt-tests --locked --test zoo -- --ignored --exact regression::what_the_suite_of_postgresql_creates_comes_back
+regression: needs ## load the regression suites of PostgreSQL and MariaDB themselves, back them up, drop them and restore them; half an hour
+	suite=$$(tests/regression-sources) && mariadb=$$(tests/regression-packages) && \
+		BATT_REGRESSION_SUITE=$$suite BATT_REGRESSION_MARIADB=$$mariadb \
+		$(CARGO) test --package batt-tests --locked --test zoo -- --ignored --nocapture --test-threads 1 regression::
 
 faults: needs ## inject a fault at every call, and cut the power 50 times (the tests take samples); some ten minutes
 	BATT_FAULTS=full $(CARGO) test --package batt-tests --locked --test faults

@@ -1,4 +1,4 @@
-//! What the developers of an engine thought of: whatever its own regression suite leaves behind comes back.
+//! What the regression suite of PostgreSQL leaves behind.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,115 @@
+//! What is made of what a suite left behind, before it is backed up: nothing that the server itself cannot open, and few databases.
+
+use std::collections::BTreeMap;
+
+use batt_tests::server::mariadb::MariaDb;
+
+/// Databases of the server.
+const NOT_OURS: &str = "('information_schema', 'performance_schema', 'sys', 'mysql')";
+/// As many databases with little in them share one.
+const TOGETHER: usize = 60;
+/// As many tables are little.
+const LITTLE: usize = 3;
+
+/// Takes away what the server itself cannot open, and returns why.
+pub(super) fn take_away_what_is_broken(server: &MariaDb) -> Vec<String> {
+    let mut reasons = Vec::new();
+    // A view over a view may be broken by that.
+    loop {
+        let names = server.sql(&format!(
+            "SELECT CONCAT('`', REPLACE(table_schema, '`', '``'), '`.`', REPLACE(table_name, '`', '``'), '`') FROM information_schema.tables
+             WHERE table_schema NOT IN {NOT_OURS} AND table_name NOT LIKE '%\\n%'"
+        ));
+        let names: Vec<&str> = names.lines().collect();
+        let script: Vec<String> = names
+            .iter()
+            .map(|name| {
+                format!("SHOW CREATE TABLE {name}; SHOW FIELDS FROM {name}; SELECT * FROM {name} LIMIT 0;\n")
+            })
+            .collect();
+        let told = server.sql_all(&script.concat()).stderr;
+        let mut broken = BTreeMap::new();
+        for line in told.lines().filter(|line| line.starts_with("ERROR ")) {
+            let place = line.split_once(" at line ");
+            let number = place.and_then(|(_, rest)| rest.split(':').next()).unwrap();
+            broken.insert(number.parse::<usize>().unwrap() - 1, line);
+        }
+        if broken.is_empty() {
+            return reasons;
+        }
+        for (at, line) in broken {
+            reasons.push(format!("{}: {line}", names[at]));
+            server.sql_all(&format!(
+                "DROP VIEW IF EXISTS {0}; DROP TABLE IF EXISTS {0};",
+                names[at]
+            ));
+        }
+    }
+}
+
+/// Takes away what no dump can carry, and returns what that was: characters that do not survive a way through Unicode, and tables of ARCHIVE that
+/// count in several parts, whose rows a dump has in an order in which that engine does not take them.
+pub(super) fn take_away_what_no_dump_carries(server: &MariaDb) -> Vec<String> {
+    let quoted = |column: &str| format!("CONCAT('`', REPLACE({column}, '`', '``'), '`')");
+    let lost = server.sql(&format!(
+        "SELECT CONCAT('SELECT ', QUOTE(CONCAT({0}, '.', {1})), ' FROM ', {0}, '.', {1}, ' WHERE HEX(', {2}, ') <> HEX(CONVERT(CONVERT(', {2},
+             ' USING utf8mb4) USING ', character_set_name, ')) LIMIT 1;')
+         FROM information_schema.columns WHERE table_schema NOT IN {NOT_OURS} AND table_name NOT LIKE '%\n%'
+             AND character_set_name IN ('big5', 'cp932', 'eucjpms', 'euckr', 'gb2312', 'gbk', 'sjis', 'ujis')",
+        quoted("table_schema"),
+        quoted("table_name"),
+        quoted("column_name")
+    ));
+    let mut names = server.sql_all(&lost).stdout;
+    names += &server.sql(&format!(
+        "SELECT CONCAT({}, '.', {}) FROM information_schema.tables WHERE table_schema NOT IN {NOT_OURS}
+             AND engine = 'ARCHIVE' AND create_options LIKE '%partitioned%' AND auto_increment IS NOT NULL",
+        quoted("table_schema"),
+        quoted("table_name")
+    ));
+    let mut names: Vec<String> = names.lines().map(str::to_owned).collect();
+    names.sort();
+    names.dedup();
+    for name in &names {
+        server.sql_all(&format!(
+            "DROP VIEW IF EXISTS {name}; DROP TABLE IF EXISTS {name};"
+        ));
+    }
+    names
+}
+
+/// Puts the tables of databases with little else into few databases, under names that tell where they are from.
+pub(super) fn gather(server: &MariaDb) {
+    let little = server.sql(&format!(
+        "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN {NOT_OURS}
+             AND schema_name NOT IN (SELECT routine_schema FROM information_schema.routines)
+             AND schema_name NOT IN (SELECT trigger_schema FROM information_schema.triggers)
+             AND schema_name NOT IN (SELECT event_schema FROM information_schema.events)
+             AND schema_name NOT IN (SELECT table_schema FROM information_schema.tables WHERE table_type NOT IN ('BASE TABLE', 'SYSTEM VERSIONED'))
+             AND schema_name NOT IN (SELECT table_schema FROM information_schema.tables GROUP BY 1 HAVING COUNT(*) > {LITTLE})
+         ORDER BY schema_name"
+    ));
+    let quoted = |name: &str| format!("`{}`", name.replace('`', "``"));
+    let mut script = String::new();
+    for (number, database) in little.lines().enumerate() {
+        let target = format!("few_{}", number / TOGETHER);
+        script += &format!("CREATE DATABASE IF NOT EXISTS {target};\n");
+        let tables = server.sql(&format!(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = '{database}'"
+        ));
+        for table in tables.lines() {
+            let from = format!("{}.{}", quoted(database), quoted(table));
+            let name: String = format!("{database}.{table}").chars().take(64).collect();
+            script += &format!("RENAME TABLE {from} TO {target}.{};\n", quoted(&name));
+        }
+    }
+    server.sql_all(&script);
+    // What did not go stays where it is.
+    let emptied = server.sql(&format!(
+        "SELECT CONCAT('DROP DATABASE `', schema_name, '`;') FROM information_schema.schemata WHERE schema_name NOT IN {NOT_OURS}
+             AND schema_name NOT IN (SELECT table_schema FROM information_schema.tables)
+             AND schema_name NOT IN (SELECT routine_schema FROM information_schema.routines)
+             AND schema_name NOT IN (SELECT event_schema FROM information_schema.events)"
+    ));
+    server.sql_all(&emptied);
+}
