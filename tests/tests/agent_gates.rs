@@ -93,7 +93,16 @@ fn one_that_shrank_stands_beside_until_it_is_accepted() {
 
     let said = host.batt(&["accept", &id(&third)]).success();
     assert!(said.starts_with(&format!("accepted `{}`", id(&third))), "{said}");
-    let accepted = third.path.as_deref().unwrap();
+    // The newest good one has the usual place; the earlier one stays, under its own name.
+    let accepted = &place;
+    assert_eq!(host.manifest_of(accepted)["run"], third.run.as_str());
+    let aside = place.with_file_name(format!("data~{}", good.run));
+    assert_eq!(host.manifest_of(&aside)["run"], good.run.as_str());
+    assert!(!third.path.as_deref().unwrap().exists());
+    let listed = host.listed();
+    let path_of = |id: &str| listed.iter().find(|backup| backup["id"] == id).unwrap()["path"].clone();
+    assert_eq!(path_of(&id(&third)), place.to_str().unwrap());
+    assert_eq!(path_of(&id(&good)), aside.to_str().unwrap());
     let mark: serde_json::Value =
         serde_json::from_slice(&fs::read(accepted.join("ACCEPTED")).unwrap()).unwrap();
     assert!(mark["at"].is_string() && mark["by"]["user"].is_string(), "{mark}");
@@ -418,4 +427,41 @@ fn another_server_under_the_same_settings_is_suspicious_until_it_is_accepted() {
     host.batt(&["accept", &format!("{}.mysql", other.run)]).code(0);
     run(&second).succeeded();
     run(&first).succeeded();
+}
+
+#[test]
+fn what_is_accepted_and_is_not_the_newest_stays_beside() {
+    let host = Host::new();
+    data(&host);
+    run(&host, LARGE).succeeded();
+    let small = run(&host, SMALL);
+    small.beside("suspicious", &[]);
+    let newest = run(&host, LARGE);
+    let place = newest.succeeded().to_owned();
+
+    host.batt(&["accept", &id(&small)]).code(0);
+
+    assert_eq!(host.manifest_of(&place)["run"], newest.run.as_str());
+    assert!(small.path.as_deref().unwrap().join("ACCEPTED").exists());
+    host.assert_sound();
+}
+
+#[test]
+fn what_is_accepted_while_the_service_runs_stays_beside_and_counts() {
+    let host = Host::new();
+    data(&host);
+    run(&host, LARGE).succeeded();
+    let small = run(&host, SMALL);
+    small.beside("suspicious", &[]);
+    let lock = fs::File::open(host.home().join("var/locks/data.lock")).unwrap();
+    lock.lock().unwrap();
+
+    host.batt(&["accept", &id(&small)])
+        .code(0)
+        .says("it stays where it is: another run of `data` holds its lock");
+
+    drop(lock);
+    assert!(small.path.as_deref().unwrap().join("ACCEPTED").exists());
+    run(&host, SMALL).succeeded();
+    host.assert_sound();
 }

@@ -34,7 +34,7 @@ pub(crate) use manifest::{ArchiveRecord, Manifest, ScriptRecord};
 pub(crate) use marks::Mark;
 pub(crate) use places::{places, remember_place};
 pub(crate) use presence::{Found, present};
-pub(crate) use publish::{Claim, Place, clean_up, is_left, publish, settle};
+pub(crate) use publish::{Claim, Place, clean_up, is_left, promote, publish, settle};
 pub(crate) use rebuild::{load, rebuild};
 pub(crate) use verified::{Stamps, open_verified, write_stamps};
 #[cfg(any(test, feature = "fuzzing"))]

@@ -1,6 +1,7 @@
 //! From staging to the final place by renames, without ever losing an earlier backup: it steps aside, and stays.
 
 mod leftovers;
+mod promotion;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use super::{BackupFolder, Destination, Manifest, Staging};
 use crate::scope::Scope;
 
 pub(crate) use leftovers::{clean_up, is_left, settle};
+pub(crate) use promotion::promote;
 
 /// Where a backup was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,7 @@ pub(crate) struct Aside {
 }
 
 /// What decides whether a backup takes the usual place of its service.
+#[derive(Clone, Copy)]
 pub(crate) struct Claim<'a> {
     /// The manifest of the new one.
     pub(crate) manifest: &'a Manifest,
