@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Command;
 use std::thread;
 
 use batt_tests::drop_in::chmod;
@@ -347,4 +348,46 @@ fn a_database_that_does_not_come_back_keeps_no_other_from_it() {
         there,
         [const { Some("1\n") }; 3].map(|rows| rows.map(str::to_owned))
     );
+}
+
+/// Runs the commands of the guide as a person does: the next one whatever became of the one before.
+fn by_hand(host: &Host, server: &Postgresql) -> Finished {
+    let backup = host.backup("postgresql");
+    let guide = fs::read_to_string(backup.join("RESTORE.md")).unwrap();
+    let commands: Vec<&str> = guide
+        .lines()
+        .skip_while(|line| *line != "## Restore")
+        .filter(|line| !line.starts_with(['#', '`', 'I']))
+        .collect();
+    let mut shell = Command::new("bash");
+    shell
+        .args(["-o", "pipefail", "-c", &commands.join("\n")])
+        .current_dir(backup);
+    Finished::run(shell.envs(server.environment()))
+}
+
+#[test]
+fn by_hand_all_that_the_server_takes_comes_and_what_is_there_is_left_alone() {
+    for format in ["custom", "directory"] {
+        let server = shop();
+        let host = host_of(&server, &[("PG_FORMAT", format)]);
+        host.batt_promised("postgresql", &["shop"]).code(0);
+        let empty = Postgresql::start();
+
+        let first = by_hand(&host, &empty);
+
+        assert_ne!(first.code, Some(0));
+        for words in [
+            "relation \"public.made\"",
+            "COPY failed for table \"checked\"",
+            "errors ignored on restore",
+        ] {
+            first.says(words);
+        }
+        assert_kept(&empty, "shop");
+
+        empty.sql("shop", "DROP TABLE article CASCADE");
+        by_hand(&host, &empty).says("shop is there already");
+        assert_eq!(empty.sql("shop", "SELECT to_regclass('article') IS NULL"), "t\n");
+    }
 }

@@ -29,6 +29,8 @@ const SHOP: &str = "
     CREATE TABLE old.visits (id INT PRIMARY KEY, page TEXT) ENGINE=MyISAM;
     INSERT INTO old.visits SELECT seq, REPEAT('x', seq) FROM seq_1_to_300;
     CREATE TABLE old.notes (id INT PRIMARY KEY) ENGINE=Aria;
+    SET SESSION sql_mode = 'ALLOW_INVALID_DATES'; CREATE TABLE old.days (day DATE) ENGINE=Aria;
+    INSERT INTO old.days VALUES ('2023-02-31'); SET SESSION sql_mode = DEFAULT;
 ";
 
 /// Accounts whose grants need the databases to be there.

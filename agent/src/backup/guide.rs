@@ -177,6 +177,8 @@ fn fill(command: &str, file: &str, name: Option<&str>) -> Option<String> {
     for part in parts {
         match part.strip_prefix(suffix) {
             Some(rest) => filled.extend([quoted(file).as_str(), rest]),
+            // The value of a variable is no option, whatever it begins with.
+            None if filled.ends_with('=') => filled.extend([as_word(name.unwrap_or(stem)).as_str(), part]),
             None => filled.extend([quoted(name.unwrap_or(stem)).as_str(), part]),
         }
     }
@@ -187,18 +189,21 @@ fn has_word(command: &str, word: &str) -> bool {
     command.split_whitespace().any(|part| part == word)
 }
 
-/// Returns a word as a POSIX shell reads it back.
+/// Returns a word as a POSIX shell reads it back, and no command takes for an option.
 fn quoted(word: &str) -> String {
+    if word.starts_with('-') {
+        return as_word(&format!("./{word}"));
+    }
+    as_word(word)
+}
+
+/// Returns a word as a POSIX shell reads it back.
+fn as_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/%@+:,".contains(c);
-    if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
+    if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }
-    let word = if word.starts_with('-') {
-        format!("./{word}")
-    } else {
-        word.to_owned()
-    };
-    if escaped(&word) == word {
+    if escaped(word) == word {
         return format!("'{}'", word.replace('\'', "'\\''"));
     }
     // What has control characters, or characters that turn a line around, is written as POSIX.1-2024 and bash do.
