@@ -51,12 +51,16 @@ mod work_folder;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use console::Console;
 
 /// Runs `batt` with the arguments of this process.
 pub fn run_main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    // A file longer than whoever calls allows (`ulimit -f`) is an error of the write then, with its words, and not the end of us.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false)));
     let mut console = Console::standard();
     let mut is_remembered = false;
     let done = cli::parse(&arguments).and_then(|invocation| {

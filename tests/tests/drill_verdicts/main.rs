@@ -6,6 +6,7 @@
 mod content;
 mod cron;
 mod engines;
+mod limits;
 mod scripts;
 
 use std::fs;
