@@ -52,9 +52,10 @@ engines: engines-stable ## run the zoo on newer servers: those of Debian stable,
 engines-stable: needs
 	tests/engines trixie
 
-regression: needs ## load the regression suites of PostgreSQL and MariaDB themselves, back them up, drop them and restore them; half an hour
-	suite=$$(tests/regression-sources) && mariadb=$$(tests/regression-packages) && \
-		BATT_REGRESSION_SUITE=$$suite BATT_REGRESSION_MARIADB=$$mariadb \
+regression: needs ## load the regression suites of PostgreSQL, MariaDB, SQLite and Redis, back all up, drop it and restore it; up to an hour
+	postgresql=$$(tests/regression-sources postgresql) && sqlite=$$(tests/regression-sources sqlite) && \
+		redis=$$(tests/regression-sources redis) && mariadb=$$(tests/regression-packages) && \
+		BATT_REGRESSION_POSTGRESQL=$$postgresql BATT_REGRESSION_SQLITE=$$sqlite BATT_REGRESSION_REDIS=$$redis BATT_REGRESSION_MARIADB=$$mariadb \
 		$(CARGO) test --package batt-tests --locked --test zoo -- --ignored --nocapture --test-threads 1 regression::
 
 faults: needs ## inject a fault at every call, and cut the power 50 times (the tests take samples); some ten minutes

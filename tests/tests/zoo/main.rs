@@ -9,5 +9,3 @@ mod postgresql;
 mod redis;
 mod regression;
 mod sqlite;
-mod suite_of_redis;
-mod suite_of_sqlite;

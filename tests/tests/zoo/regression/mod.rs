@@ -3,4 +3,6 @@
 mod conversion;
 mod mariadb;
 mod postgresql;
+mod redis;
+mod sqlite;
 mod tidy;

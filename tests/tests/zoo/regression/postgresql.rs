@@ -70,8 +70,9 @@ fn content(server: &Postgresql, database: &str) -> String {
 #[test]
 #[ignore = "needs the sources of PostgreSQL: `make regression` fetches them"]
 fn what_the_suite_of_postgresql_creates_comes_back() {
-    let suite =
-        PathBuf::from(std::env::var_os("BATT_REGRESSION_SUITE").expect("the folder of the suite is named"));
+    let suite = PathBuf::from(
+        std::env::var_os("BATT_REGRESSION_POSTGRESQL").expect("the folder of the suite is named"),
+    );
     let server = Postgresql::start();
     server.sql(
         "postgres",

@@ -112,7 +112,7 @@ fn dump(database: &Path) -> String {
 #[ignore = "needs the sources of SQLite: `make regression` fetches them"]
 fn what_the_suite_of_sqlite_creates_comes_back() {
     let suite =
-        PathBuf::from(std::env::var_os("BATT_SUITE_OF_SQLITE").expect("the folder of the suite is named"));
+        PathBuf::from(std::env::var_os("BATT_REGRESSION_SQLITE").expect("the folder of the suite is named"));
     let host = Host::new();
     let folder = host.scratch().join("databases");
     fs::create_dir(&folder).unwrap();

@@ -124,7 +124,7 @@ fn give(file: &Path, address: &str, first: u32) -> u32 {
 #[ignore = "needs the sources of Redis: `make regression` fetches them"]
 fn what_the_suite_of_redis_creates_comes_back() {
     let suite =
-        PathBuf::from(std::env::var_os("BATT_SUITE_OF_REDIS").expect("the folder of the suite is named"));
+        PathBuf::from(std::env::var_os("BATT_REGRESSION_REDIS").expect("the folder of the suite is named"));
     let host = Host::new();
     let files = run(&suite, &host.scratch());
     // An address of this process alone, so that nobody else has the port: a process id has at most 22 bits (proc(5)).
