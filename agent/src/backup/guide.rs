@@ -309,7 +309,7 @@ mod tests {
             ["zstd -d NAME.zst -o /NAME"]
         );
         assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted("-rf"), "'./-rf'");
+        assert_eq!(quoted("-rf"), "./-rf");
         assert_eq!(quoted("a\n'1\\\u{202e}"), "$'a\\012\\'1\\\\\\342\\200\\256'");
         assert_eq!(plain("a`\n# b"), "a'\\n# b");
     }
