@@ -1,8 +1,10 @@
 # Brings up one host of the lab, in the mount, process and host name namespaces that it was started in, as its first process.
-# Arguments: its folder, its name, its sshd. The host ends when its sshd does, and when stdin is closed: the lab holds the other
+# Arguments: its folder, its name, its sshd, and `cable` where it has one, which it waits for: a line on stdin. The host ends when its sshd does, and when stdin is closed: the lab holds the other
 # end, so that no host outlives it whatever happens to it.
 set -eu
 folder=$1 name=$2 sshd=$3
+# sshd ends at an address that is not there yet.
+[ "${4:-}" != cable ] || read -r _
 
 hostname "$name"
 # What others keep in /opt stays reachable; /opt/batt, /opt/backup and /opt/bin are the host's own.

@@ -4,7 +4,7 @@
 mod cable;
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -85,6 +85,7 @@ impl Sshd {
             .arg(folder)
             .arg(host.name())
             .arg(program("sshd"))
+            .args(cable.map(|_| "cable"))
             .env_clear()
             .env("PATH", SEARCH_PATH)
             .env("LC_ALL", "C.UTF-8")
@@ -98,6 +99,10 @@ impl Sshd {
         };
         if let Some(cable) = cable {
             cable.lay(&sshd, host.address().ip())?;
+            let mut child = sshd.child.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(stdin) = &mut child.stdin {
+                stdin.write_all(b"\n")?;
+            }
         }
         Ok(sshd)
     }
