@@ -35,12 +35,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// Tells whether what stands on a line before a brace says that statements of SQL follow.
 fn announces_sql(before: &str) -> bool {
     let words: Vec<&str> = before.split_whitespace().collect();
-    match words.as_slice() {
-        [.., "execsql" | "execsql2" | "catchsql"] | [.., "db", "eval"] => true,
-        [.., "do_execsql_test" | "do_catchsql_test", _] => true,
-        [.., "do_execsql_test" | "do_catchsql_test", "-db", _, _] => true,
-        _ => false,
-    }
+    matches!(
+        words.as_slice(),
+        [.., "execsql" | "execsql2" | "catchsql"]
+            | [.., "db", "eval"]
+            | [.., "do_execsql_test" | "do_catchsql_test", _]
+            | [.., "do_execsql_test" | "do_catchsql_test", "-db", _, _]
+    )
 }
 
 /// Returns the statements of a file, as far as they stand in it and are not made by Tcl. What would take away what the others made is
