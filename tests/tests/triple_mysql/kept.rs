@@ -149,3 +149,22 @@ fn a_view_over_one_that_runs_as_an_account_that_comes_back_comes_back() {
     assert_eq!(told(&emptied), before);
     assert_eq!(emptied.sql("SELECT * FROM d.outer_one"), "1\n");
 }
+
+/// The server lists them in one order before they are opened, and in another one afterwards.
+#[test]
+fn tables_whose_names_differ_in_case_alone_are_backed_up() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE cases; USE cases; CREATE TABLE t1 (a INT NOT NULL) ENGINE=CSV; CREATE TABLE T1 (a INT NOT NULL) ENGINE=CSV;
+         INSERT INTO t1 VALUES (10); INSERT INTO T1 VALUES (20)",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt_promised("mysql", &["cases"]).code(0);
+    let content = host.content("mysql", "cases");
+    assert_eq!(
+        (content["rows.t1"].as_str(), content["rows.T1"].as_str()),
+        ("1", "1")
+    );
+    host.batt_drill("mysql").code(0).says("proven");
+}

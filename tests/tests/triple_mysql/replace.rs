@@ -148,6 +148,42 @@ fn what_cannot_be_made_in_the_end_replaces_nothing() {
     live.assert_as_it_was(&failed);
 }
 
+/// What the server cannot open cannot be made again: its text is all there is.
+#[test]
+fn what_was_broken_before_is_kept_as_text() {
+    let live = Live::new();
+    live.server.sql(
+        "USE live; CREATE TABLE gone (id INT); CREATE VIEW broken AS SELECT id FROM gone; DROP TABLE gone",
+    );
+    live.server.sql("DROP DATABASE other");
+    let finished = live.host.batt(&REPLACE).code(2);
+    let aside = live
+        .server
+        .sql("SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE 'batt-%'");
+    assert!(aside.starts_with("batt-aside-"), "{aside}\n{}", finished.said());
+    finished.says(&format!(
+        "is kept as text in `{}`.`batt-note`: VIEW broken",
+        aside.trim()
+    ));
+    let text = live.server.sql(&format!(
+        "SELECT body FROM `{}`.`batt-note` WHERE name = 'broken'",
+        aside.trim()
+    ));
+    assert!(text.contains("VIEW `broken` AS select"), "{text}");
+    assert_eq!(live.server.sql("SELECT COUNT(*) FROM live.later"), "0\n");
+}
+
+/// Such a file keeps a database from being dropped, when its tables are gone already.
+#[test]
+fn a_file_of_somebody_in_the_folder_of_a_database_loses_nothing() {
+    let live = Live::new();
+    let data = live.server.sql("SELECT @@datadir");
+    fs::write(format!("{}/live/README", data.trim()), "not the server's").unwrap();
+    let finished = live.host.batt(&REPLACE).code(2);
+    finished.says("1010");
+    live.assert_as_it_was(&finished);
+}
+
 #[test]
 fn what_is_not_what_was_backed_up_replaces_nothing() {
     let live = Live::new();
