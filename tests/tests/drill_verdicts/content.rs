@@ -92,7 +92,7 @@ fn a_table_with_a_folder_of_its_own_is_drilled_without_it_and_a_bad_database_kee
     // It cannot be loaded, and the server is well.
     let gone = "[ \"$1\" != b ] || query 'DROP DATABASE b'";
     insert(&host, "restore-mysql", "exec {rest}<&0", gone);
-    assert_failed(&host, "mysql", "loaded whole: `a`, `c`; not: `b`");
+    assert_failed(&host, "mysql", "loaded whole: `a`, `c`, `mysql`; not: `b`");
 }
 
 #[test]
