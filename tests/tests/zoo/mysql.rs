@@ -196,7 +196,7 @@ pub(crate) fn start_with(options: &[&str]) -> MariaDb {
     server
 }
 
-/// Without the checksum of a table with indexes over expressions: once it was moved, MySQL has another one, for the same rows. These are compared
+/// Without the checksum of a table with indexes over expressions: once it was opened anew, MySQL has another one, for the same rows. These are compared
 /// all the same.
 fn sums_left_out(told: &str) -> String {
     let lines = told.lines().filter(|line| !line.starts_with("zoo.newer\t"));
@@ -226,7 +226,11 @@ fn everything_of_a_server_comes_back() {
     }
     host.batt(&["verify"]).code(0);
     host.batt_drill("mysql").code(0).says("proven");
-    assert_same("the server that was backed up", &before, &everything(&server));
+    assert_same(
+        "the server that was backed up",
+        &sums_left_out(&before),
+        &sums_left_out(&everything(&server)),
+    );
 
     server.kill();
     let emptied = start();
