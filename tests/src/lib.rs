@@ -6,6 +6,7 @@
     reason = "a panic is how a test fails"
 )]
 
+pub mod digests;
 pub mod drop_in;
 pub mod finished;
 pub mod fleet;

@@ -1,7 +1,6 @@
 //! An edit of a definition that leaves names and numbers as they were is found: sixty of them, as somebody could make them in a dump.
 
-use std::collections::BTreeMap;
-
+use batt_tests::digests::assert_edits_are_found;
 use batt_tests::host::Host;
 use batt_tests::server::postgresql::Postgresql;
 
@@ -340,33 +339,9 @@ fn sixty_edits_of_definitions_are_found() {
     super::configure(&host, &server);
     host.batt(&["postgresql"]).code(0);
 
-    let digests = |database: &str| -> BTreeMap<String, String> {
-        let content = host.content("postgresql", database);
-        let digests = content.into_iter().filter_map(|(key, value)| {
-            let (form, key) = key.split_once('.')?;
-            let key = key.replace("%28", "(").replace("%29", ")");
-            form.starts_with("definition-").then_some((key, value))
-        });
-        digests.collect()
-    };
-    let (before, after) = (digests("shop"), digests("edited"));
-    assert_eq!(
-        before.keys().collect::<Vec<_>>(),
-        after.keys().collect::<Vec<_>>()
-    );
-    let same = |key: &str| {
-        assert!(before.contains_key(key), "`{key}` has no digest");
-        before[key] == after[key]
-    };
-    let not_found: Vec<&str> = EDITS
-        .iter()
-        .map(|(key, _, _)| *key)
-        .filter(|key| same(key))
-        .collect();
-    assert_eq!(not_found, [""; 0]);
-    for kept in ["table.public.one", "table.public.kept", "function.public.act()"] {
-        assert!(same(kept), "{kept}");
-    }
+    let edited = EDITS.map(|(key, _, _)| key);
+    let kept = &["table.public.one", "table.public.kept", "function.public.act()"];
+    assert_edits_are_found(&host, "postgresql", ["shop", "edited"], &edited, kept);
     // And what comes back is what was.
     host.batt_drill("postgresql").code(0).says("proven");
 }

@@ -1,7 +1,6 @@
 //! An edit of a definition that leaves names and numbers as they were is found: as somebody could make them in a dump.
 
-use std::collections::BTreeMap;
-
+use batt_tests::digests::assert_edits_are_found;
 use batt_tests::host::Host;
 use batt_tests::server::mariadb::MariaDb;
 
@@ -251,32 +250,9 @@ fn edits_of_definitions_are_found() {
     configure(&host, &server, &[]);
     host.batt(&["mysql"]).code(0);
 
-    let digests = |database: &str| -> BTreeMap<String, String> {
-        let content = host.content("mysql", database);
-        let digests = content.into_iter().filter_map(|(key, value)| {
-            let (form, key) = key.split_once('.')?;
-            form.starts_with("definition-").then(|| (key.to_owned(), value))
-        });
-        digests.collect()
-    };
-    let (before, after) = (digests("shop"), digests("edited"));
-    assert_eq!(
-        before.keys().collect::<Vec<_>>(),
-        after.keys().collect::<Vec<_>>()
-    );
-    let same = |key: &str| {
-        assert!(before.contains_key(key), "`{key}` has no digest");
-        before[key] == after[key]
-    };
-    let not_found: Vec<&str> = EDITS
-        .iter()
-        .map(|(key, _, _)| *key)
-        .filter(|key| same(key))
-        .collect();
-    assert_eq!(not_found, [""; 0]);
-    for kept in ["table.one", "table.other", "view.kept"] {
-        assert!(same(kept), "{kept}");
-    }
+    let edited = EDITS.map(|(key, _, _)| key);
+    let kept = &["table.one", "table.other", "view.kept"];
+    assert_edits_are_found(&host, "mysql", ["shop", "edited"], &edited, kept);
     // And what comes back is what was, under another name too.
     host.batt_drill("mysql").code(0).says("proven");
     let copied = host.batt_restore(&[], &["mysql", "--mysql-db", "shop", "--into", "copied"]);
