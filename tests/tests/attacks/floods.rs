@@ -9,7 +9,7 @@ use batt_tests::server::fake_postgresql::FakePostgresql;
 use batt_tests::server::fake_redis::FakeRedis;
 
 use crate::lures::Stage;
-use crate::mysql::reply;
+use crate::mysql::answers::reply;
 use crate::postgresql::answers::honest;
 
 /// More than any script keeps of one answer, and of the files that come of it.

@@ -1,5 +1,5 @@
 //! Accounts, dumps and servers of MySQL that want more than they have.
 
-mod answers;
+pub(crate) mod answers;
 mod clients;
 mod dumps;
