@@ -11,6 +11,7 @@ use super::postgresql::{directory_check, postgresql_check};
 use super::postgresql_globals::globals_vetting;
 use super::postgresql_plain::{PlainDump, PostgresqlPlainCheck};
 use super::rdb::RdbCheck;
+use super::redis_acl::RedisAclCheck;
 use super::sqlite::sqlite_check;
 use super::tar::{base_backup_check, tar_check, tar_vetting};
 
@@ -34,6 +35,8 @@ pub(crate) enum Kind {
     PostgresqlBase,
     /// A snapshot of Redis or Valkey.
     Rdb,
+    /// The accounts of Redis or Valkey, as `ACL LIST` tells them.
+    RedisAcl,
     /// A tar archive: v7, ustar, pax or GNU.
     Tar,
     /// A database file of SQLite 3.
@@ -42,7 +45,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which they are named to people.
-    pub(crate) const ALL: [Kind; 10] = [
+    pub(crate) const ALL: [Kind; 11] = [
         Kind::Mysql,
         Kind::MysqlAccounts,
         Kind::Postgresql,
@@ -51,6 +54,7 @@ impl Kind {
         Kind::PostgresqlGlobals,
         Kind::PostgresqlBase,
         Kind::Rdb,
+        Kind::RedisAcl,
         Kind::Tar,
         Kind::Sqlite,
     ];
@@ -66,6 +70,7 @@ impl Kind {
             Kind::PostgresqlGlobals => "postgresql-globals",
             Kind::PostgresqlBase => "postgresql-base",
             Kind::Rdb => "rdb",
+            Kind::RedisAcl => "redis-acl",
             Kind::Tar => "tar",
             Kind::Sqlite => "sqlite",
         }
@@ -104,6 +109,7 @@ impl Kind {
             Kind::PostgresqlGlobals => Box::new(PostgresqlPlainCheck::new(PlainDump::Cluster)),
             Kind::PostgresqlBase => base_backup_check(),
             Kind::Rdb => Box::new(RdbCheck::default()),
+            Kind::RedisAcl => Box::new(RedisAclCheck::default()),
             Kind::Tar => tar_check(),
             Kind::Sqlite => sqlite_check(),
         }
@@ -191,7 +197,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "unknown kind `mysq\\nl`\nhint: known are `mysql`, `mysql-accounts`, `postgresql`, `postgresql-directory`, `postgresql-plain`, \
-             `postgresql-globals`, `postgresql-base`, `rdb`, `tar`, `sqlite`"
+             `postgresql-globals`, `postgresql-base`, `rdb`, `redis-acl`, `tar`, `sqlite`"
         );
     }
 

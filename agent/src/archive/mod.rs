@@ -15,6 +15,7 @@ mod postgresql;
 mod postgresql_globals;
 mod postgresql_plain;
 mod rdb;
+mod redis_acl;
 mod sqlite;
 mod tar;
 mod text_ends;
