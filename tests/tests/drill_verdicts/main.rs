@@ -7,6 +7,7 @@ mod content;
 mod cron;
 mod engines;
 mod limits;
+mod plugins;
 mod scripts;
 
 use std::fs;
