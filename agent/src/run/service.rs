@@ -31,6 +31,7 @@ use crate::run_folder::RunFolder;
 use crate::scope::Scope;
 use crate::script::{Header, require_startable};
 use crate::script_call::{CallFailure, Called, Environment, ScriptCall, last_lines};
+use crate::store::MAX_RATE;
 use crate::{host, lock, trust};
 
 /// What every service of a run shares.
@@ -407,6 +408,9 @@ impl Running<'_> {
         environment.set("TMPDIR", self.staging.temporary());
         environment.set("BATT_DEST", self.staging.path());
         environment.set("BATT_RUN_ID", self.around.plan.run.as_str());
+        if let Some(rate) = self.planned.settings.max_rate {
+            environment.set(MAX_RATE, rate.to_string());
+        }
         environment
     }
 

@@ -70,6 +70,8 @@ pub(crate) struct ServiceSettings {
     max_proof_age: Option<Duration>,
     /// How much its script gives way to others, as nice(1) counts.
     pub(crate) nice: Option<i32>,
+    /// How many bytes a second of each of its streams are taken at most.
+    pub(crate) max_rate: Option<u64>,
     /// Within which limits its restore is rehearsed.
     pub(crate) drill: DrillSettings,
 }
@@ -191,6 +193,15 @@ fn allowed(folders: &[String]) -> Result<AllowedForeign, Error> {
     Ok(AllowedForeign::new(folders.iter().map(PathBuf::from).collect()))
 }
 
+fn rate(text: &str) -> Result<u64, Error> {
+    match parse_size(text)? {
+        0 => Err(Error::usage(
+            "`max_rate` must be more than 0: without it there is no limit",
+        )),
+        rate => Ok(rate),
+    }
+}
+
 impl ServiceSettings {
     /// Reading everything once a week finds rot while an earlier backup is still there, and is a seventh of the work of doing so
     /// each night.
@@ -226,6 +237,9 @@ impl ServiceSettings {
             reread_every: duration(written.reread_every)?,
             max_proof_age: duration(written.max_proof_age)?,
             nice: nice.transpose()?,
+            max_rate: (written.max_rate)
+                .map(|value| Problem::at(&value, |text| rate(text)))
+                .transpose()?,
             drill: DrillSettings::mean(written.drill)?,
         })
     }
@@ -246,6 +260,7 @@ impl ServiceSettings {
             reread_every: self.reread_every.or(below.reread_every),
             max_proof_age: self.max_proof_age.or(below.max_proof_age),
             nice: self.nice.or(below.nice),
+            max_rate: self.max_rate.or(below.max_rate),
             drill: self.drill.over(&below.drill),
         }
     }
@@ -354,6 +369,10 @@ mod tests {
                 .starts_with("batt.toml:2:16: `soon` is not a duration"),
             "{error}"
         );
+        for rate in ["0", "fast"] {
+            let error = parse(&format!("[service.mysql]\nmax_rate = \"{rate}\"\n")).unwrap_err();
+            assert!(error.to_string().starts_with("batt.toml:2:12: "), "{error}");
+        }
         let error = parse("jobs = \"many\"\n").unwrap_err();
         assert!(error.to_string().starts_with("batt.toml:1:8: "), "{error}");
         let error = parse("jobs = 1\njobs = \n").unwrap_err();
@@ -376,6 +395,7 @@ mod tests {
         assert_eq!(mysql.items, ["wordpress"]);
         assert_eq!(mysql.reread_every, Some(Duration::from_secs(7 * 86_400)));
         assert_eq!(mysql.gates.emptied_rows(), 500);
+        assert_eq!((mysql.max_rate, mysql.nice), (Some(50 << 20), Some(10)));
         assert_eq!(mysql.max_duration, Some(Duration::from_secs(6 * 3_600)));
         assert_eq!(mysql.drill.max_duration(), Duration::from_secs(4 * 3_600));
         assert_eq!(mysql.drill.memory(), Some(4 << 30));

@@ -58,6 +58,7 @@ pub(super) struct WrittenService {
     pub(super) stall_timeout: Option<Spanned<String>>,
     pub(super) max_age: Option<Spanned<String>>,
     pub(super) nice: Option<Spanned<i64>>,
+    pub(super) max_rate: Option<Spanned<String>>,
     pub(super) retention: Option<Spanned<WrittenRetention>>,
     #[serde(default)]
     pub(super) drill: WrittenDrill,

@@ -6,6 +6,7 @@ mod dump;
 mod error;
 mod inventory;
 mod name;
+mod rate;
 mod stream;
 mod target;
 
@@ -21,6 +22,8 @@ use dump::Dump;
 pub(crate) use error::StoreError;
 use inventory::Inventory;
 pub(crate) use name::{HASHED, is_file_of};
+pub(crate) use rate::MAX_RATE;
+use rate::Throttled;
 use target::Target;
 
 /// What a script asks for.
@@ -119,6 +122,7 @@ fn ledger_error(error: std::io::Error) -> StoreError {
 fn stored(request: &StoreRequest, target: &Target, file: File, name: &str) -> Result<Vec<Entry>, StoreError> {
     let start = Instant::now();
     let (dump, output) = Dump::start(&request.command, &request.arguments)?;
+    let output = Throttled::new(output, rate::of_this_run());
     let streamed = match stream::write(output, file, request.check.map(Kind::stream_check)) {
         Ok(streamed) => streamed,
         Err(error) => {

@@ -1,5 +1,7 @@
 //! What a script made: whole, or never published.
 
+use std::time::{Duration, Instant};
+
 use super::*;
 
 #[test]
@@ -241,4 +243,19 @@ fn folders_nested_beyond_reason_are_refused_and_removed() {
     host.try_script("deep", &format!("{body}; exit 1"))
         .failed(&["exit code 1"]);
     host.assert_sound();
+}
+
+#[test]
+fn a_stream_is_taken_no_faster_than_it_may() {
+    let host = Host::new();
+    host.settings("[service.slow]\nmax_rate = \"100KiB\"\n");
+
+    host.drop_in("slow", "batt store zeros -- head -c 307200 /dev/zero");
+    let start = Instant::now();
+    host.batt(&["slow"]).code(0);
+
+    // What a slow start has earned is the first second at the most.
+    let took = start.elapsed();
+    assert!(took >= Duration::from_secs(2), "{took:?}");
+    assert_eq!(host.manifest("slow")["archives"][0]["raw_bytes"], 307_200);
 }
