@@ -24,9 +24,11 @@ const COUNTS: [&str; 4] = ["rows", "keys", "members", "large-objects"];
 /// Of these, what is not said when there is none: a database of Redis without keys is not in its dump.
 const UNSAID_WHEN_EMPTY: [&str; 2] = ["keys", "large-objects"];
 /// Kinds of content that are figures, and not objects that may be lost. Checksums come and go with a setting.
-const FIGURES: [&str; 6] = [
+const FIGURES: [&str; 8] = [
     "bytes",
     "checksum",
+    "checksum-sample",
+    "checksum-text",
     "functions",
     "keys",
     "large-objects",
