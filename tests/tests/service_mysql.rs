@@ -74,6 +74,44 @@ fn a_backup_of_a_small_server_starts_few_programs() {
     assert!(started <= 67, "{started} programs");
 }
 
+/// A server opens a table for each question about it.
+#[test]
+fn what_a_database_costs_does_not_grow_with_those_beside_it() {
+    let server = MariaDb::start();
+    for number in 0..20 {
+        let tables: String = (0..10)
+            .map(|table| format!("CREATE TABLE app_{number}.t{table} (id INT) ENGINE=InnoDB;"))
+            .collect();
+        server.sql(&format!(
+            "CREATE DATABASE app_{number}; {tables} CREATE VIEW app_{number}.v AS SELECT id FROM app_{number}.t1;
+             CREATE PROCEDURE app_{number}.p() SELECT 1; CREATE TRIGGER app_{number}.g BEFORE INSERT ON app_{number}.t1 FOR EACH ROW SET NEW.id = 1"
+        ));
+    }
+    make_keeper(&server);
+    let host = Host::new();
+    log_in(&host, &server, "keeper", CANARY);
+    let opened = || -> usize {
+        let told = server.sql("SHOW GLOBAL STATUS LIKE 'Opened_table_definitions'");
+        told.split_whitespace().last().unwrap().parse().unwrap()
+    };
+    server.sql("FLUSH TABLES");
+    let before = opened();
+    let one = host.programs_started(&["mysql", "--mysql-db", "app_3"]);
+    let tables = opened() - before;
+    assert!(tables < 40, "{tables} tables");
+    let three = host.programs_started(&[
+        "mysql",
+        "--mysql-db",
+        "app_1",
+        "--mysql-db",
+        "app_2",
+        "--mysql-db",
+        "app_3",
+    ]);
+    // Two clients and the dump program, each as another account; a shell, and two calls of batt.
+    assert!((three - one) / 2 <= 10, "{one} and {three} programs");
+}
+
 #[test]
 fn everything_comes_back_equal() {
     let server = MariaDb::start();

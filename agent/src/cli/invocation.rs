@@ -93,6 +93,7 @@ pub(crate) enum Action {
     Store {
         check: Option<String>,
         inventories: Vec<PathBuf>,
+        recorded: Vec<PathBuf>,
         retries: u8,
         name: OsString,
         command: Vec<OsString>,
@@ -317,12 +318,8 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "launch" => launch(inner)?,
         "store" => Action::Store {
             check: text(inner, "check"),
-            inventories: inner
-                .get_many("inventory")
-                .into_iter()
-                .flatten()
-                .cloned()
-                .collect(),
+            inventories: files(inner, "inventory"),
+            recorded: files(inner, "record"),
             retries: inner.get_one("retry").copied().unwrap_or(0),
             name: raw(inner, "name"),
             command: trailing(inner),
@@ -467,6 +464,10 @@ pub(super) fn services(matches: &ArgMatches) -> Result<Vec<Service>, Error> {
         .unwrap_or_default()
         .map(|text| text.parse())
         .collect()
+}
+
+fn files(matches: &ArgMatches, id: &str) -> Vec<PathBuf> {
+    matches.get_many(id).into_iter().flatten().cloned().collect()
 }
 
 pub(super) fn text(matches: &ArgMatches, id: &str) -> Option<String> {

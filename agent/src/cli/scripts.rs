@@ -30,6 +30,15 @@ pub(super) fn commands() -> Vec<Command> {
                     .help("what the engine says is there (mysql, rdb): the stream has to hold all of it"),
             )
             .arg(
+                Arg::new("record")
+                    .long("record")
+                    .value_name("FILE")
+                    .requires("inventory")
+                    .action(ArgAction::Append)
+                    .value_parser(clap::value_parser!(PathBuf))
+                    .help("such a file of mysql whose lines become facts of the archive"),
+            )
+            .arg(
                 Arg::new("retry")
                     .long("retry")
                     .value_name("N")

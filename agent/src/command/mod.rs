@@ -82,10 +82,11 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Store {
             check,
             inventories,
+            recorded,
             retries,
             name,
             command,
-        } => script::store(check.as_deref(), inventories, retries, name, command),
+        } => script::store(check.as_deref(), inventories, recorded, retries, name, command),
         Action::Needs { check, name } => script::needs(check.as_deref(), &name, console),
         Action::Load {
             check,

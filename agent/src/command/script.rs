@@ -18,6 +18,7 @@ use crate::store::{self, StoreRequest};
 pub(crate) fn store(
     check: Option<&str>,
     inventories: Vec<PathBuf>,
+    recorded: Vec<PathBuf>,
     retries: u8,
     name: OsString,
     command: Vec<OsString>,
@@ -33,6 +34,11 @@ pub(crate) fn store(
             "only what is checked as `mysql` or `rdb` can be held to an inventory",
         )));
     }
+    if !recorded.is_empty() && check != Some(Kind::Mysql) {
+        return Err(refused(Error::usage(
+            "only of what is checked as `mysql` an inventory can be recorded",
+        )));
+    }
     let mut words = command.into_iter();
     let command = words
         .next()
@@ -41,6 +47,7 @@ pub(crate) fn store(
         name,
         check,
         inventories,
+        recorded,
         retries,
         command,
         arguments: words.collect(),

@@ -160,7 +160,7 @@ fn absent<'a>(expected: &BTreeSet<&'a String>, there: &BTreeSet<String>) -> Vec<
 }
 
 /// What the client prints as `\t`, `\n`, `\\` in a column is that sign.
-fn unescaped(text: &str) -> String {
+pub(super) fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut characters = text.chars();
     while let Some(character) = characters.next() {

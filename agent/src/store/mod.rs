@@ -1,4 +1,4 @@
-//! `batt store [--check KIND] [--inventory FILE]... NAME -- COMMAND [ARG...]`: runs a dump command and streams its output compressed and
+//! `batt store [--check KIND] [--inventory FILE]... [--record FILE]... NAME -- COMMAND [ARG...]`: runs a dump command and streams its output compressed and
 //! hashed into the backup. No shell, no pipe that hides an exit code: what began and did not end well is in the ledger.
 
 mod archive_file;
@@ -7,6 +7,7 @@ mod error;
 mod inventory;
 mod name;
 mod rate;
+mod recorded;
 mod stream;
 mod target;
 
@@ -35,6 +36,8 @@ pub(crate) struct StoreRequest {
     pub(crate) check: Option<Kind>,
     /// Files with what the engine says is there, which are read when the command has ended: the output is held to them.
     pub(crate) inventories: Vec<PathBuf>,
+    /// Those of them whose lines are facts of the archive.
+    pub(crate) recorded: Vec<PathBuf>,
     /// How often the command is run again when it ends with 75, "try again".
     pub(crate) retries: u8,
     /// The program.
@@ -148,6 +151,11 @@ fn stored(request: &StoreRequest, target: &Target, file: File, name: &str) -> Re
             .and_then(|inventory| inventory.hold(kind, &mut facts))
             .map_err(|reason| StoreError::Incomplete { kind, reason })?;
     }
+    let recorded = match request.check {
+        Some(kind) => recorded::entries(name, &request.recorded)
+            .map_err(|reason| StoreError::Incomplete { kind, reason })?,
+        None => Vec::new(),
+    };
     let content = facts.content().iter().filter_map(|(key, value)| {
         Some(Entry::Fact {
             of: Some(name.to_owned()),
@@ -169,7 +177,10 @@ fn stored(request: &StoreRequest, target: &Target, file: File, name: &str) -> Re
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect(),
     };
-    Ok(content.chain([Entry::StoreEnded(ended)]).collect())
+    Ok(content
+        .chain(recorded)
+        .chain([Entry::StoreEnded(ended)])
+        .collect())
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ impl Run {
             name: name.into(),
             check,
             inventories: Vec::new(),
+            recorded: Vec::new(),
             retries: 1,
             command: command[0].into(),
             arguments: command[1..].iter().map(OsString::from).collect(),

@@ -174,7 +174,8 @@ fn a_view_that_could_not_be_looked_at_is_not_left_out() {
     let server = MariaDb::start();
     server.sql(
         "CREATE DATABASE f; USE f; CREATE TABLE t (a INT);
-         CREATE VIEW v1 AS SELECT a FROM t; CREATE VIEW v2 AS SELECT a FROM t; CREATE VIEW v3 AS SELECT a FROM t",
+         CREATE VIEW v1 AS SELECT a FROM t; CREATE VIEW v2 AS SELECT a FROM t; CREATE VIEW v3 AS SELECT a FROM t;
+         CREATE TABLE u (a INT); CREATE VIEW v4 AS SELECT a FROM u; DROP TABLE u",
     );
     let host = Host::new();
     let tools = host.scratch().join("tools");

@@ -16,6 +16,7 @@ fn stored(staging: &Staging, name: &str, command: &str) {
     });
     let request = StoreRequest {
         inventories: Vec::new(),
+        recorded: Vec::new(),
         retries: 0,
         name: name.into(),
         check: None,
