@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
+use std::thread;
 
 use batt_tests::drop_in::chmod;
 use batt_tests::host::Host;
@@ -304,4 +305,95 @@ fn what_is_not_read_again_is_held_to_the_server_when_it_is_verified() {
         .code(2)
         .says("is without what the server had: `view.public.seen`");
     assert!(host.listed().last().unwrap()["verified"].is_null());
+}
+
+/// A table that is emptied or rewritten after the snapshot of a dump, and before the dump has locked it, would be dumped empty.
+#[test]
+fn between_the_snapshot_and_the_dump_no_table_can_be_emptied() {
+    let server = Postgresql::start();
+    server.sql("postgres", "CREATE DATABASE shop");
+    server.sql(
+        "shop",
+        "CREATE TABLE article AS SELECT generate_series(1, 5) AS id; CREATE TABLE \"we:ird \"\"t\" AS SELECT 1 AS n;
+         CREATE TABLE parts (id int) PARTITION BY RANGE (id); CREATE TABLE low PARTITION OF parts FOR VALUES FROM (0) TO (9); INSERT INTO parts VALUES (1)",
+    );
+    let changes = [
+        "TRUNCATE public.article",
+        "ALTER TABLE public.article ALTER id TYPE bigint",
+        "TRUNCATE public.\\\"we:ird \\\"\\\"t\\\"",
+        "TRUNCATE public.parts",
+        "DROP TABLE public.article",
+    ];
+    for format in ["custom", "directory"] {
+        let host = host_of(&server, &[("PG_FORMAT", format), ("PG_CHECKSUMS", "yes")]);
+        let done = host.scratch().join("done");
+        let tries: String = changes
+            .iter()
+            .map(|change| {
+                format!(
+                    "psql --no-psqlrc --quiet --dbname=shop --command='SET lock_timeout = 100' --command=\"{change}\" && : >'{}'\n",
+                    done.display()
+                )
+            })
+            .collect();
+        put_a_dump(
+            &host,
+            &format!("case $* in *shop*)\n{tries};; esac\nexec \"$real\" \"$@\""),
+        );
+        host.batt_promised("postgresql", &["shop"]).code(0);
+        assert!(!done.exists(), "{}", host.logs("postgresql"));
+        let manifest = host.manifest("postgresql");
+        let archives = manifest["archives"].as_array().unwrap();
+        let shop = archives.iter().find(|archive| archive["name"] == "shop").unwrap();
+        assert_eq!(shop["content"]["rows.public.article"], "5");
+        host.batt(&["drill", "postgresql"]).code(0).says("proven");
+    }
+}
+
+/// What comes or goes while the tables are locked is locked too, or gone.
+#[test]
+fn tables_that_come_and_go_before_the_snapshot_keep_no_database_from_its_backup() {
+    for (change, kept) in [
+        ("CREATE TABLE late AS SELECT 1 AS n", true),
+        ("DROP TABLE gone", false),
+    ] {
+        let server = Postgresql::start();
+        server.sql("postgres", "CREATE DATABASE shop");
+        server.sql(
+            "shop",
+            "CREATE TABLE article (id int); CREATE TABLE gone (id int)",
+        );
+        let host = host_of(&server, &[]);
+        let done = host.scratch().join("done");
+        put_a_dump(
+            &host,
+            &format!(
+                "case $* in *shop*) psql --no-psqlrc --quiet --dbname=shop --command='SET lock_timeout = 100' --command='TRUNCATE public.late' && : >'{}' ;; esac\n\
+                 exec \"$real\" \"$@\"",
+                done.display()
+            ),
+        );
+        thread::scope(|scope| {
+            scope.spawn(|| server.hold("shop", "LOCK TABLE article IN ACCESS EXCLUSIVE MODE"));
+            server.wait_until(
+                "shop",
+                "SELECT 1 FROM pg_locks WHERE relation = 'article'::regclass AND granted",
+            );
+            let run = scope.spawn(|| host.batt_promised("postgresql", &["shop"]));
+            server.wait_until(
+                "shop",
+                "SELECT 1 FROM pg_locks WHERE relation = 'article'::regclass AND NOT granted",
+            );
+            server.sql("shop", change);
+            server.sql(
+                "shop",
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()",
+            );
+            run.join().unwrap().code(0);
+        });
+        assert!(!done.exists());
+        let content = host.manifest("postgresql")["archives"].to_string();
+        assert_eq!(content.contains("table.public.late"), kept, "{content}");
+        assert_eq!(content.contains("table.public.gone"), kept, "{content}");
+    }
 }

@@ -342,7 +342,9 @@ fn a_check_tells_today_what_the_role_may_not_read_tonight() {
     let reader = check("reader").code(2);
     reader.says("`public.article` has row security");
     reader.says("BYPASSRLS");
+    reader.says("`large object 4711` may not be read");
     server.sql("postgres", "ALTER ROLE reader BYPASSRLS");
+    server.sql("shop", "GRANT SELECT ON LARGE OBJECT 4711 TO reader");
     check("reader").code(0).says("without their passwords");
     server.kill();
     check("reader").code(2).says("cannot ask the server");

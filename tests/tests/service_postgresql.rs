@@ -239,3 +239,143 @@ fn root_asks_as_the_account_that_the_server_knows() {
     host.batt(&["postgresql"]).code(0);
     assert_eq!(host.fact("postgresql", "tables.postgres"), "0");
 }
+
+/// Returns a host whose role may read everything, and is no superuser.
+fn reading(server: &Postgresql, database: &str) -> Host {
+    server.sql(
+        "postgres",
+        "CREATE ROLE reader LOGIN PASSWORD 'x' BYPASSRLS; GRANT pg_read_all_data TO reader",
+    );
+    server.sql("postgres", &format!("CREATE DATABASE {database}"));
+    let host = Host::new();
+    let mut environment = server.environment();
+    environment.retain(|(key, _)| *key != "PGUSER");
+    environment.extend([("PGUSER", "reader".to_owned()), ("PGPASSWORD", "x".to_owned())]);
+    configure(&host, &environment);
+    host
+}
+
+#[test]
+fn what_a_role_without_rights_leaves_out_is_told_and_how_to_make_it_again() {
+    let server = Postgresql::start();
+    let host = reading(&server, "shop");
+    server.sql(
+        "shop",
+        "CREATE EXTENSION postgres_fdw; CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (dbname 'far');
+         CREATE ROLE app; CREATE USER MAPPING FOR app SERVER far OPTIONS (user 'them', password 'secret');
+         CREATE USER MAPPING FOR PUBLIC SERVER far OPTIONS (user 'all'); CREATE TABLE t AS SELECT 1 AS n;
+         CREATE SUBSCRIPTION \"the feed\" CONNECTION 'host=/nowhere dbname=shop' PUBLICATION a, \"B c\" WITH (connect = false, slot_name = 'feed')",
+    );
+    let subscriptions =
+        "not in its dump, since the role is not a superuser: the subscriptions `\"the feed\"`";
+    let mappings = "the user mappings `app at far`, `public at far`";
+    host.batt(&["enable", "postgresql"]).code(0);
+    let check = host.batt(&["check"]).code(0);
+    check.says(subscriptions);
+    check.says(mappings);
+
+    let told = host.told("postgresql", &["--postgresql-db", "shop"]);
+
+    told.succeeded();
+    for words in [subscriptions, mappings] {
+        assert!(told.warnings.contains(words), "{}", told.warnings);
+    }
+    let guide = fs::read_to_string(host.backup("postgresql").join("RESTORE.md")).unwrap();
+    let makes = "CREATE SUBSCRIPTION \"the feed\" CONNECTION '...' PUBLICATION a, \"B c\" WITH (connect = false, slot_name = 'feed')";
+    for words in [
+        makes,
+        "ALTER USER MAPPING FOR app SERVER far OPTIONS (ADD user '...', ADD password '...')",
+        "ALTER USER MAPPING FOR PUBLIC SERVER far",
+    ] {
+        assert!(guide.contains(words), "{guide}");
+    }
+    configure(&host, &server.environment());
+    let restore = [
+        "restore",
+        "postgresql",
+        "--postgresql-db",
+        "shop",
+        "--into",
+        "copy",
+    ];
+    host.batt(&restore).code(0).says(makes);
+    assert_eq!(
+        server.sql("copy", "SELECT count(*), count(umoptions) FROM pg_user_mappings"),
+        "2|0\n"
+    );
+
+    // A superuser loses none of it, and is held to it.
+    let told = host.told("postgresql", &["--postgresql-db", "shop"]);
+    assert!(!told.warnings.contains("the feed"), "{}", told.warnings);
+    let content = host.manifest("postgresql")["archives"].to_string();
+    for key in [
+        "subscription.the feed",
+        "user-mapping.far.app",
+        "user-mapping.far.public",
+    ] {
+        assert!(content.contains(key), "{content}");
+    }
+    server.sql("postgres", "DROP DATABASE copy");
+    host.batt(&restore).code(0).says("no difference");
+    assert_eq!(
+        server.sql("copy", "SELECT count(*), count(umoptions) FROM pg_user_mappings"),
+        "2|2\n"
+    );
+}
+
+#[test]
+fn what_pg_dump_says_of_a_dump_that_it_makes_is_a_warning() {
+    let server = Postgresql::start();
+    server.sql(
+        "postgres",
+        "CREATE DATABASE shop TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'en'",
+    );
+    let host = host_of(&server);
+    // As after another version of the library of collations came.
+    server.sql(
+        "postgres",
+        "UPDATE pg_database SET datcollversion = '1' WHERE datname = 'shop'",
+    );
+
+    let told = host.told("postgresql", &["--postgresql-db", "shop"]);
+
+    told.succeeded();
+    let words =
+        "`shop`: pg_dump says of its dump: WARNING:  database \"shop\" has a collation version mismatch";
+    assert!(told.warnings.contains(words), "{}", told.warnings);
+}
+
+#[test]
+fn a_check_foresees_schemas_and_large_objects_that_the_role_may_not_read() {
+    let server = Postgresql::start();
+    let host = reading(&server, "shop");
+    host.batt(&["enable", "postgresql"]).code(0);
+    host.batt(&["check"]).code(0);
+
+    server.sql("shop", "SELECT lo_from_bytea(4711, 'x'), lo_from_bytea(4712, 'y'), lo_from_bytea(4713, 'z'); GRANT SELECT ON LARGE OBJECT 4711 TO PUBLIC");
+    let check = host.batt(&["check"]).code(2);
+    check.says("`shop`: `large object 4712 and 1 more` may not be read");
+    check.says("GRANT SELECT for large objects");
+    // As it is at night.
+    host.batt(&["--postgresql-db", "shop"])
+        .code(2)
+        .says("permission denied for large object");
+    server.sql(
+        "shop",
+        "GRANT SELECT ON LARGE OBJECT 4712 TO reader; ALTER LARGE OBJECT 4713 OWNER TO reader",
+    );
+    host.batt(&["check"]).code(0);
+    host.batt(&["--postgresql-db", "shop"]).code(0);
+
+    server.sql(
+        "shop",
+        "REVOKE pg_read_all_data FROM reader; CREATE SCHEMA closed; CREATE TABLE closed.t (id int); GRANT SELECT ON closed.t TO reader;
+         GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader",
+    );
+    host.batt(&["check"])
+        .code(2)
+        .says("`shop`: `schema closed` holds tables, and may not be used");
+    host.batt(&["--postgresql-db", "shop"])
+        .code(2)
+        .says("permission denied for schema closed");
+}

@@ -37,6 +37,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) into: Option<&'a str>,
     /// Whether what is there may go.
     pub(crate) replace: bool,
+    /// Whether nothing is to be done, and only said what would be refused.
+    pub(crate) dry_run: bool,
     /// Below which folder to work.
     pub(crate) place: PathBuf,
     pub(crate) limits: Limits,
@@ -215,6 +217,9 @@ impl Attempt<'_> {
         if self.replace {
             environment.set("BATT_REPLACE", "yes");
         }
+        if self.dry_run {
+            environment.set("BATT_DRY_RUN", "yes");
+        }
         environment
     }
 
@@ -299,6 +304,9 @@ impl Attempt<'_> {
         if !failures.is_empty() {
             return Err(Undone::Failed(failures.join("\n") + &self.rest(ledger)));
         }
+        if self.dry_run {
+            return Ok(());
+        }
         let loaded: std::collections::BTreeSet<&str> =
             ledger.loads.iter().map(|load| load.name.as_str()).collect();
         let missing: Vec<&str> = self
@@ -320,6 +328,9 @@ impl Attempt<'_> {
 impl Attempt<'_> {
     /// Returns which archives were loaded whole although not all were, in a line of its own.
     fn rest(&self, ledger: &Ledger) -> String {
+        if self.dry_run {
+            return String::new();
+        }
         let loaded = |archive: &&ArchiveRecord| {
             let name = archive.called();
             ledger.loads.iter().any(|load| load.name == name) && !ledger.has_failed_to_load(name)

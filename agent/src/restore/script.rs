@@ -9,7 +9,7 @@ use batt_protocol::{BundleFolder, Error, ExitCode, ServiceName};
 
 use crate::bundle;
 use crate::home::Home;
-use crate::script::require_startable;
+use crate::script::{Header, require_startable};
 use crate::trust;
 use crate::work_folder::WorkFolder;
 
@@ -93,6 +93,16 @@ impl Companion {
             }
         }
         Ok(())
+    }
+
+    /// Tells whether the script can say what it would refuse, and change nothing.
+    pub(crate) fn knows_dry_run(&self) -> bool {
+        let header = match self.scripts.first() {
+            Some((_, Origin::Own(path))) => Header::parse(&fs::read(path).unwrap_or_default()),
+            Some((_, Origin::Shipped(content))) => Header::parse(content),
+            None => return false,
+        };
+        header.dry_run.is_some()
     }
 
     /// Puts the scripts where they can be called, and returns the one that is to be.

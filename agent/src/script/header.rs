@@ -14,6 +14,8 @@ pub(crate) struct Header {
     pub(crate) needs: Vec<String>,
     /// What it looks at when it is called with `BATT_CHECK=yes`; none when it does not know that.
     pub(crate) check: Option<String>,
+    /// What it looks at when it is called to restore with `BATT_DRY_RUN=yes`; none when it does not know that.
+    pub(crate) dry_run: Option<String>,
     /// The commands that restore what it made.
     pub(crate) restore: Vec<String>,
     /// What cannot be understood, with its line.
@@ -86,6 +88,7 @@ impl Header {
             },
             "needs" => self.needs.extend(value.split_whitespace().map(str::to_owned)),
             "check" => self.check = Some(value.to_owned()),
+            "dry-run" => self.dry_run = Some(value.to_owned()),
             "restore" => self.restore.push(value.to_owned()),
             _ => self.complain(
                 line,
@@ -123,7 +126,7 @@ mod tests {
         let header = Header::parse(
             b"#!/bin/sh\n# batt: summary  PostgreSQL databases and roles\n\
               # batt: option   --postgresql-db NAME      database to back up\n# batt: needs pg_dump psql\n\
-              # batt: check  connects\n# batt: restore  pg_restore --dbname NAME NAME.dump\nexec id\n",
+              # batt: check  connects\n# batt: dry-run  room\n# batt: restore  pg_restore --dbname NAME NAME.dump\nexec id\n",
         );
         assert_eq!(header.summary.as_deref(), Some("PostgreSQL databases and roles"));
         let option = header.option.unwrap();
@@ -137,6 +140,7 @@ mod tests {
         );
         assert_eq!(header.needs, ["pg_dump", "psql"]);
         assert_eq!(header.check.as_deref(), Some("connects"));
+        assert_eq!(header.dry_run.as_deref(), Some("room"));
         assert_eq!(header.restore, ["pg_restore --dbname NAME NAME.dump"]);
         assert_eq!(header.complaints, []);
     }

@@ -22,6 +22,11 @@ pub struct Postgresql {
 impl Postgresql {
     /// Starts a cluster that has nothing but what initdb makes.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts such a cluster with settings, as `work_mem=8MB`.
+    pub fn start_with(settings: &[&str]) -> Self {
         let account = Account::of_package("postgres");
         let programs = newest_programs();
         let server = programs.join("postgres");
@@ -45,7 +50,7 @@ impl Postgresql {
             },
         );
 
-        Self::run(account, folder)
+        Self::run(account, folder, settings)
     }
 
     /// Starts a server on a copy of the files of a cluster.
@@ -54,10 +59,10 @@ impl Postgresql {
         let folder = private_folder(account);
         copy(cluster, &folder.path().join("data"));
         Account::take(account, folder.path());
-        Self::run(account, folder)
+        Self::run(account, folder, &[])
     }
 
-    fn run(account: Option<Account>, folder: TempDir) -> Self {
+    fn run(account: Option<Account>, folder: TempDir, settings: &[&str]) -> Self {
         let data = folder.path().join("data");
         let mut command = Account::command(account, &newest_programs().join("postgres"));
         command
@@ -74,6 +79,7 @@ impl Postgresql {
             "-c",
             "autovacuum=off",
         ]);
+        command.args(settings.iter().flat_map(|setting| ["-c", setting]));
         let running = Running::start(command, &folder.path().join("log"), Signal::QUIT, || {
             Finished::run(client(folder.path(), "postgres").arg("--command=SELECT 1")).code == Some(0)
         });

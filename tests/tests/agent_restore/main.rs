@@ -154,6 +154,46 @@ fn a_dry_run_verifies_and_changes_nothing() {
 }
 
 #[test]
+fn a_dry_run_says_what_the_script_would_refuse() {
+    let (notes, _) = Notes::backed_up();
+    let path = notes.host.home().join("scripts-available/restore-notes");
+    let restores = fs::read_to_string(&path).unwrap();
+    let looks = "# batt: dry-run  whether the place is free\nset -eu\n\
+                 [ \"${BATT_DRY_RUN:-}\" = yes ] && [ $# -eq 3 ] || exit 1\n";
+    for (end, exit, outcome, words) in [
+        ("exit 0", 0, "ready", "would be restored, nothing was done"),
+        (
+            "echo 'a note is in the way' >&2; exit 1",
+            2,
+            "failed",
+            "`notes` would be refused; nothing was done",
+        ),
+        (
+            "echo 'no paper' >&2; echo 'hint: buy some' >&2; exit 69",
+            69,
+            "not-possible",
+            "`notes` cannot be restored on this host; nothing was done",
+        ),
+    ] {
+        notes.host.companion("restore-notes", &format!("{looks}{end}"));
+        let told = notes.batt(&["restore", "notes", "-n"]).code(exit);
+        told.says(words);
+        let (_, report) = notes.told(&["restore", "notes", "-n"]);
+        assert_eq!(report["outcome"], outcome, "{report:#}");
+        let reason = report["reason"].as_str().unwrap_or_default();
+        assert_eq!(
+            reason.contains("in the way") || reason.contains("buy some"),
+            exit != 0,
+            "{reason}"
+        );
+    }
+    // One that does not say that it can look is not called.
+    fs::write(&path, restores).unwrap();
+    notes.batt(&["restore", "notes", "-n"]).code(0);
+    notes.assert_nothing_left();
+}
+
+#[test]
 fn the_environment_of_the_caller_is_kept_beneath() {
     let (notes, _) = Notes::backed_up();
     notes

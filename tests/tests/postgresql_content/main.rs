@@ -110,7 +110,10 @@ fn a_standby_is_backed_up_as_its_primary_is() {
     let host = Host::new();
     configure(&host, &standby);
 
-    host.batt(&["postgresql"]).code(0);
+    let backup = host.told("postgresql", &["postgresql"]);
+    backup.succeeded();
+    let words = "without their rows, which are on the primary alone: the unlogged tables `public.quick`";
+    assert!(backup.warnings.contains(words), "{}", backup.warnings);
 
     assert!(
         host.fact("postgresql", "server.role")
@@ -120,4 +123,67 @@ fn a_standby_is_backed_up_as_its_primary_is() {
     let manifest = host.manifest("postgresql");
     assert_eq!(told(&manifest, "rows.public.quick"), ["rows.public.quick \"0\""]);
     host.batt(&["drill", "postgresql"]).code(0).says("proven");
+}
+
+#[test]
+fn of_a_large_table_a_sample_is_compared_that_its_key_chooses() {
+    let server = Postgresql::start();
+    server.sql("postgres", "CREATE DATABASE shop");
+    server.sql(
+        "shop",
+        "CREATE TABLE large (part int, \"na.me\" text, f float8, r real, filler text DEFAULT repeat('x', 500), PRIMARY KEY (\"na.me\", part));
+         INSERT INTO large SELECT n, 'it''s ' || n, n / 7.0, n / 3.0 FROM generate_series(1, 2000) n; INSERT INTO large VALUES (0, 'odd', '-0', 'NaN'), (0, '', 5e-324, '-Infinity');
+         CREATE TABLE keyless AS SELECT n, repeat('x', 500) FROM generate_series(1, 2000) n; CREATE TABLE small AS SELECT 0.1::float8 AS f",
+    );
+    let settings = [("PG_CHECKSUMS", "yes"), ("PG_CHECKSUMS_UP_TO", "200kB")];
+    let backed_up = |settings: &[(&str, &str)]| {
+        let host = Host::new();
+        let environment = server.environment();
+        let mut all: Vec<(&str, &str)> = environment
+            .iter()
+            .map(|(key, value)| (*key, value.as_str()))
+            .collect();
+        all.extend_from_slice(settings);
+        host.configure("postgresql", &all);
+        host
+    };
+    let content = |host: &Host, key: &str| {
+        let manifest = host.manifest("postgresql");
+        let archives = manifest["archives"].as_array().unwrap();
+        let shop = archives.iter().find(|archive| archive["name"] == "shop").unwrap();
+        shop["content"][key].as_str().map(str::to_owned)
+    };
+    let host = backed_up(&settings);
+    host.batt_promised("postgresql", &["shop"]).code(0);
+    let sample = content(&host, "checksum-1-of-8.public.large").expect("1.2 MB are read as a sixth of it");
+    assert_ne!(sample, "0");
+    assert!(content(&host, "checksum.public.large").is_none());
+    for whole in ["keyless", "small"] {
+        assert!(
+            content(&host, &format!("checksum.public.{whole}")).is_some(),
+            "{whole}"
+        );
+    }
+    host.batt(&["drill", "postgresql"]).code(0).says("proven");
+
+    // The same rows, in another order and with other columns beside the key, are chosen; and each of them counts.
+    server.sql(
+        "shop",
+        "CREATE TABLE moved AS SELECT * FROM large ORDER BY r; TRUNCATE large; INSERT INTO large SELECT * FROM moved; DROP TABLE moved",
+    );
+    let moved = backed_up(&settings);
+    moved.batt_promised("postgresql", &["shop"]).code(0);
+    assert_eq!(
+        content(&moved, "checksum-1-of-8.public.large"),
+        Some(sample.clone())
+    );
+    server.sql("shop", "UPDATE large SET f = f + 1e-9 WHERE part > 1900");
+    let changed = backed_up(&settings);
+    changed.batt_promised("postgresql", &["shop"]).code(0);
+    assert_ne!(content(&changed, "checksum-1-of-8.public.large"), Some(sample));
+    let refused = backed_up(&[("PG_CHECKSUMS_UP_TO", "much")]);
+    refused
+        .batt(&["postgresql"])
+        .code(2)
+        .says("PG_CHECKSUMS_UP_TO is `much`");
 }

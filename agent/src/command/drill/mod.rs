@@ -189,6 +189,7 @@ impl Rehearsal<'_> {
             scripts,
             into: None,
             replace: false,
+            dry_run: false,
             place,
             limits: Limits {
                 max_duration: Some(limits.max_duration()),

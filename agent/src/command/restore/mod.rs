@@ -92,7 +92,7 @@ pub(crate) fn restore(
         (report.exit, report.outcome) = (wish.exit(), Outcome::Cancelled);
     } else {
         require_room(request.into.as_deref(), &chosen)?;
-        if !request.dry_run {
+        if !request.dry_run || scripts.knows_dry_run() {
             let attempt = Attempt {
                 verb: Verb::Restore,
                 home: own,
@@ -101,6 +101,7 @@ pub(crate) fn restore(
                 scripts: &scripts,
                 into: request.into.as_deref(),
                 replace: request.replace,
+                dry_run: request.dry_run,
                 place: WorkFolder::usual_place(),
                 limits: Limits::default(),
                 memory: None,
@@ -110,7 +111,7 @@ pub(crate) fn restore(
             let mut live = LiveLog::new(console, !output.quiet);
             let attempted = attempt.make(&cancellation, &mut |bytes| live.show(bytes))?;
             live.end();
-            report.tell(attempted, &cancellation);
+            report.tell(attempted, request.dry_run, &cancellation);
         }
     }
     show(&report, request.dry_run, output, console)?;

@@ -56,13 +56,14 @@ pub(super) struct Report {
 
 impl Report {
     /// Takes over what came of the script.
-    pub(super) fn tell(&mut self, attempted: Attempted, cancellation: &Cancellation) {
+    pub(super) fn tell(&mut self, attempted: Attempted, dry_run: bool, cancellation: &Cancellation) {
         self.seconds = attempted.seconds;
         self.compared = attempted.comparison.compared();
         self.warnings.extend(attempted.warnings);
         let differences = attempted.comparison.differences();
         self.archives = attempted.comparison.archives;
         let (exit, outcome, reason) = match attempted.result {
+            Ok(()) if dry_run => (ExitCode::OK, Outcome::Ready, None),
             Ok(()) if differences.is_empty() => (ExitCode::OK, Outcome::Restored, None),
             Ok(()) => {
                 let reason = "what is there now is not what was recorded when the backup was made";
@@ -118,6 +119,10 @@ pub(super) fn show(
             report.seconds,
             count(report.differences.len(), "difference")
         ),
+        Outcome::Failed if dry_run => format!("`{service}` would be refused; nothing was done"),
+        Outcome::NotPossible if dry_run => {
+            format!("`{service}` cannot be restored on this host; nothing was done")
+        }
         Outcome::Failed => format!("`{service}` was not restored"),
         Outcome::Damaged => {
             format!("`{service}` was not restored: the backup is damaged; nothing was touched")

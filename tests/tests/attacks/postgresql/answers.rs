@@ -54,6 +54,8 @@ pub(crate) fn honest(query: &str) -> Vec<Vec<String>> {
         &[&["15.1", "150001", "t", "f", "never", "postgres"]]
     } else if has("pg_export_snapshot") {
         &[&["00000003-0000001B-1"]]
+    } else if has("FROM pg_locks") {
+        &[&["all"]]
     } else if has("rolcanlogin") {
         &[
             &["ROLE honest", "role.honest", "login"],
@@ -72,6 +74,9 @@ pub(crate) fn honest(query: &str) -> Vec<Vec<String>> {
             "{plpgsql}",
             "{postgres}",
             "pg_default",
+            "",
+            "",
+            "0",
             "[]",
         ]]
     } else if has("has_table_privilege") {
