@@ -196,11 +196,11 @@ fn a_server_that_dies_in_mid_dump_fails_the_backup_and_keeps_the_earlier_one() {
     host.batt(&["postgresql"]).code(0);
     let manifest = host.backup("postgresql").join("manifest.json");
     let before = fs::read(&manifest).unwrap();
-    server.sql("postgres", "CREATE TABLE locked (id int)");
+    server.sql("postgres", "CREATE SEQUENCE locked");
 
     let finished = thread::scope(|scope| {
         // The lock is held until the server dies; the dump is known to be at work once it waits for it.
-        let holder = scope.spawn(|| server.hold("postgres", "LOCK TABLE locked IN ACCESS EXCLUSIVE MODE"));
+        let holder = scope.spawn(|| server.hold("postgres", "ALTER SEQUENCE locked RENAME TO moved"));
         server.wait_until(
             "postgres",
             "SELECT 1 FROM pg_locks WHERE relation = 'locked'::regclass AND granted",

@@ -21,7 +21,7 @@ fn the_account_of_a_server_gets_nothing_of_a_run() {
         return;
     }
     let server = Postgresql::start();
-    server.sql("postgres", "CREATE TABLE locked (id int)");
+    server.sql("postgres", "CREATE SEQUENCE locked");
     for format in ["custom", "directory"] {
         let settings = [
             ("PGUSER", ""),
@@ -34,8 +34,9 @@ fn the_account_of_a_server_gets_nothing_of_a_run() {
         thread::scope(|scope| {
             // The dump waits for a lock that is held until a file is there.
             let wait = format!(
-                "DO $$ BEGIN LOCK TABLE locked IN ACCESS EXCLUSIVE MODE;
-                     WHILE NOT EXISTS (SELECT FROM pg_stat_file('{}', true) AS f WHERE f.size IS NOT NULL) LOOP PERFORM pg_sleep(0.05); END LOOP; END $$",
+                "DO $$ BEGIN ALTER SEQUENCE locked RENAME TO moved;
+                     WHILE NOT EXISTS (SELECT FROM pg_stat_file('{}', true) AS f WHERE f.size IS NOT NULL) LOOP PERFORM pg_sleep(0.05); END LOOP;
+                     ALTER SEQUENCE moved RENAME TO locked; END $$",
                 release.display()
             );
             let server = &server;
