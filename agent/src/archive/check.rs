@@ -91,7 +91,6 @@ impl CheckFacts {
     }
 
     /// Returns the value of a fact.
-    #[cfg(test)]
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
         self.facts.get(key).map(String::as_str)
     }

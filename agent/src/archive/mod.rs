@@ -34,5 +34,5 @@ pub(crate) use examine::examine;
 pub(crate) use examine::{Examined, examine_while};
 pub(crate) use kind::{Kind, UnknownKind};
 pub(crate) use lacks::{lacks, lacks_in_words};
-pub(crate) use mysql::{Gate, Needs, Stage};
+pub(crate) use mysql::{Gate, LARGEST_STATEMENT, Needs, Stage};
 pub(crate) use unpack::{UnpackError, Unpacked, unpack};

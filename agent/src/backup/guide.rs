@@ -6,8 +6,10 @@ use batt_protocol::text::escaped;
 use batt_protocol::{BackupState, HumanBytes};
 
 use super::{ArchiveRecord, Manifest, SUMS};
-use crate::archive::Kind;
+use crate::archive::{Kind, LARGEST_STATEMENT};
 
+/// A statement that the smallest default of servers still takes needs no word.
+const USUAL_STATEMENT: u64 = 4 << 20;
 /// With what facts begin that name what a restore needs besides the archives.
 const ALSO_NEEDED: &str = "also_needed.";
 
@@ -60,16 +62,12 @@ pub(crate) fn restore_guide(manifest: &Manifest, commands: &[String]) -> String 
             let _ = writeln!(text, "- {}", escaped(warning));
         }
     }
-    let mut also_needed = manifest
-        .facts
-        .iter()
-        .filter_map(|(key, value)| Some((key.strip_prefix(ALSO_NEEDED)?, value)))
-        .peekable();
-    if also_needed.peek().is_some() {
+    let also_needed = also_needed(manifest);
+    if !also_needed.is_empty() {
         let _ = writeln!(text, "\nAlso needed, and not in this backup:\n");
     }
-    for (what, which) in also_needed {
-        let _ = writeln!(text, "- {}: {}", plain(what), escaped(which));
+    for line in also_needed {
+        let _ = writeln!(text, "- {line}");
     }
     let _ = writeln!(
         text,
@@ -86,6 +84,30 @@ pub(crate) fn restore_guide(manifest: &Manifest, commands: &[String]) -> String 
         let _ = writeln!(text, "In this folder:\n\n```sh\n{}\n```", lines.join("\n"));
     }
     text
+}
+
+/// Returns what a restore needs besides the archives, a line each.
+fn also_needed(manifest: &Manifest) -> Vec<String> {
+    let recorded = manifest.facts.iter().filter_map(|(key, value)| {
+        let what = key.strip_prefix(ALSO_NEEDED)?;
+        Some(format!("{}: {}", plain(what), escaped(value)))
+    });
+    let largest = manifest.archives.iter().filter_map(|archive| {
+        let bytes: u64 = archive.facts.get(LARGEST_STATEMENT)?.parse().ok()?;
+        Some((bytes, archive))
+    });
+    let largest = largest
+        .max_by_key(|(bytes, _)| *bytes)
+        .filter(|(bytes, _)| *bytes >= USUAL_STATEMENT);
+    // The server has to have room for more than the statement, and counts in steps of 1024.
+    let packet = largest.map(|(bytes, archive)| {
+        format!(
+            "max_allowed_packet of the server: at least {} (SET GLOBAL max_allowed_packet = ...), for the largest statement of `{}`",
+            (bytes + 2).next_multiple_of(1024),
+            plain(archive.called())
+        )
+    });
+    recorded.chain(packet).collect()
 }
 
 /// Tells what the archive is called, where the name of its file has only the beginning of that.
@@ -327,6 +349,23 @@ mod tests {
             text.contains("\nAlso needed, and not in this backup:\n\n- plugins: ha_archive.so\n\n## Check"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_packets_that_a_large_statement_needs_are_told() {
+        let mut manifest = manifest("20260131T023000Z-00000a", &[], &["x.zst", "y.zst"]);
+        for (archive, bytes) in manifest.archives.iter_mut().zip(["4000000", "18874367"]) {
+            archive
+                .facts
+                .insert(LARGEST_STATEMENT.to_owned(), bytes.to_owned());
+        }
+        let text = restore_guide(&manifest, &[]);
+        assert!(
+            text.contains("\n- max_allowed_packet of the server: at least 18875392 (SET GLOBAL max_allowed_packet = ...), for the largest statement of `y.zst`\n"),
+            "{text}"
+        );
+        manifest.archives.truncate(1);
+        assert!(!restore_guide(&manifest, &[]).contains("max_allowed_packet"));
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub(crate) fn needs(check: Option<&str>, name: &OsStr, console: &mut Console) ->
     }
     let needs = load::needs(name, Kind::Mysql, &desk)
         .map_err(|error| Error::new(ExitCode::from_code(error.exit_code()), error.to_string()))?;
-    for line in needs.lines() {
+    for line in needs {
         console.result(&line);
     }
     Ok(ExitCode::OK)

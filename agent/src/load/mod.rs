@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::time::Instant;
 
-use crate::archive::{Damage, Kind, Needs, Stage, UnpackError, Unpacked, unpack};
+use crate::archive::{CheckFacts, Damage, Kind, LARGEST_STATEMENT, Stage, UnpackError, Unpacked, unpack};
 use crate::hatch::{Desk, Handed, Unavailable};
 use crate::ledger::{Entry, LoadEnded};
 pub(crate) use error::LoadError;
@@ -72,19 +72,25 @@ pub(crate) fn load(request: &LoadRequest, desk: &Desk) -> Result<(), LoadError> 
     }
 }
 
-/// Reads an archive to its end as [`load`] does, hands nothing on, and returns what is needed to restore it besides rights on its own database.
+/// Reads an archive to its end as [`load`] does, hands nothing on, and returns what is needed to restore it besides rights on its own database, a
+/// line each, and last `statement BYTES`, the length of its largest one.
 ///
 /// What must not be restored is in the ledger, as after a load. The archive does not count as loaded.
-pub(crate) fn needs(name: &OsStr, kind: Kind, desk: &Desk) -> Result<Needs, LoadError> {
+pub(crate) fn needs(name: &OsStr, kind: Kind, desk: &Desk) -> Result<Vec<String>, LoadError> {
     let name = name.to_string_lossy().into_owned();
     let read = archive(desk, &name).and_then(|(archive, file)| {
         let mut nowhere = std::io::sink();
         let mut vetted = Vetted::new(&mut nowhere, Some(kind), Stage::WHOLE, archive.raw_bytes);
         let handed = unpack(file, &archive.file, &mut vetted);
         let needs = vetted.needs().unwrap_or_default();
-        let objection = vetted.objection(handed.is_ok());
+        let (objection, facts) = match vetted.end(handed.is_ok()) {
+            Ok(facts) => (None, facts),
+            Err(objection) => (Some(objection), CheckFacts::default()),
+        };
+        let largest = facts.get(LARGEST_STATEMENT);
+        let largest = largest.map(|bytes| format!("statement {bytes}"));
         sound(&archive, handed, objection)
-            .map(|_| needs)
+            .map(|_| needs.lines().into_iter().chain(largest).collect())
             .map_err(|unsound| match unsound {
                 Unsound::Archive(error) => error,
                 Unsound::Taker(cause) => LoadError::Machine(cause.to_string()),
@@ -149,7 +155,7 @@ fn loaded(request: &LoadRequest, desk: &Desk, name: &str) -> Result<u64, LoadErr
     let mut intake = Intake::start(&request.command, &request.arguments, &length)?;
     let mut vetted = Vetted::new(&mut intake, request.check, request.stage, archive.raw_bytes);
     let handed = unpack(file, &archive.file, &mut vetted);
-    let objection = vetted.objection(handed.is_ok());
+    let objection = vetted.end(handed.is_ok()).err();
     match sound(&archive, handed, objection) {
         Ok(unpacked) => {
             intake.finish()?;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::archive::{Gate, Kind, Needs, Stage, StreamCheck};
+use crate::archive::{CheckFacts, Gate, Kind, Needs, Stage, StreamCheck};
 
 /// Hands on what it gets, unless that has to be objected to.
 pub(super) struct Vetted<'a, W> {
@@ -37,16 +37,21 @@ impl<'a, W: Write> Vetted<'a, W> {
         self.gate.as_ref().map(Gate::needs)
     }
 
-    /// Returns what was objected to; after the end of the stream, also that it is not complete.
-    pub(super) fn objection(self, ended: bool) -> Option<String> {
-        let gate = self.gate;
-        let incomplete = |(kind, check): (Kind, Box<dyn StreamCheck>)| {
-            let at_the_gate = || gate.and_then(|gate| gate.finish().err());
-            let reason = check.finish().err().or_else(at_the_gate)?;
-            Some(format!("not a complete `{kind}`: {reason}"))
+    /// Returns what the stream told about itself, where it has ended.
+    ///
+    /// # Errors
+    /// What was objected to; after the end of the stream, also that it is not complete.
+    pub(super) fn end(self, ended: bool) -> Result<CheckFacts, String> {
+        if let Some(objection) = self.objection {
+            return Err(objection);
+        }
+        let Some((kind, check)) = self.check.filter(|_| ended) else {
+            return Ok(CheckFacts::default());
         };
-        self.objection
-            .or_else(|| self.check.filter(|_| ended).and_then(incomplete))
+        let facts = check
+            .finish()
+            .and_then(|facts| self.gate.map_or(Ok(()), |gate| gate.finish()).map(|()| facts));
+        facts.map_err(|reason| format!("not a complete `{kind}`: {reason}"))
     }
 }
 
@@ -114,7 +119,7 @@ mod tests {
         let mut intake = Intake::start(OsStr::new("sh"), &["-c".into(), command.into()], &[]).unwrap();
         let mut vetted = Vetted::new(&mut intake, kind, Stage::WHOLE, most);
         let written = bytes.chunks(512).try_for_each(|piece| vetted.write_all(piece));
-        let objection = vetted.objection(written.is_ok());
+        let objection = vetted.end(written.is_ok()).err();
         intake.finish().unwrap();
         (std::fs::read(kept.path()).unwrap(), objection)
     }

@@ -16,6 +16,7 @@ mod kept;
 mod lies;
 mod locks;
 mod options;
+mod packets;
 mod played;
 mod replace;
 mod replica;

@@ -17,6 +17,7 @@ const LIVE: &str = "CREATE DATABASE other; CREATE TABLE other.t (id INT); CREATE
     CREATE TABLE big AS SELECT seq AS id, REPEAT('x', 200) AS t FROM seq_1_to_150000;
     CREATE TABLE parent (id INT PRIMARY KEY, words TEXT, FULLTEXT (words)); INSERT INTO parent VALUES (1, 'some words');
     CREATE TABLE child (id INT, FOREIGN KEY (id) REFERENCES parent (id)); INSERT INTO child VALUES (1);
+    CREATE TABLE keyed (t VARCHAR(700) PRIMARY KEY) CHARSET utf8mb4;
     CREATE TABLE part (id INT) PARTITION BY HASH (id) PARTITIONS 3; INSERT INTO part VALUES (1), (2), (3);
     CREATE TABLE versions (a INT) WITH SYSTEM VERSIONING; INSERT INTO versions VALUES (1); UPDATE versions SET a = 2;
     CREATE TABLE my (id INT) ENGINE=MyISAM; INSERT INTO my VALUES (1); CREATE TABLE both_ (id INT) ENGINE=MERGE UNION=(my);
@@ -132,7 +133,9 @@ fn a_database_is_replaced_in_a_moment() {
 #[test]
 fn what_cannot_be_loaded_replaces_nothing() {
     let live = Live::new();
-    live.server.sql("SET GLOBAL max_allowed_packet = 100 * 1024");
+    // Which takes no key as long as that of `keyed`.
+    live.server
+        .sql("SET GLOBAL innodb_default_row_format = compact");
     let failed = live.host.batt(&REPLACE).code(2);
     failed.says("`live` could not be restored");
     live.assert_as_it_was(&failed);

@@ -248,16 +248,16 @@ fn accounts_whose_names_read_like_ways_to_log_in_come_back() {
 /// Grants on what is not there are named; all else of the accounts is restored.
 #[test]
 fn accounts_come_back_though_a_database_does_not() {
-    let server = MariaDb::start_with(&["--skip-log-bin", "--max-allowed-packet=16M"]);
+    let server = MariaDb::start();
     server.sql(
-        "CREATE DATABASE a; CREATE TABLE a.t (id INT); CREATE DATABASE b; CREATE TABLE b.large (t LONGTEXT);
-         INSERT INTO b.large VALUES (REPEAT('x', 3000000)); CREATE TABLE b.later (id INT);
+        "CREATE DATABASE a; CREATE TABLE a.t (id INT); CREATE DATABASE b; CREATE TABLE b.large (t VARCHAR(700) PRIMARY KEY) CHARSET utf8mb4;
+         CREATE TABLE b.later (id INT);
          CREATE USER app@localhost; GRANT SELECT ON b.later TO app@localhost; GRANT SELECT ON a.t TO app@localhost",
     );
     let host = Host::new();
     configure(&host, &server, &[]);
     host.batt(&["mysql"]).code(0);
-    let other = MariaDb::start_with(&["--skip-log-bin", "--max-allowed-packet=1M"]);
+    let other = MariaDb::start_with(&["--skip-log-bin", "--innodb-default-row-format=compact"]);
     let options = other.option_file("root", "");
     let restore_as = ("MYSQL_RESTORE_CREDS", options.to_str().unwrap());
     configure(&host, &server, &[restore_as]);

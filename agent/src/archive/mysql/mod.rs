@@ -23,6 +23,9 @@ use rows::Rows;
 use super::text_ends::TextEnds;
 use super::{CheckFacts, StreamCheck};
 
+/// The fact of a dump that tells the bytes of its largest statement: a server takes none that is longer than its packets.
+pub(crate) const LARGEST_STATEMENT: &str = "largest-statement";
+
 /// The check of one dump.
 #[derive(Default)]
 pub(super) struct MysqlCheck {
@@ -124,6 +127,7 @@ fn trailer(line: &[u8]) -> Option<String> {
 mod tests {
     use super::super::fixtures::{check, every_cut_is_incomplete, fixture};
     use super::super::{CheckFacts, Kind};
+    use super::LARGEST_STATEMENT;
 
     fn facts(name: &str) -> CheckFacts {
         check(Kind::Mysql, &fixture(name)).unwrap()
@@ -169,6 +173,22 @@ mod tests {
             Some("bin.000001, MASTER_LOG_POS=811")
         );
         assert_eq!(facts.get("gtid-position"), Some("0-1-29"));
+    }
+
+    /// With all that a client may send along: what stands before it, and its end.
+    #[test]
+    fn the_largest_statement_is_measured() {
+        let largest = |statements: &str| {
+            let dump = format!("-- MySQL dump 10.13\n--\n;{statements}\n-- Dump completed\n");
+            let facts = check(Kind::Mysql, dump.as_bytes()).unwrap();
+            facts.get(LARGEST_STATEMENT).unwrap().parse::<usize>().unwrap()
+        };
+        let row = format!("\nINSERT INTO `t` VALUES (1,'{}');", ";'';".repeat(50_000));
+        assert_eq!(largest(&format!("{row}\nINSERT INTO `t` VALUES (2,'');")), row.len());
+        let table = format!("\nCREATE TABLE `t` (a INT COMMENT '{}');", "x".repeat(1000));
+        assert_eq!(largest(&format!("{table}\nINSERT INTO `t` VALUES (1);")), table.len());
+        let body = format!("CREATE PROCEDURE p() SELECT '{}' ;;\nDELIMITER ;\n", "x".repeat(1000));
+        assert_eq!(largest(&format!("\nDELIMITER ;;\n{body}SET a = 1;")), body.len());
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Counts the rows of each table while a dump passes.
 
-use super::super::CheckFacts;
+use super::super::{CheckFacts, LARGEST_STATEMENT};
 use super::routines::{Routines, delimiter_of};
 use super::statement::{Next, Statement};
 use super::tables::Tables;
-use super::token::Reader;
+use super::token::{Reader, Token};
 use super::values::Values;
 
 /// As much of a line of `DELIMITER` as is kept.
@@ -15,7 +15,27 @@ const LINE_LIMIT: usize = 64;
 pub(super) struct Rows {
     tables: Tables,
     statement: Statement,
+    lengths: Lengths,
     part: Part,
+}
+
+/// How long statements are, with the blanks and comments before them, which clients may send along. What stands between lines of
+/// `DELIMITER` is one statement.
+#[derive(Debug, Default)]
+struct Lengths {
+    /// That of the one that is passing, as far as it has come.
+    current: u64,
+    largest: u64,
+}
+
+impl Lengths {
+    fn add(&mut self, bytes: usize) {
+        self.current += bytes as u64;
+    }
+
+    fn end(&mut self) {
+        self.largest = self.largest.max(std::mem::take(&mut self.current));
+    }
 }
 
 /// What the next bytes belong to.
@@ -49,19 +69,31 @@ impl Rows {
     /// Takes bytes up to the end of a part; returns how many, and what follows it, when it ends in them.
     fn end_of_part(&mut self, bytes: &[u8]) -> Option<(usize, Part)> {
         match &mut self.part {
-            Part::Tokens(reader) => feed_tokens(reader, &mut self.statement, &mut self.tables, bytes),
+            Part::Tokens(reader) => feed_tokens(
+                reader,
+                &mut self.statement,
+                (&mut self.tables, &mut self.lengths),
+                bytes,
+            ),
             Part::Values(values) => {
-                let used = values.feed(bytes)?;
+                let used = values.feed(bytes);
+                self.lengths.add(used.unwrap_or(bytes.len()));
+                let used = used?;
+                self.lengths.end();
                 self.statement.end_values(values.rows(), &mut self.tables);
                 Some((used, Part::default()))
             }
             Part::DelimiterLine(line) => {
                 let used = feed_line(line, bytes)?;
+                self.lengths.end();
                 let routines = delimiter_of(line).and_then(Routines::after);
                 Some((used, routines.map_or_else(Part::default, Part::Routines)))
             }
             Part::Routines(routines) => {
-                let used = routines.feed(bytes)?;
+                let used = routines.feed(bytes);
+                self.lengths.add(used.unwrap_or(bytes.len()));
+                let used = used?;
+                self.lengths.end();
                 for (kind, name) in routines.made() {
                     self.tables.define(kind, name);
                 }
@@ -80,6 +112,7 @@ impl Rows {
             return Err("it ends within a statement".to_owned());
         }
         self.tables.tell(facts);
+        facts.insert_count(LARGEST_STATEMENT, self.lengths.largest);
         Ok(())
     }
 }
@@ -88,20 +121,32 @@ impl Rows {
 fn feed_tokens(
     reader: &mut Reader,
     statement: &mut Statement,
-    tables: &mut Tables,
+    (tables, lengths): (&mut Tables, &mut Lengths),
     bytes: &[u8],
 ) -> Option<(usize, Part)> {
     let mut at = 0;
-    while at < bytes.len() {
+    let mut begun = 0;
+    let next = loop {
+        if at == bytes.len() {
+            break None;
+        }
         let (token, is_taken) = reader.take(bytes[at]);
         at += usize::from(is_taken);
-        match token.map_or(Next::Tokens, |token| statement.take(token, tables)) {
+        let Some(token) = token else { continue };
+        let is_end = token == Token::Mark(b';');
+        match statement.take(token, tables) {
+            Next::Tokens if is_end => {
+                lengths.add(at - begun);
+                lengths.end();
+                begun = at;
+            }
             Next::Tokens => {}
-            Next::Values => return Some((at, Part::Values(Values::default()))),
-            Next::Delimiter => return Some((at, Part::DelimiterLine(b"DELIMITER".to_vec()))),
+            Next::Values => break Some((at, Part::Values(Values::default()))),
+            Next::Delimiter => break Some((at, Part::DelimiterLine(b"DELIMITER".to_vec()))),
         }
-    }
-    None
+    };
+    lengths.add(at - begun);
+    next
 }
 
 /// Takes bytes up to the end of a line; returns how many when it ends in them.
