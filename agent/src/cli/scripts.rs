@@ -60,7 +60,7 @@ pub(super) fn commands() -> Vec<Command> {
                     .long("part")
                     .value_name("PARTS")
                     .requires("check")
-                    .help("of mysql, with commas between: sequences, tables, programs (routines, triggers, events), views"),
+                    .help("of mysql, with commas between: sequences, tables, programs (routines, triggers, events), views; names prints that of a table before its rows"),
             )
             .arg(
                 Arg::new("needs")

@@ -87,7 +87,7 @@ pub(crate) fn load(
         Some(Ok(stage)) if check == Some(Kind::Mysql) => stage,
         Some(_) => {
             return Err(Error::usage(
-                "`sequences`, `tables`, `programs` and `views` are parts of what is checked as `mysql`, and of nothing else",
+                "`sequences`, `tables`, `programs`, `views` and `names` are parts of what is checked as `mysql`, and of nothing else",
             ));
         }
     };

@@ -6,9 +6,12 @@ use std::process::Command;
 
 use batt_tests::finished::Finished;
 use batt_tests::host::Host;
+use batt_tests::server::mariadb::MariaDb;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+
+use crate::content::configure;
 
 /// A copy of a backup that no catalogue knows, and a host that has never seen it.
 pub(crate) struct Forgery {
@@ -113,6 +116,16 @@ impl Forgery {
         let folder = self.path("");
         self.host
             .batt(&["drill", "mysql", "--from", folder.to_str().unwrap()])
+    }
+}
+
+impl Forgery {
+    /// Restores it into a server that has nothing of it.
+    pub(crate) fn restore_to(&self, server: &MariaDb, arguments: &[&str]) -> Finished {
+        configure(&self.host, server, &[]);
+        let folder = self.path("");
+        let from = ["restore", "mysql", "--foreign", "--from", folder.to_str().unwrap()];
+        self.host.batt(&[&from, arguments].concat())
     }
 }
 

@@ -63,6 +63,10 @@ pub(crate) struct Gate {
     held: Vec<u8>,
     /// The rows of an `INSERT` that are passing.
     rows: Option<Literals>,
+    /// The table whose name was printed last, while its rows pass.
+    named: Option<Vec<u8>>,
+    /// What prints a name, and is to come before what passes next.
+    naming: Vec<u8>,
     /// Whether what comes next begins a line.
     at_line: bool,
     statements: u64,
@@ -91,6 +95,8 @@ impl Gate {
             choice: Choice::default(),
             held: Vec::new(),
             rows: None,
+            named: None,
+            naming: Vec::new(),
             at_line: true,
             statements: 0,
         }
@@ -115,7 +121,9 @@ impl Gate {
                 break Ok(());
             }
             let are_left_out = self.rows.is_some() && !self.choice.has_rows();
-            match self.part(&held[at..]) {
+            let part = self.part(&held[at..]);
+            passed.append(&mut self.naming);
+            match part {
                 Ok(Part::Unknown) => break Ok(()),
                 Ok(Part::Passes(length)) => {
                     if !are_left_out {
@@ -200,6 +208,7 @@ impl Gate {
         if !self.choice.has(&statement) {
             return Ok(Part::Becomes(end.delimiter, Vec::new()));
         }
+        self.name(None);
         Ok(match instead {
             None => Part::Passes(end.delimiter),
             Some(mut instead) => {
@@ -263,9 +272,31 @@ impl Gate {
                 self.statements += 1;
                 self.session.is_usual()?;
                 self.database.fill(&table)?;
+                if self.choice.has_rows() {
+                    self.name(Some(&table));
+                }
                 Ok(Part::Rows(length))
             }
         }
+    }
+
+    /// Prints the name of the table whose rows come next, or that none do. What a server warns of belongs to what was named last.
+    fn name(&mut self, table: Option<&[u8]>) {
+        if !self.choice.has_names() || self.named.as_deref() == table {
+            return;
+        }
+        self.named = table.map(<[u8]>::to_vec);
+        self.naming.extend_from_slice(b"SELECT 'batt-rows ");
+        for byte in table.unwrap_or_default() {
+            if matches!(byte, b'\'' | b'\\') {
+                self.naming.push(*byte);
+            }
+            self.naming.push(*byte);
+        }
+        self.naming.extend_from_slice(match self.delimiter {
+            Delimiter::Usual => b"';\n",
+            Delimiter::Double => b"';;\n",
+        });
     }
 
     /// Lets a statement pass, as it is or as another one, or says why not.

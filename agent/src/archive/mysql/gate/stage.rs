@@ -18,6 +18,8 @@ enum Part {
     Programs,
     /// Views.
     Views,
+    /// Before the rows of each table a statement that prints its name.
+    Names,
 }
 
 /// Which parts of a dump are handed on.
@@ -31,7 +33,7 @@ impl Part {
 }
 
 impl Stage {
-    /// All of it.
+    /// All of it, as it is.
     pub(crate) const WHOLE: Self = Self(0b1111);
 
     fn has(self, part: Part) -> bool {
@@ -56,6 +58,7 @@ impl FromStr for Stage {
                 "tables" => Part::Tables,
                 "programs" => Part::Programs,
                 "views" => Part::Views,
+                "names" => Part::Names,
                 _ => return Err(()),
             };
             Ok(Self(stage.0 | part.bit()))
@@ -84,6 +87,11 @@ impl Choice {
     /// Returns whether rows belong to it.
     pub(super) fn has_rows(&self) -> bool {
         self.stage.has(Part::Tables)
+    }
+
+    /// Returns whether the names of tables are printed.
+    pub(super) fn has_names(&self) -> bool {
+        self.stage.has(Part::Names)
     }
 
     /// Returns whether there was anything besides tables, rows and sequences.

@@ -424,3 +424,35 @@ fn a_dump_comes_in_parts() {
         }
     }
 }
+
+#[test]
+fn the_names_of_tables_are_printed_before_their_rows() {
+    let routine = "DELIMITER ;;\nCREATE DEFINER=`r`@`l` PROCEDURE `p`()\nBEGIN SELECT 1; END ;;\nDELIMITER ;\n";
+    let table = "CREATE TABLE `it's\\` (\n  `a` int\n) ENGINE=InnoDB;\n";
+    let first = "INSERT INTO `t` VALUES (1);\n";
+    let second = "INSERT INTO `it's\\` VALUES (1);\n";
+    let dump = [HEAD, first, first, table, second, routine].concat();
+    let named = [
+        HEAD,
+        "SELECT 'batt-rows t';\n",
+        first,
+        first,
+        "SELECT 'batt-rows ';\n",
+        table,
+        "SELECT 'batt-rows it''s\\\\';\n",
+        second,
+        "DELIMITER ;;\nSELECT 'batt-rows ';;\n",
+        routine.strip_prefix("DELIMITER ;;\n").unwrap(),
+    ]
+    .concat();
+    for piece in [1, 5, dump.len()] {
+        let stage = "sequences,tables,programs,views,names".parse().unwrap();
+        let mut gate = Gate::new(Content::Database).only(stage);
+        let mut passed = Vec::new();
+        for piece in dump.as_bytes().chunks(piece) {
+            gate.take(piece, &mut passed).unwrap();
+        }
+        gate.finish().unwrap();
+        assert_eq!(String::from_utf8(passed).unwrap(), named);
+    }
+}
