@@ -30,13 +30,14 @@ pub fn assert_edits_are_found(
     }
 }
 
-/// Returns the digests of what is in an archive, by key without the form.
+/// Returns the digests of what is in an archive, by key without the form, each with what else is recorded of that thing.
 fn digests(host: &Host, service: &str, archive: &str) -> BTreeMap<String, String> {
     let content = host.content(service, archive);
-    let digests = content.into_iter().filter_map(|(key, value)| {
+    let digests = content.iter().filter_map(|(key, value)| {
         let (form, key) = key.split_once('.')?;
+        let besides = content.get(key).map_or("", String::as_str);
         let key = key.replace("%28", "(").replace("%29", ")");
-        form.starts_with("definition-").then_some((key, value))
+        form.starts_with("definition-").then(|| (key, format!("{value} {besides}")))
     });
     digests.collect()
 }

@@ -9,6 +9,7 @@ mod changed;
 mod content;
 mod drill;
 mod edits;
+mod edits_rare;
 mod forgery;
 mod grants;
 mod held;
