@@ -37,7 +37,8 @@ fn digests(host: &Host, service: &str, archive: &str) -> BTreeMap<String, String
         let (form, key) = key.split_once('.')?;
         let besides = content.get(key).map_or("", String::as_str);
         let key = key.replace("%28", "(").replace("%29", ")");
-        form.starts_with("definition-").then(|| (key, format!("{value} {besides}")))
+        form.starts_with("definition-")
+            .then(|| (key, format!("{value} {besides}")))
     });
     digests.collect()
 }

@@ -45,7 +45,10 @@ fn a_value_that_the_server_changes_is_a_failure() {
     for (number, (_, row, code)) in CHANGED.iter().enumerate() {
         let rows = format!("\"rows.it%27s {number}\": \"1\"");
         forgery = forgery
-            .append("shop.zst", &format!("INSERT INTO `it's {number}` VALUES {row},{row};"))
+            .append(
+                "shop.zst",
+                &format!("INSERT INTO `it's {number}` VALUES {row},{row};"),
+            )
             .doctor(&rows, &rows.replace("\"1\"", "\"3\""));
         said.push((
             format!("`shop`.`it's {number}`: the server has not taken 2 values as they are in the dump: "),
@@ -64,7 +67,10 @@ fn a_value_that_the_server_changes_is_a_failure() {
         let told = told.said();
         for (table, code) in &said {
             let line = told.lines().find(|line| line.contains(table));
-            assert!(line.is_some_and(|line| line.contains(code)), "{table} {code}\n{told}");
+            assert!(
+                line.is_some_and(|line| line.contains(code)),
+                "{table} {code}\n{told}"
+            );
         }
     }
     assert_eq!(other.sql("SHOW TABLES IN shop LIKE 'own'"), "own\n");
@@ -81,7 +87,10 @@ fn what_was_changed_when_it_was_written_comes_back_as_it_is() {
          INSERT INTO t (n, e, d, z) VALUES (5, 'zzz', '2024-02-31', '0000-00-00'), (1, 'a', '2024-00-00', '2024-02-30 12:00:00')",
     );
     let before = server.fingerprint("shop");
-    assert_eq!(server.sql("SELECT e, g, v FROM shop.t WHERE n = 5"), "\t127\t5x\n");
+    assert_eq!(
+        server.sql("SELECT e, g, v FROM shop.t WHERE n = 5"),
+        "\t127\t5x\n"
+    );
     host.batt_drill("mysql").code(0).says("proven");
     server.sql("DROP DATABASE shop");
     host.batt(&["restore", "mysql"]).code(0);
@@ -92,7 +101,9 @@ fn what_was_changed_when_it_was_written_comes_back_as_it_is() {
 #[test]
 fn rows_are_taken_in_the_mode_that_the_server_had() {
     let server = MariaDb::start();
-    server.sql("SET GLOBAL sql_mode = 'NO_UNSIGNED_SUBTRACTION,STRICT_ALL_TABLES,NO_ZERO_DATE,PIPES_AS_CONCAT'");
+    server.sql(
+        "SET GLOBAL sql_mode = 'NO_UNSIGNED_SUBTRACTION,STRICT_ALL_TABLES,NO_ZERO_DATE,PIPES_AS_CONCAT'",
+    );
     let host = backed_up(
         &server,
         "SET sql_mode = 'NO_UNSIGNED_SUBTRACTION';

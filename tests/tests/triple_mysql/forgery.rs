@@ -124,7 +124,13 @@ impl Forgery {
     pub(crate) fn restore_to(&self, server: &MariaDb, arguments: &[&str]) -> Finished {
         configure(&self.host, server, &[]);
         let folder = self.path("");
-        let from = ["restore", "mysql", "--foreign", "--from", folder.to_str().unwrap()];
+        let from = [
+            "restore",
+            "mysql",
+            "--foreign",
+            "--from",
+            folder.to_str().unwrap(),
+        ];
         self.host.batt(&[&from, arguments].concat())
     }
 }

@@ -10,6 +10,7 @@ mod content;
 mod drill;
 mod edits;
 mod edits_rare;
+mod foreseen;
 mod forgery;
 mod grants;
 mod held;

@@ -54,10 +54,17 @@ fn a_large_statement_comes_back_and_the_server_takes_what_it_took() {
     let blob = Blob::backed_up();
     let before = blob.fingerprint();
     let archive = &blob.host.manifest("mysql")["archives"][0];
-    let largest: u64 = archive["facts"]["largest-statement"].as_str().unwrap().parse().unwrap();
+    let largest: u64 = archive["facts"]["largest-statement"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     assert!((18_874_368..18_876_000).contains(&largest), "{largest}");
     let guide = fs::read_to_string(blob.host.backup("mysql").join("RESTORE.md")).unwrap();
-    assert!(guide.contains("max_allowed_packet of the server: at least 1887"), "{guide}");
+    assert!(
+        guide.contains("max_allowed_packet of the server: at least 1887"),
+        "{guide}"
+    );
 
     blob.host.batt_drill("mysql").code(0).says("proven");
     blob.server.sql("DROP DATABASE shop");
@@ -75,14 +82,19 @@ fn who_may_not_raise_what_a_server_takes_changes_nothing() {
          REVOKE SUPER ON *.* FROM keeper@localhost; DROP DATABASE shop",
     );
     let options = blob.server.option_file("keeper", "x");
-    configure(&blob.host, &blob.server, &[("MYSQL_RESTORE_CREDS", options.to_str().unwrap())]);
+    configure(
+        &blob.host,
+        &blob.server,
+        &[("MYSQL_RESTORE_CREDS", options.to_str().unwrap())],
+    );
     let refused = blob.host.batt(&["restore", "mysql"]).code(69);
     refused.says("may not raise: nothing was changed");
     refused.says(&format!("SET GLOBAL max_allowed_packet = {NEEDED}"));
     assert_eq!(blob.server.sql("SHOW DATABASES LIKE 'shop'"), "");
     assert_eq!((taken(&blob.server).as_str(), blob.traces()), (USUAL, 0));
     // Who says it at the server is heard.
-    blob.server.sql("SET GLOBAL max_allowed_packet = 32 * 1024 * 1024");
+    blob.server
+        .sql("SET GLOBAL max_allowed_packet = 32 * 1024 * 1024");
     blob.host.batt(&["restore", "mysql"]).code(0);
     assert_eq!(taken(&blob.server), "33554432\n");
 }
@@ -90,10 +102,16 @@ fn who_may_not_raise_what_a_server_takes_changes_nothing() {
 /// Starts to load on a server that takes less than it did, and says what is done to the restore then.
 fn ended_by(blob: &Blob, end: impl FnOnce(&Running)) -> batt_tests::finished::Finished {
     blob.server.sql("DROP DATABASE shop");
-    let (running, ()) = while_loading(&blob.host, &blob.server, "shop", &["restore", "mysql"], |running, _| {
-        assert!(taken(&blob.server).starts_with(NEEDED));
-        end(running);
-    });
+    let (running, ()) = while_loading(
+        &blob.host,
+        &blob.server,
+        "shop",
+        &["restore", "mysql"],
+        |running, _| {
+            assert!(taken(&blob.server).starts_with(NEEDED));
+            end(running);
+        },
+    );
     running.end()
 }
 
@@ -101,7 +119,12 @@ fn ended_by(blob: &Blob, end: impl FnOnce(&Running)) -> batt_tests::finished::Fi
 fn an_interrupted_restore_puts_back_what_a_server_takes() {
     let blob = Blob::backed_up();
     let ended = ended_by(&blob, Running::interrupt).code(130);
-    assert_eq!((taken(&blob.server).as_str(), blob.traces()), (USUAL, 0), "{}", ended.said());
+    assert_eq!(
+        (taken(&blob.server).as_str(), blob.traces()),
+        (USUAL, 0),
+        "{}",
+        ended.said()
+    );
 }
 
 #[test]
@@ -116,7 +139,11 @@ fn after_a_kill_the_next_restore_puts_back_what_a_server_takes() {
     let raised = taken(&blob.server);
     other.sql(&format!("SET GLOBAL max_allowed_packet = {raised}"));
     let options = other.option_file("root", "");
-    configure(&blob.host, &blob.server, &[("MYSQL_RESTORE_CREDS", options.to_str().unwrap())]);
+    configure(
+        &blob.host,
+        &blob.server,
+        &[("MYSQL_RESTORE_CREDS", options.to_str().unwrap())],
+    );
     blob.host.batt(&["restore", "mysql"]).code(0);
     assert_eq!(taken(&other), raised);
 

@@ -134,8 +134,7 @@ fn a_database_is_replaced_in_a_moment() {
 fn what_cannot_be_loaded_replaces_nothing() {
     let live = Live::new();
     // Which takes no key as long as that of `keyed`.
-    live.server
-        .sql("SET GLOBAL innodb_default_row_format = compact");
+    live.server.sql("SET GLOBAL innodb_default_row_format = compact");
     let failed = live.host.batt(&REPLACE).code(2);
     failed.says("`live` could not be restored");
     live.assert_as_it_was(&failed);

@@ -184,10 +184,19 @@ mod tests {
             facts.get(LARGEST_STATEMENT).unwrap().parse::<usize>().unwrap()
         };
         let row = format!("\nINSERT INTO `t` VALUES (1,'{}');", ";'';".repeat(50_000));
-        assert_eq!(largest(&format!("{row}\nINSERT INTO `t` VALUES (2,'');")), row.len());
+        assert_eq!(
+            largest(&format!("{row}\nINSERT INTO `t` VALUES (2,'');")),
+            row.len()
+        );
         let table = format!("\nCREATE TABLE `t` (a INT COMMENT '{}');", "x".repeat(1000));
-        assert_eq!(largest(&format!("{table}\nINSERT INTO `t` VALUES (1);")), table.len());
-        let body = format!("CREATE PROCEDURE p() SELECT '{}' ;;\nDELIMITER ;\n", "x".repeat(1000));
+        assert_eq!(
+            largest(&format!("{table}\nINSERT INTO `t` VALUES (1);")),
+            table.len()
+        );
+        let body = format!(
+            "CREATE PROCEDURE p() SELECT '{}' ;;\nDELIMITER ;\n",
+            "x".repeat(1000)
+        );
         assert_eq!(largest(&format!("\nDELIMITER ;;\n{body}SET a = 1;")), body.len());
     }
 

@@ -427,7 +427,8 @@ fn a_dump_comes_in_parts() {
 
 #[test]
 fn the_names_of_tables_are_printed_before_their_rows() {
-    let routine = "DELIMITER ;;\nCREATE DEFINER=`r`@`l` PROCEDURE `p`()\nBEGIN SELECT 1; END ;;\nDELIMITER ;\n";
+    let routine =
+        "DELIMITER ;;\nCREATE DEFINER=`r`@`l` PROCEDURE `p`()\nBEGIN SELECT 1; END ;;\nDELIMITER ;\n";
     let table = "CREATE TABLE `it's\\` (\n  `a` int\n) ENGINE=InnoDB;\n";
     let first = "INSERT INTO `t` VALUES (1);\n";
     let second = "INSERT INTO `it's\\` VALUES (1);\n";
