@@ -69,6 +69,37 @@ fn digits_and_characters_that_no_dump_holds_are_told() {
     );
 }
 
+/// What docs/restore.md offers, word for word.
+#[test]
+fn numbers_of_float_keep_all_their_digits_as_double() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE d; CREATE TABLE d.`it's` (id INT, `f``1` FLOAT NOT NULL DEFAULT 1.5 COMMENT 'it''s', g FLOAT UNSIGNED, h FLOAT(7,2));
+         INSERT INTO d.`it's` VALUES (1, 16777216, 0.1, 1.25), (2, 3.4028234e38, 1.1754944e-38, 2.5)",
+    );
+    let numbers = "SELECT id, CAST(`f``1` AS DOUBLE), CAST(g AS DOUBLE), h FROM d.`it's` ORDER BY id";
+    let before = server.sql(numbers);
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["enable", "mysql"]).code(0);
+    host.batt(&["check"])
+        .says("`d` has columns of type FLOAT (2, in 1 of its tables and views)");
+
+    let docs = include_str!("../../../docs/restore.md");
+    let (_, query) = docs.split_once("```sql\n").unwrap();
+    let (query, _) = query.split_once("```").unwrap();
+    let statements = server.sql(&query.replace("'shop'", "'d'"));
+    assert_eq!(statements.lines().count(), 2, "{statements}");
+    server.sql(&statements);
+    let backed_up = host.batt_promised("mysql", &["d"]).code(0).said();
+    assert!(!backed_up.contains("FLOAT"), "{backed_up}");
+    server.sql("DROP DATABASE d");
+    host.batt(&["restore", "mysql"]).code(0);
+    assert_eq!(server.sql(numbers), before);
+    server.sql("ALTER TABLE d.`it's` MODIFY `f``1` FLOAT, MODIFY g FLOAT");
+    assert_eq!(server.sql(numbers), before);
+}
+
 #[test]
 fn a_server_of_another_kind_is_told_before_anything_is_loaded() {
     let server = MariaDb::start();
