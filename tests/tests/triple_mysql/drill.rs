@@ -108,3 +108,35 @@ fn a_throw_away_server_is_made_like_the_one_that_was_backed_up() {
     host.batt(&["mysql"]).code(0);
     host.batt(&["drill", "mysql"]).code(0);
 }
+
+/// Keys of a server are no part of a backup, and a rehearsal has its own.
+#[test]
+fn encrypted_tables_are_rehearsed_with_keys_of_the_drill() {
+    let keys = tempfile::tempdir().unwrap();
+    chmod(keys.path(), 0o755);
+    let file = keys.path().join("keys");
+    let key = |number: u32, digit: &str| format!("{number};{}\n", digit.repeat(64));
+    fs::write(&file, key(1, "a") + &key(7, "b")).unwrap();
+    chmod(&file, 0o644);
+    let named = format!("--file-key-management-filename={}", file.display());
+    let server = MariaDb::start_with(&["--skip-log-bin", "--plugin-load-add=file_key_management", &named]);
+    server.sql(
+        "CREATE DATABASE shop; CREATE TABLE shop.first (id INT) ENCRYPTED=YES; INSERT INTO shop.first VALUES (1);
+         CREATE TABLE shop.seventh (id INT) ENCRYPTED=YES ENCRYPTION_KEY_ID=7; INSERT INTO shop.seventh VALUES (1), (2)",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt_promised("mysql", &["shop"]).code(0);
+    assert_eq!(
+        host.fact("mysql", "also_needed.plugins"),
+        "file_key_management.so"
+    );
+    host.batt_drill("mysql").code(0).says("proven");
+
+    let told = host.in_mounts(
+        "mount --bind /dev/null /usr/lib/mysql/plugin/file_key_management.so
+         batt drill mysql",
+    );
+    let Some(told) = told else { return };
+    told.code(69).says("has no plugin that does");
+}
