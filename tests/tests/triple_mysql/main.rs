@@ -9,6 +9,7 @@ mod changed;
 mod content;
 mod drill;
 mod edits;
+mod edits_accounts;
 mod edits_rare;
 mod foreseen;
 mod forgery;
