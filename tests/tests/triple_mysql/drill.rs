@@ -140,3 +140,25 @@ fn encrypted_tables_are_rehearsed_with_keys_of_the_drill() {
     let Some(told) = told else { return };
     told.code(69).says("has no plugin that does");
 }
+
+/// What such a table shows lies in another server, which a drill does not reach; and that says nothing of the backup.
+#[test]
+fn tables_that_lie_elsewhere_are_no_fault_of_a_backup() {
+    let server = MariaDb::start();
+    server.sql(&format!(
+        "INSTALL SONAME 'ha_federatedx'; CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY); INSERT INTO shop.t VALUES (1);
+         CREATE SERVER self FOREIGN DATA WRAPPER mysql OPTIONS (HOST 'localhost', DATABASE 'shop', USER 'root', SOCKET '{}');
+         CREATE TABLE shop.shown (id INT PRIMARY KEY) ENGINE=FEDERATED CONNECTION='self/t'; CREATE DATABASE other; CREATE TABLE other.t (id INT)",
+        server.socket().display()
+    ));
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt_promised("mysql", &["other", "shop"]).code(0);
+    let told = host.batt_drill("mysql").code(69);
+    told.says("`shop` has tables of FEDERATED, CONNECT or SPIDER");
+    // Where it can be reached it comes back.
+    server.sql("DROP TABLE shop.shown");
+    host.batt(&["restore", "mysql", "--mysql-db", "shop", "--into", "copy"])
+        .code(0);
+    assert_eq!(server.sql("SELECT id FROM copy.shown"), "1\n");
+}
