@@ -40,7 +40,7 @@ impl Played {
             Reply::text("--")
         } else if has("SELECT schema_name FROM") {
             Reply::text("shop")
-        } else if has("LEFT JOIN") {
+        } else if has("is_versioned,") {
             rows(&[&[
                 "utf8mb4",
                 "utf8mb4_general_ci",
@@ -51,6 +51,7 @@ impl Played {
                 "0",
                 "0",
                 "0 0",
+                "0",
                 "0",
                 "-",
                 "",

@@ -24,7 +24,7 @@ const HONEST: [(&str, &[&str]); 17] = [
         &["GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost`"],
     ),
     (
-        "LEFT JOIN",
+        "is_versioned,",
         &[
             "utf8mb4",
             "utf8mb4_general_ci",
@@ -36,6 +36,7 @@ const HONEST: [(&str, &[&str]); 17] = [
             "1",
             "1 1",
             "1",
+            "0",
             "a@b",
             "of people",
         ],
