@@ -134,7 +134,7 @@ fn edits_of_accounts_are_found() {
     let is_same = |name: &&str| first[*name] == second[*name];
     let not_found: Vec<&str> = EDITS.iter().map(|edit| edit.0).filter(is_same).collect();
     assert_eq!(not_found, [""; 0]);
-    assert!(KEPT.iter().all(|(name, _)| is_same(&name)));
+    assert!(KEPT.iter().all(|(name, _)| is_same(name)));
 
     // And what comes back is what was.
     before.batt_drill("mysql").code(0).says("proven");
