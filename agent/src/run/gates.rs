@@ -23,17 +23,10 @@ const MOST_TABLES: usize = 10;
 const COUNTS: [&str; 4] = ["rows", "keys", "members", "large-objects"];
 /// Of these, what is not said when there is none: a database of Redis without keys is not in its dump.
 const UNSAID_WHEN_EMPTY: [&str; 2] = ["keys", "large-objects"];
-/// Kinds of content that are figures, and not objects that may be lost. Checksums come and go with a setting.
-const FIGURES: [&str; 8] = [
-    "bytes",
-    "checksum",
-    "checksum-sample",
-    "checksum-text",
-    "functions",
-    "keys",
-    "large-objects",
-    "members",
-];
+/// Kinds of content that are figures, and not objects that may be lost.
+const FIGURES: [&str; 5] = ["bytes", "functions", "keys", "large-objects", "members"];
+/// With what kinds begin that are checksums, which come and go with settings and with the size of tables: of whole tables (`checksum`) or of a part (`checksum-1-of-8`).
+const CHECKSUM: &str = "checksum";
 
 /// The fact that tells one server from another.
 const IDENTITY: &str = "server.identity";
@@ -192,7 +185,8 @@ fn objects(manifest: &Manifest) -> BTreeMap<&str, BTreeMap<&str, Objects<'_>>> {
             if kind == "count" {
                 let of_kind = kinds.entry(name).or_default();
                 of_kind.entry(whose(archive)).or_default().counted = value.parse().unwrap_or(0);
-            } else if !FIGURES.contains(&kind) && !kind.starts_with(DEFINITION) {
+            } else if !FIGURES.contains(&kind) && !kind.starts_with(DEFINITION) && !kind.starts_with(CHECKSUM)
+            {
                 let of_kind = kinds.entry(kind).or_default();
                 of_kind.entry(whose(archive)).or_default().names.insert(name);
             }
