@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use batt_tests::host::Host;
+use batt_tests::server::fake_redis::{Answers, FakeRedis};
 use batt_tests::server::redis::Redis;
 
 const CANARY: &str = "canary-52ad-redis";
@@ -157,4 +158,61 @@ fn an_account_that_may_not_list_them_is_told_what_lacks() {
     ])
     .code(0)
     .says("accounts of the server");
+}
+
+/// The throw-away server has no modules: what it does not know of theirs is no fault of the accounts.
+#[test]
+fn a_rule_of_a_module_says_nothing_of_the_accounts() {
+    let told = Redis::start(CANARY).run("INFO server\n");
+    let version = told
+        .lines()
+        .find_map(|line| line.strip_prefix("redis_version:"))
+        .unwrap();
+    let listed = b"user app on nopass ~* -@all +json.get\nuser default on nopass ~* &* +@all";
+    let server = FakeRedis::start(Answers::from([
+        ("INFO redis_version".to_owned(), version.trim().into()),
+        ("INFO db0".to_owned(), b"keys=0,expires=0,avg_ttl=0".to_vec()),
+        ("ACL LIST".to_owned(), listed.to_vec()),
+    ]));
+    let host = Host::new();
+    host.configure("redis", &[("REDIS_PORT", &server.port().to_string())]);
+    host.batt(&["redis"]).code(0);
+    assert!(host.content("redis", "users.acl").contains_key("account.app"));
+
+    host.batt(&["drill", "redis"])
+        .code(69)
+        .says("it is one of a module");
+    let folder = Redis::empty_folder();
+    let into = folder.path().to_str().unwrap();
+    host.batt(&["restore", "redis", "--into", into]).code(69);
+    // The data came all the same.
+    assert!(folder.path().join("dump.rdb").is_file());
+    assert!(!folder.path().join("users.acl").exists());
+}
+
+/// It may have been led astray by the file that it reads.
+#[test]
+fn the_throw_away_server_is_given_no_password_of_a_server() {
+    let server = Redis::start(CANARY);
+    create_accounts(&server);
+    let host = host_of(&server, &[]);
+    host.batt(&["redis"]).code(0);
+    let seen = host.scratch().join("seen");
+    let script = host.home().join("scripts-available/restore-redis");
+    let text = fs::read_to_string(&script).unwrap();
+    let before = "    # Keys with an end of life are left out of what is compared";
+    let look = format!(
+        "    for process in /proc/[0-9]*; do case $(cat \"$process/comm\" 2>/dev/null) in redis-* | valkey-*) tr '\\0' '\\n' <\"$process/environ\" >>{} ;; esac; done\n",
+        seen.display()
+    );
+    assert!(text.contains(before));
+    fs::write(&script, text.replace(before, &format!("{look}{before}"))).unwrap();
+
+    let folder = Redis::empty_folder();
+    host.batt(&["restore", "redis", "--into", folder.path().to_str().unwrap()])
+        .code(0);
+
+    let seen = fs::read_to_string(seen).unwrap();
+    assert!(seen.contains("PATH="), "the throw-away server is there");
+    assert!(!seen.contains(CANARY), "{seen}");
 }

@@ -155,7 +155,7 @@ fn the_client_of_a_server_at_a_port_is_nobody() {
         clients += 1;
     }
     assert_eq!(
-        clients, 3,
-        "one asks what the server is, one what it allows, one what it counts afterwards: {trace}"
+        clients, 4,
+        "one asks what the server is, one what it allows, one for its accounts, one what it counts afterwards: {trace}"
     );
 }
