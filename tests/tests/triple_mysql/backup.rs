@@ -213,12 +213,13 @@ fn checksums_of_quiet_tables_are_kept_and_compared() {
 /// A dump holds six digits of a FLOAT, so another sum of the same rows would come back; and a sum of all of a large table takes long.
 #[test]
 fn checksums_are_of_what_a_dump_holds_and_of_the_ends_of_large_tables() {
-    let server = MariaDb::start();
+    let server = MariaDb::start_with(&["--default-time-zone=+05:00"]);
     server.sql(
         "CREATE DATABASE d; USE d; CREATE TABLE floats (`a``b` INT PRIMARY KEY, f FLOAT, n TEXT, g INT AS (`a``b` + 1), b BLOB);
          INSERT INTO floats (`a``b`, f, n, b) SELECT seq, seq / 7, IF(seq % 2, NULL, 'x'), UNHEX('ff00') FROM seq_1_to_50;
          CREATE TABLE large (k VARCHAR(9), i INT, v TEXT, PRIMARY KEY (k, i)); INSERT INTO large SELECT seq % 7, seq, MD5(seq) FROM seq_1_to_200;
-         CREATE TABLE keyless (v INT); INSERT INTO keyless SELECT seq FROM seq_1_to_200; CREATE TABLE nothing (f FLOAT);
+         CREATE TABLE keyless (v INT); INSERT INTO keyless SELECT seq FROM seq_1_to_200; CREATE TABLE nothing (f FLOAT, at TIMESTAMP);
+         INSERT INTO nothing VALUES (1.5, '2024-01-31 12:00:00');
          ANALYZE TABLE floats, large, keyless",
     );
     let host = Host::new();
