@@ -29,7 +29,7 @@ fn a_server_that_refuses_its_options_says_nothing_of_the_backup() {
     insert(
         &host,
         "drill-mysql",
-        "\"$server\" \"${arguments[@]}\" \"${same[@]}\" >",
+        "\"$server\" \"${arguments[@]}\" \"${same[@]}\"",
         "arguments+=(--plugin-load-add=no_such_plugin --no-such-plugin=FORCE)",
     );
     assert_not_possible(&host, "mysql", "the throw-away server does not start");
