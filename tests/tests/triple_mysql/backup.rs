@@ -89,8 +89,8 @@ fn a_definition_that_changes_during_a_dump_is_noticed_and_the_dump_made_once_mor
     assert!(host.logs("mysql").contains("table.b"));
     assert_eq!(
         host.facts("mysql", "tables.")["tables.shop"],
-        "1",
-        "as it was found"
+        "2",
+        "as it was at the second attempt"
     );
     let manifest = host.manifest("mysql");
     let content = &manifest["archives"][0]["content"];

@@ -132,6 +132,21 @@ fn what_is_written_meanwhile_fails_no_backup() {
     });
 }
 
+/// Not without end: the dump never ends by itself, and each time somebody comes.
+#[test]
+fn a_dump_that_has_to_give_way_each_time_is_no_backup() {
+    let astray = Astray::new();
+    astray.server.sql("CREATE TABLE okdb.m (id INT) ENGINE=MyISAM");
+    let command = "/usr/bin/mariadb \"$1\" --execute='TRUNCATE TABLE okdb.m' </dev/null >/dev/null 2>&1 &\nexec sleep 3600";
+    astray.dump_by(command, &[]);
+    let finished = astray.host.batt(&["--mysql-db", "okdb"]).code(2);
+    finished.says("somebody waits to change a table of `okdb` that is locked for its dump, and readers wait behind: TRUNCATE TABLE ..., by root");
+    assert!(astray.host.backups("mysql").is_empty());
+    astray
+        .server
+        .sql("SET SESSION lock_wait_timeout = 1; INSERT INTO okdb.m VALUES (1)");
+}
+
 /// A view without its column, and one over a function whose definer is gone. The rest is whole, so it counts.
 #[test]
 fn a_view_that_the_server_cannot_open_costs_no_backup() {

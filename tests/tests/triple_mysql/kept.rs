@@ -199,3 +199,70 @@ fn tables_whose_names_differ_in_case_alone_are_backed_up() {
     );
     host.batt_drill("mysql").code(0).says("proven");
 }
+
+/// The server tells some of it in the zone of who asks, and some at any length.
+#[test]
+fn what_a_server_tells_in_statements_alone_is_the_same_in_each_zone_and_at_any_length() {
+    let server = MariaDb::start_with(&["--skip-log-bin", "--default-time-zone=+05:00"]);
+    let mut statements = "CREATE DATABASE d; USE d;
+         CREATE TABLE versions (a INT) WITH SYSTEM VERSIONING PARTITION BY SYSTEM_TIME INTERVAL 1 MONTH STARTS TIMESTAMP'2024-01-01 00:00:00'
+             (PARTITION old HISTORY, PARTITION now CURRENT);"
+        .to_owned();
+    // The name of a table may have 64 characters: here with two bytes each.
+    let merged: Vec<String> = (1..=180)
+        .map(|number| format!("`{}{number:03}`", "ä".repeat(50)))
+        .collect();
+    for name in &merged {
+        statements += &format!("CREATE TABLE {name} (a INT) ENGINE=MyISAM;");
+    }
+    statements += &format!(
+        "CREATE TABLE many (a INT) ENGINE=MERGE UNION=({});",
+        merged.join(",")
+    );
+    statements += &format!("CREATE TABLE few (a INT) ENGINE=MERGE UNION=({});", merged[0]);
+    server.sql(&statements);
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt_promised("mysql", &["d"]).code(0);
+    let content = host.content("mysql", "d");
+    let parts = |table: &str| {
+        let key = content
+            .keys()
+            .find(|key| key.ends_with(&format!(".parts-of-table.{table}")));
+        content[key.unwrap()].clone()
+    };
+    assert!(
+        parts("versions").contains("2023-12-31 19:00:00"),
+        "{}",
+        parts("versions")
+    );
+    assert!(parts("few").contains("UNION=("), "{}", parts("few"));
+    let many = parts("many");
+    assert!(
+        many.len() == 64 && many.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "{many}"
+    );
+    host.batt_drill("mysql").code(0).says("proven");
+}
+
+/// A definer may have any signs; as they are recorded, they are found again.
+#[test]
+fn each_account_as_which_views_run_is_known() {
+    let server = MariaDb::start();
+    server.sql(
+        r"CREATE DATABASE d; USE d; CREATE USER one@localhost; CREATE USER 'b\\t''\tc'@localhost;
+          CREATE DEFINER=one@localhost VIEW v1 AS SELECT 1; CREATE DEFINER='b\\t''\tc'@localhost VIEW v2 AS SELECT 1; CREATE VIEW v3 AS SELECT 1",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["mysql"]).code(0);
+    // Between tabs as the client prints each, which is how a restore asks for those that are there.
+    assert_eq!(
+        host.fact("mysql", "views_run_as.d")
+            .split('\t')
+            .collect::<Vec<_>>(),
+        [r"b\\t'\tc@localhost", "one@localhost", "root@localhost"]
+    );
+    server.sql("DROP DATABASE d");
+    host.batt(&["restore", "mysql"]).code(0);
+}

@@ -8,7 +8,7 @@ use batt_tests::server::mariadb::MariaDb;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::content::configure;
-use crate::held::{Running, holding};
+use crate::held::{Running, holding, wait_for};
 
 /// A database of which a dump takes a while, with tables of every kind that no transaction holds still.
 const MIXED: &str = "
@@ -137,6 +137,90 @@ fn tables_that_somebody_goes_on_writing_to_are_waited_for_a_while() {
         host.batt(&["--mysql-db", "old"])
     });
     read.code(0);
+}
+
+/// He waits for the lock, and whoever reads waits behind him: the dump, too, which would never end.
+#[test]
+fn who_wants_a_locked_table_for_himself_gets_it_soon() {
+    let server = MariaDb::start();
+    server.sql(MIXED);
+    for (statement, told, count) in [
+        ("TRUNCATE old.d", "TRUNCATE old.d", "0\n"),
+        ("REPAIR TABLE old.g", "REPAIR TABLE", "1\n"),
+    ] {
+        let host = Host::new();
+        configure(&host, &server, &[]);
+        let table = &statement[statement.len() - 1..];
+        thread::scope(|scope| {
+            let (finished, other) = while_dumping(&host, &server, || {
+                let other = scope.spawn(|| server.sql(statement));
+                wait_for(&server, &format!("{statement}%"));
+                other
+            });
+            other.join().unwrap();
+            finished.code(0);
+        });
+        let told = format!(
+            "somebody waits to change a table of `old` that is locked for its dump, and readers wait behind: {told} ..., by root\n"
+        );
+        assert!(host.logs("mysql").contains(&told), "{}", host.logs("mysql"));
+        let content = host.content("mysql", "old");
+        assert_eq!(content[format!("rows.{table}").as_str()], count.trim_end());
+        assert_eq!(server.sql(&format!("SELECT COUNT(*) FROM old.{table}")), count);
+    }
+}
+
+/// It comes into the dump of a database that needed no lock.
+#[test]
+fn a_table_that_needs_a_lock_and_comes_meanwhile_is_locked() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE old; USE old; CREATE TABLE a (id INT, filler TEXT) ENGINE=InnoDB;
+         INSERT INTO a SELECT seq, REPEAT('x', 2000) FROM seq_1_to_40000",
+    );
+    let comes = "CREATE TABLE old.m (id INT) ENGINE=MyISAM; INSERT INTO old.m VALUES (1)";
+    for (consistency, code, fact) in [
+        ("auto", 0, "tables"),
+        ("transaction", 0, "transaction"),
+        ("refuse", 2, ""),
+    ] {
+        let host = Host::new();
+        configure(&host, &server, &[("MYSQL_CONSISTENCY", consistency)]);
+        let (finished, _) = while_dumping(&host, &server, || server.sql(comes));
+        let finished = finished.code(code);
+        server.sql("DROP TABLE old.m");
+        if code != 0 {
+            finished.says("need a lock, and MYSQL_CONSISTENCY is refuse: `m` (MyISAM)");
+            assert!(host.backups("mysql").is_empty());
+            continue;
+        }
+        assert_eq!(host.fact("mysql", "consistency.old"), fact);
+        assert_eq!(host.fact("mysql", "engines.old"), "InnoDB,MyISAM");
+        assert_eq!(host.fact("mysql", "tables.old"), "2");
+        let is_said = finished
+            .said()
+            .contains("has tables by now that no transaction holds still (InnoDB,MyISAM)");
+        assert_eq!(is_said, consistency == "transaction", "{}", finished.said());
+    }
+}
+
+#[test]
+fn a_table_that_comes_while_the_lock_is_waited_for_is_locked() {
+    let server = MariaDb::start();
+    server.sql(MIXED);
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    let in_use = "START TRANSACTION; INSERT INTO old.b VALUES (2)";
+    let running = holding(&server, in_use, || {
+        let running = Running::start(&host, &["--mysql-db", "old"]);
+        wait_for(&server, "FLUSH TABLES%");
+        server.sql("CREATE TABLE old.late (id INT) ENGINE=MyISAM");
+        running
+    });
+    running.end().code(0);
+    let told = "came while the lock was waited for, and are not locked: `late` (MyISAM)";
+    assert!(host.logs("mysql").contains(told), "{}", host.logs("mysql"));
+    assert_eq!(host.fact("mysql", "tables.old"), "10");
 }
 
 #[test]
