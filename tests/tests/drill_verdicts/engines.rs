@@ -52,6 +52,31 @@ fn a_server_of_mysql_that_was_killed() {
     assert_failed(&host, "mysql", "the server crashed on what it was given");
 }
 
+/// Tables that a drill cannot make do not excuse it.
+#[test]
+fn a_server_of_mysql_that_crashes_after_a_table_that_lies_elsewhere() {
+    let server = MariaDb::start();
+    server.sql(&format!(
+        "INSTALL SONAME 'ha_federatedx'; CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY); CREATE DATABASE e; CREATE TABLE e.t (id INT);
+         CREATE SERVER self FOREIGN DATA WRAPPER mysql OPTIONS (HOST 'localhost', DATABASE 'd', USER 'root', SOCKET '{}');
+         CREATE TABLE d.shown (id INT PRIMARY KEY) ENGINE=FEDERATED CONNECTION='self/t'",
+        server.socket().display()
+    ));
+    let host = Host::new();
+    let options = server.option_file("root", "");
+    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    host.batt(&["mysql"]).code(0);
+    assert_not_possible(&host, "mysql", "has tables of FEDERATED");
+    let crash = format!("if [ \"$1\" = e ]; then\n{}\nfi", sending("SEGV", "maria"));
+    insert(
+        &host,
+        "restore-mysql",
+        "RESTORE_MYSQL_STEP=feed batt load --check mysql",
+        &crash,
+    );
+    assert_failed(&host, "mysql", "the server crashed on what it was given");
+}
+
 fn postgresql(service: &str) -> Host {
     let server = Postgresql::start();
     server.sql("postgres", "CREATE DATABASE shop");

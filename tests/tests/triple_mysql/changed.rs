@@ -51,7 +51,9 @@ fn a_value_that_the_server_changes_is_a_failure() {
             )
             .doctor(&rows, &rows.replace("\"1\"", "\"3\""));
         said.push((
-            format!("`shop`.`it's {number}`: the server has not taken 2 values as they are in the dump: "),
+            format!(
+                "`shop`.`it's {number}`: the server has not taken 2 values of `a` as they are in the dump: "
+            ),
             format!(" {code}"),
         ));
     }
@@ -74,6 +76,35 @@ fn a_value_that_the_server_changes_is_a_failure() {
         }
     }
     assert_eq!(other.sql("SHOW TABLES IN shop LIKE 'own'"), "own\n");
+}
+
+/// The server tells of values in its warnings, and the client prints a statement that is refused.
+#[test]
+fn values_are_not_told() {
+    let server = MariaDb::start();
+    let host = backed_up(
+        &server,
+        "CREATE TABLE t (a VARCHAR(99) CHARACTER SET latin1); INSERT INTO t VALUES (NULL);
+         CREATE TABLE u (a INT); INSERT INTO u VALUES (1)",
+    );
+    let changed = |table: &str, statement: &str| {
+        let rows = format!("\"rows.{table}\": \"1\"");
+        Forgery::of(&host.backup("mysql"))
+            .append("shop.zst", statement)
+            .doctor(&rows, &rows.replace('1', "2"))
+            .drill()
+            .code(2)
+    };
+    let told = changed(
+        "t",
+        "INSERT INTO `t` VALUES ('\u{4e2d} for column `shop`.`t`.`secret` at row 1');",
+    );
+    told.says("`shop`.`t`: the server has not taken 1 values of `a` as they are in the dump: not of that type or character set (1366)");
+    let refused = changed("u", "INSERT INTO `u` VALUES (1,'secret');");
+    refused.says("ERROR 1136");
+    for told in [told.said(), refused.said()] {
+        assert!(!told.contains("secret") && !told.contains("xE4"), "{told}");
+    }
 }
 
 /// What a server makes of values by itself, it makes of the same values again.

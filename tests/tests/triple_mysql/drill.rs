@@ -122,23 +122,64 @@ fn encrypted_tables_are_rehearsed_with_keys_of_the_drill() {
     let server = MariaDb::start_with(&["--skip-log-bin", "--plugin-load-add=file_key_management", &named]);
     server.sql(
         "CREATE DATABASE shop; CREATE TABLE shop.first (id INT) ENCRYPTED=YES; INSERT INTO shop.first VALUES (1);
-         CREATE TABLE shop.seventh (id INT) ENCRYPTED=YES ENCRYPTION_KEY_ID=7; INSERT INTO shop.seventh VALUES (1), (2)",
+         CREATE TABLE shop.seventh (id INT) ENCRYPTED=YES ENCRYPTION_KEY_ID=7; INSERT INTO shop.seventh VALUES (1), (2);
+         CREATE DATABASE open; CREATE TABLE open.t (a VARCHAR(3))",
     );
     let host = Host::new();
     configure(&host, &server, &[]);
-    host.batt_promised("mysql", &["shop"]).code(0);
+    host.batt_promised("mysql", &["open", "shop"]).code(0);
     assert_eq!(
         host.fact("mysql", "also_needed.plugins"),
         "file_key_management.so"
     );
     host.batt_drill("mysql").code(0).says("proven");
 
-    let told = host.in_mounts(
-        "mount --bind /dev/null /usr/lib/mysql/plugin/file_key_management.so
-         batt drill mysql",
-    );
+    let without_keys = "mount --bind /dev/null /usr/lib/mysql/plugin/file_key_management.so";
+    let told = host.in_mounts(&format!("{without_keys}\nbatt drill mysql"));
     let Some(told) = told else { return };
     told.code(69).says("has no plugin that does");
+
+    // What needs no keys is held to all the same.
+    for (statement, said) in REFUSED {
+        let told = Forgery::of(&host.backup("mysql"))
+            .append("open.zst", statement)
+            .doctor("\"rows.t\": \"0\"", "\"rows.t\": \"1\"")
+            .drill_in_mounts(without_keys);
+        told.unwrap().code(2).says(said);
+    }
+}
+
+/// Rows of a table `t`, and what is said of them.
+const REFUSED: [(&str, &str); 2] = [
+    (
+        "INSERT INTO `t` VALUES ('long');",
+        "has not taken 1 values of `a` as they are in the dump",
+    ),
+    ("INSERT INTO `t` VALUES ('a',2);", "ERROR 1136"),
+];
+
+/// Whatever else is refused of a database with such tables is its fault.
+#[test]
+fn a_database_with_tables_that_lie_elsewhere_is_held_to_the_rest() {
+    let server = MariaDb::start();
+    server.sql("INSTALL SONAME 'ha_federatedx'; CREATE DATABASE shop; CREATE TABLE shop.t (a VARCHAR(3))");
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt_promised("mysql", &["shop"]).code(0);
+    for (statement, said) in REFUSED {
+        let forgery = Forgery::of(&host.backup("mysql"))
+            .append("shop.zst", statement)
+            .doctor("\"rows.t\": \"0\"", "\"rows.t\": \"1\"")
+            .doctor(
+                "\"engines.shop\": \"InnoDB\"",
+                "\"engines.shop\": \"FEDERATED,InnoDB\"",
+            )
+            .doctor(
+                "\"also_needed.plugins\": \"",
+                "\"also_needed.plugins\": \"ha_federatedx.so, ",
+            );
+        forgery.drill().code(2).says(said);
+    }
 }
 
 /// What such a table shows lies in another server, which a drill does not reach; and that says nothing of the backup.

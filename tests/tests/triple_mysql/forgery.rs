@@ -120,6 +120,13 @@ impl Forgery {
 }
 
 impl Forgery {
+    /// Drills it where something else is mounted first, if that can be.
+    pub(crate) fn drill_in_mounts(&self, mounts: &str) -> Option<Finished> {
+        let folder = self.path("");
+        self.host
+            .in_mounts(&format!("{mounts}\nbatt drill mysql --from {}", folder.display()))
+    }
+
     /// Restores it into a server that has nothing of it.
     pub(crate) fn restore_to(&self, server: &MariaDb, arguments: &[&str]) -> Finished {
         configure(&self.host, server, &[]);

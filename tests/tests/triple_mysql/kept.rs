@@ -69,7 +69,36 @@ fn digits_and_characters_that_no_dump_holds_are_told() {
     );
 }
 
-/// What docs/restore.md offers, word for word.
+/// What docs/restore.md offers for a database, word for word.
+fn offered(database: &str) -> String {
+    let docs = include_str!("../../../docs/restore.md");
+    let (_, query) = docs.split_once("```sql\n").unwrap();
+    let (query, _) = query.split_once("```").unwrap();
+    assert!(query.contains("'shop'"), "{query}");
+    query.replace("'shop'", &format!("'{database}'"))
+}
+
+/// Of a column of which more is said than a statement of these would keep nothing is changed.
+#[test]
+fn columns_of_float_that_are_more_than_numbers_stay_as_they_are() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE d; CREATE TABLE d.t (a INT, w FLOAT, e FLOAT DEFAULT (a + 1), f FLOAT NOT NULL DEFAULT (RAND()),
+             stored FLOAT AS (a * 1.5) STORED, computed FLOAT AS (a) VIRTUAL, hidden FLOAT INVISIBLE, counted FLOAT AUTO_INCREMENT, KEY (counted))",
+    );
+    let told = || server.sql("SHOW CREATE TABLE d.t");
+    let before = told();
+    let statements = server.sql(&offered("d"));
+    assert_eq!(statements.lines().count(), 3, "{statements}");
+    server.sql(&statements);
+    let mut expected = before.clone();
+    for name in ["w", "e", "f"] {
+        expected = expected.replace(&format!("`{name}` float"), &format!("`{name}` double"));
+    }
+    assert_ne!(expected, before);
+    assert_eq!(told(), expected);
+}
+
 #[test]
 fn numbers_of_float_keep_all_their_digits_as_double() {
     let server = MariaDb::start();
@@ -85,10 +114,7 @@ fn numbers_of_float_keep_all_their_digits_as_double() {
     host.batt(&["check"])
         .says("`d` has columns of type FLOAT (2, in 1 of its tables and views)");
 
-    let docs = include_str!("../../../docs/restore.md");
-    let (_, query) = docs.split_once("```sql\n").unwrap();
-    let (query, _) = query.split_once("```").unwrap();
-    let statements = server.sql(&query.replace("'shop'", "'d'"));
+    let statements = server.sql(&offered("d"));
     assert_eq!(statements.lines().count(), 2, "{statements}");
     server.sql(&statements);
     let backed_up = host.batt_promised("mysql", &["d"]).code(0).said();

@@ -154,6 +154,49 @@ fn after_a_kill_the_next_restore_puts_back_what_a_server_takes() {
     assert_eq!((taken(&blob.server).as_str(), blob.traces()), (USUAL, 0));
 }
 
+/// A blob that is larger still, in a database of its own.
+fn add_films(blob: &Blob) {
+    blob.server.sql(
+        "CREATE DATABASE films; USE films; CREATE TABLE pictures (id INT PRIMARY KEY, picture LONGBLOB);
+         INSERT INTO pictures VALUES (1, REPEAT('x', 11 * 1024 * 1024));
+         CREATE TABLE big AS SELECT seq AS id, REPEAT('x', 200) AS t FROM seq_1_to_20000",
+    );
+    blob.host.batt_promised("mysql", &["films", "shop"]).code(0);
+    blob.server.sql("DROP DATABASE films; DROP DATABASE shop");
+}
+
+#[test]
+fn a_dry_run_sets_nothing_of_the_server() {
+    let blob = Blob::backed_up();
+    add_films(&blob);
+    blob.server
+        .sql("SET GLOBAL log_output = 'TABLE', GLOBAL general_log = ON");
+    let set = "SELECT argument FROM mysql.general_log WHERE argument REGEXP '^SET GLOBAL max_allowed_packet *= *[0-9@]'";
+    let dry = ["restore", "mysql", "--mysql-db", "films", "-n"];
+    blob.host
+        .batt(&dry)
+        .code(0)
+        .says("the server takes packets of 16777216 bytes (max_allowed_packet): it takes 2306");
+    assert_eq!(blob.server.sql(set), "");
+    let (running, ()) = while_loading(
+        &blob.host,
+        &blob.server,
+        "shop",
+        &["restore", "mysql", "--mysql-db", "shop"],
+        |_, _| {
+            blob.server.sql("TRUNCATE mysql.general_log");
+            blob.host
+                .batt(&dry)
+                .code(0)
+                .says("the server takes packets of 16777216 bytes (max_allowed_packet): it takes 2306");
+            assert_eq!(blob.server.sql(set), "");
+            assert!(taken(&blob.server).starts_with(NEEDED));
+        },
+    );
+    running.end().code(0);
+    assert_eq!((taken(&blob.server).as_str(), blob.traces()), (USUAL, 0));
+}
+
 /// What an older version has backed up does not say how large its statements are; and a drill believes what is recorded no more than a server does.
 #[test]
 fn a_drill_takes_what_the_server_took() {

@@ -1,19 +1,69 @@
 //! What the three scripts have in common.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use batt_tests::finished::Finished;
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../scripts-available")
+        .join(name)
+}
 
 #[test]
 fn backup_and_restore_ask_the_same() {
     let shared = |script: &str| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../scripts-available")
-            .join(script);
-        let text = fs::read_to_string(path).unwrap();
+        let text = fs::read_to_string(self::script(script)).unwrap();
         let begin = text.find("# >>> The same in").unwrap();
         let end = text.find("# <<< The same in").unwrap();
         text[begin..end].to_owned()
     };
     assert!(shared("backup-mysql").len() > 1000);
     assert_eq!(shared("backup-mysql"), shared("restore-mysql"));
+}
+
+/// A server looks at all databases where no name is compared as it is.
+#[test]
+fn a_server_is_asked_about_one_database() {
+    let text = fs::read_to_string(script("restore-mysql")).unwrap();
+    for kind in [
+        "schema_name",
+        "trigger_schema",
+        "event_schema",
+        "table_schema",
+        "routine_schema",
+    ] {
+        let of_all = format!("WHERE BINARY {kind}");
+        assert!(!text.contains(&of_all), "{of_all}");
+    }
+    assert!(!text.contains("WHERE trigger_schema ="));
+}
+
+/// MySQL lists the rights that it calls dynamic without blanks.
+#[test]
+fn rights_are_found_in_each_way_of_listing_them() {
+    let text = fs::read_to_string(script("restore-mysql")).unwrap();
+    let begin = text.find("lacking_of() {").unwrap();
+    let (function, _) = text[begin..].split_once("\n}\n").unwrap();
+    let lacking = |grants: &str| {
+        let asked = "lacking_of SELECT CREATE CONNECTION_ADMIN BACKUP_ADMIN 'GRANT OPTION'";
+        Finished::run(
+            Command::new("bash")
+                .args(["-euc", &format!("{function}\n}}\n{asked}")])
+                .env("grants", grants),
+        )
+        .success()
+    };
+    let plain = "GRANT SELECT, CREATE USER ON *.* TO `a`@`%` WITH GRANT OPTION";
+    let dynamic = "GRANT BACKUP_ADMIN,CONNECTION_ADMIN,ROLE_ADMIN ON *.* TO `a`@`%`";
+    assert_eq!(lacking(plain), "CREATE, CONNECTION_ADMIN, BACKUP_ADMIN");
+    assert_eq!(lacking(dynamic), "SELECT, CREATE, GRANT OPTION");
+    assert_eq!(lacking(&format!("{plain}\n{dynamic}")), "CREATE");
+    assert_eq!(
+        lacking("GRANT ALL PRIVILEGES ON *.* TO `a`@`%` WITH GRANT OPTION"),
+        ""
+    );
+    assert_eq!(lacking(&format!("{plain}\nGRANT `r`@`%` TO `a`@`%`")), "");
 }
