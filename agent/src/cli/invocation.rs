@@ -109,7 +109,10 @@ pub(crate) enum Action {
     },
     Recall {
         of: Option<OsString>,
-        key: OsString,
+        keys: Vec<OsString>,
+    },
+    Known {
+        of: OsString,
     },
     Differs {
         of: OsString,
@@ -362,9 +365,10 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
             of: raw(inner, "of"),
             only: inner.get_many("only").unwrap_or_default().cloned().collect(),
         },
+        "recall" if inner.get_flag("known") => Action::Known { of: raw(inner, "of") },
         "recall" => Action::Recall {
             of: inner.get_one::<OsString>("of").cloned(),
-            key: raw(inner, "key"),
+            keys: inner.get_many("key").unwrap_or_default().cloned().collect(),
         },
         "completions" => match inner.get_one::<clap_complete::Shell>("shell") {
             Some(shell) => Action::Completions(*shell),

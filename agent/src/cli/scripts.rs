@@ -109,6 +109,14 @@ pub(super) fn commands() -> Vec<Command> {
                     .help("read facts from stdin, one a line: KEY, a tab, VALUE; print what differs from those that were recorded"),
             )
             .arg(
+                Arg::new("known")
+                    .long("known")
+                    .action(ArgAction::SetTrue)
+                    .requires("of")
+                    .conflicts_with_all(["key", "differs"])
+                    .help("read facts from stdin, one a line: KEY, a tab, VALUE; print those whose keys were recorded"),
+            )
+            .arg(
                 Arg::new("only")
                     .long("only")
                     .value_name("BEGINNING")
@@ -116,7 +124,11 @@ pub(super) fn commands() -> Vec<Command> {
                     .action(ArgAction::Append)
                     .help("look at facts whose keys begin like this"),
             )
-            .arg(raw_argument("key", "KEY", "what the fact is about").required_unless_present("differs")),
+            .arg(
+                raw_argument("key", "KEY", "what the fact is about; of several each value is ended by a NUL")
+                    .num_args(1..)
+                    .required_unless_present_any(["differs", "known"]),
+            ),
         Command::new("as")
             .about("For scripts: run a command as another account, with nothing of this one's")
             .arg(

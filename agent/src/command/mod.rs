@@ -105,7 +105,8 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Record { of, fact } => script::record(of, fact),
         Action::Missing { name, reason } => script::missing(&name, &reason),
         Action::Differs { of, only } => recall::differs(of, &only, console),
-        Action::Recall { of, key } => recall::recall(of.as_deref(), &key, console),
+        Action::Known { of } => recall::known(of, console),
+        Action::Recall { of, keys } => recall::recall(of.as_deref(), &keys, console),
         Action::Completions(shell) => manual::completions(&home, shell, console),
         Action::Man => manual::man(&home, console),
         Action::Show(text) => {

@@ -148,20 +148,30 @@ impl Desk {
         }
     }
 
-    /// Returns a fact that was recorded of the backup, with `of` of one of its archives; none where it was not.
+    /// Returns facts that were recorded of the backup, with `of` of one of its archives; none where one was not.
     ///
     /// # Errors
     /// Why nobody can know.
-    pub(crate) fn fact(&self, of: Option<&str>, key: FactKey) -> Result<Option<String>, Unavailable> {
+    pub(crate) fn recorded(
+        &self,
+        of: Option<&str>,
+        keys: Vec<FactKey>,
+    ) -> Result<Vec<Option<String>>, Unavailable> {
         match self {
-            Self::Folder { environment, .. } => fact(&manifest(environment)?, of, key),
+            Self::Folder { environment, .. } => {
+                let manifest = manifest(environment)?;
+                keys.into_iter().map(|key| fact(&manifest, of, key)).collect()
+            }
             Self::Hatch(socket) => {
-                let of = of.map(str::to_owned);
-                match asked(socket, &Question::Fact { of, key })? {
-                    (Answer::Fact { value }, _) => Ok(value),
-                    (Answer::Unknown { names }, _) => Err(Unavailable::Unknown(names)),
-                    (answer, _) => Err(Unavailable::Unreadable(unexpected(answer).to_string())),
-                }
+                let ask = |key| {
+                    let of = of.map(str::to_owned);
+                    match asked(socket, &Question::Fact { of, key })? {
+                        (Answer::Fact { value }, _) => Ok(value),
+                        (Answer::Unknown { names }, _) => Err(Unavailable::Unknown(names)),
+                        (answer, _) => Err(Unavailable::Unreadable(unexpected(answer).to_string())),
+                    }
+                };
+                keys.into_iter().map(ask).collect()
             }
         }
     }

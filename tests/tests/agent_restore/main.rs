@@ -193,6 +193,30 @@ fn a_dry_run_says_what_the_script_would_refuse() {
     notes.assert_nothing_left();
 }
 
+/// As a restore and in the cell of a drill.
+#[test]
+fn a_script_asks_for_several_facts_at_once_and_which_it_has_are_known() {
+    let (notes, _) = Notes::backed_up();
+    let path = notes.host.home().join("scripts-available/restore-notes");
+    let restores = fs::read_to_string(&path).unwrap();
+    let asks = "batt recall --of='a b' lines no-such-fact first | tr '\\0' '|'; echo\n\
+                printf 'lines\\tmany\\nno-such-fact\\tx\\n' | batt recall --of='a b' --known\n";
+    fs::write(
+        &path,
+        restores.replacen("set -eu\n", &format!("set -eu\n{asks}"), 1),
+    )
+    .unwrap();
+    let content = notes.host.content("notes", "a b");
+    let (lines, first) = (&content["lines"], &content["first"]);
+    notes.lose();
+    for verb in ["restore", "drill"] {
+        let told = notes.batt(&[verb, "notes"]).code(0);
+        told.says(&format!("| {lines}||{first}|\n"));
+        told.says("| lines\tmany\n");
+        assert!(!told.said().contains("no-such-fact"), "{}", told.said());
+    }
+}
+
 #[test]
 fn the_environment_of_the_caller_is_kept_beneath() {
     let (notes, _) = Notes::backed_up();
