@@ -9,7 +9,7 @@ use batt_tests::server::fake_postgresql::FakePostgresql;
 use batt_tests::server::fake_redis::FakeRedis;
 
 use crate::lures::Stage;
-use crate::mysql::answers::reply;
+use crate::mysql::answers::{KEPT_CHECKSUMS, reply};
 use crate::postgresql::answers::honest;
 
 /// More than any script keeps of one answer, and of the files that come of it.
@@ -18,10 +18,10 @@ const KEPT: u64 = 80 << 20;
 #[test]
 fn rows_of_mysql_without_end_are_not_kept() {
     let stage = Stage::new();
-    stage.batt(
-        "case $verb in as) until [ \"$1\" = -- ]; do shift; done; shift; exec \"$@\" ;; \
-         recall) case \"$*\" in *checksums*) echo yes ;; esac ;; \
-         store) until [ \"$1\" = -- ]; do shift; done; shift; exec \"$@\" >/dev/null ;; esac",
+    stage.batt_that_recalls(
+        KEPT_CHECKSUMS,
+        "as) until [ \"$1\" = -- ]; do shift; done; shift; exec \"$@\" ;;\n\
+         store) until [ \"$1\" = -- ]; do shift; done; shift; exec \"$@\" >/dev/null ;;",
     );
     for (script, about) in [
         ("backup-mysql", "VERSION()"),

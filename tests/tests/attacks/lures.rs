@@ -65,6 +65,23 @@ impl Stage {
         fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
+    /// Makes a `batt` that recalls of each `$key` what this command of a shell prints, and does for other verbs what these arms of a `case` say.
+    pub(crate) fn batt_that_recalls(&self, value: &str, others: &str) {
+        self.batt(&format!(
+            "value() {{ {value}; }}\n\
+             case $verb in\n\
+             recall)\n\
+                 case $1 in --of=*) shift ;; esac\n\
+                 [ \"$1\" != -- ] || shift\n\
+                 case $#:$1 in\n\
+                 1:* | *:--*) key=$1; value ;;\n\
+                 *) for key do value; printf '\\0'; done ;;\n\
+                 esac ;;\n\
+             {others}\n\
+             esac"
+        ));
+    }
+
     /// Returns lures with the canary of this stage in them, for what is mutated as the how manieth: others for each, and all of them with
     /// `BATT_ATTACKS=full`.
     pub(crate) fn lures(&self, position: usize) -> Vec<String> {

@@ -63,6 +63,9 @@ const ONE_EACH: [(&str, &str); 5] = [
     ("@@max_allowed_packet", "16777216"),
 ];
 
+/// What a manifest says that has checksums and nothing else: a command for [`Stage::batt_that_recalls`].
+pub(crate) const KEPT_CHECKSUMS: &str = "case $key in checksums.*) echo yes ;; esac";
+
 /// Variables, a row each.
 const VARIABLES: [(&str, &str); 2] = [("innodb_page_size", "16384"), ("innodb_strict_mode", "ON")];
 
@@ -159,14 +162,14 @@ fn nothing_that_a_manifest_or_a_server_says_is_evaluated_by_a_restore() {
     let lures: Vec<String> = (0..2).flat_map(|position| stage.lures(position)).collect();
     for (position, lure) in stage.commands().iter().chain(&lures).enumerate() {
         fs::write(stage.folder().join("recalled"), lure).unwrap();
-        stage.batt("case $verb in recall) cat \"$TMPDIR/recalled\" ;; esac");
+        stage.batt_that_recalls("cat \"$TMPDIR/recalled\"", "");
         let server = server_that_says(answers[position * 2 % answers.len() + position / 3 % 2], lure);
         let port = server.port().to_string();
         let settings = [("MYSQL_HOST", "127.0.0.1"), ("MYSQL_TCP_PORT", port.as_str())];
         stage.run("restore-mysql", &["shop", "other"], &settings, lure);
 
         // A manifest that says nothing: what the server answers is gone through to the end.
-        stage.batt("case $verb in recall) case \"$*\" in *checksums*) echo yes ;; esac ;; esac");
+        stage.batt_that_recalls(KEPT_CHECKSUMS, "");
         stage.run("restore-mysql", &["shop", "other"], &settings, lure);
     }
 }
