@@ -11,6 +11,7 @@ mod drill;
 mod edits;
 mod edits_accounts;
 mod edits_rare;
+mod engines;
 mod foreseen;
 mod forgery;
 mod grants;

@@ -24,20 +24,22 @@ const KEYS: &str = "local keys = redis.call('KEYS', '*') table.sort(keys) local 
         if kind == 'stream' then line = line .. ' ' .. redis.sha1hex(flat(redis.call('XINFO', 'STREAM', key, 'FULL', 'COUNT', 0))) end \
         lines[#lines + 1] = line end return lines";
 
-/// Each key of the first databases with its type and its end, a digest of all values, and the functions.
+/// Each key of the first databases with its type and its end, a digest of all values in the server, and the functions.
 pub(crate) fn everything(server: &Redis, databases: u32) -> String {
     // In any order: each server has its own.
     let functions = server.run("FUNCTION LIST WITHCODE\n");
     let mut lines: Vec<&str> = functions.lines().collect();
     lines.sort_unstable();
     let mut told = lines.join("\n");
+    // Of all databases, whichever is selected.
+    told += &server.run("DEBUG DIGEST\n");
     for database in 0..databases {
         let keys = server.run(&format!("SELECT {database}\nDBSIZE\n"));
         if keys.trim_end().ends_with("\n0") {
             continue;
         }
         told += &format!("--- {database}\n{keys}");
-        told += &server.run(&format!("SELECT {database}\nDEBUG DIGEST\nEVAL \"{KEYS}\" 0\n"));
+        told += &server.run(&format!("SELECT {database}\nEVAL \"{KEYS}\" 0\n"));
     }
     told
 }
