@@ -17,6 +17,7 @@ mod forgery;
 mod grants;
 mod held;
 mod inventory;
+mod jobs;
 mod kept;
 mod lies;
 mod locks;
