@@ -79,19 +79,14 @@ fn told_by(server: &MariaDb) -> String {
 fn statements(server: &MariaDb) -> String {
     let not_ours = "('information_schema', 'performance_schema', 'sys', 'mysql')";
     let quoted = |column: &str| format!("CONCAT('`', REPLACE({column}, '`', '``'), '`')");
-    let of_columns = |what: &str, condition: &str| {
-        format!(
-            "(SELECT {what} FROM information_schema.columns AS c WHERE c.table_schema = t.table_schema AND c.table_name = t.table_name AND {condition})"
-        )
-    };
-    let order = of_columns(
-        &format!(
-            "GROUP_CONCAT({} ORDER BY ordinal_position)",
-            quoted("column_name")
-        ),
-        "extra NOT LIKE '%INVISIBLE%'",
+    // All columns at once: asked of each table by itself, a server looks through those of all tables each time.
+    let of_columns = format!(
+        "(SELECT BINARY table_schema AS its_schema, BINARY table_name AS its_name, MAX(data_type = 'float') AS has_floats,
+             GROUP_CONCAT(IF(extra LIKE '%INVISIBLE%', NULL, {}) ORDER BY ordinal_position) AS visible
+         FROM information_schema.columns WHERE table_schema NOT IN {not_ours} GROUP BY 1, 2) AS c
+         ON c.its_schema = BINARY table_schema AND c.its_name = BINARY table_name",
+        quoted("column_name")
     );
-    let floats = of_columns("1", "data_type = 'float'");
     let asked = server.sql(&format!(
         "SET SESSION group_concat_max_len = 1000000;
          SELECT HEX(CONCAT('SHOW CREATE DATABASE ', {0})) FROM information_schema.schemata WHERE schema_name NOT IN {not_ours} ORDER BY 1;
@@ -100,11 +95,11 @@ fn statements(server: &MariaDb) -> String {
              FROM information_schema.routines WHERE routine_schema NOT IN {not_ours} ORDER BY 1;
          SELECT HEX(CONCAT('SHOW CREATE EVENT ', {5}, '.', {6})) FROM information_schema.events WHERE event_schema NOT IN {not_ours} ORDER BY 1;
          SELECT HEX(CONCAT('SELECT * FROM ', {1}, '.', {2}, IF(table_type = 'SYSTEM VERSIONED', ' FOR SYSTEM_TIME ALL', ''),
-             COALESCE(CONCAT(' ORDER BY ', IF(COALESCE(engine, '') = 'BLACKHOLE', NULL, {order})), '')))
-             FROM information_schema.tables AS t WHERE table_schema NOT IN {not_ours} AND table_type <> 'VIEW' ORDER BY 1;
+             COALESCE(CONCAT(' ORDER BY ', IF(COALESCE(engine, '') = 'BLACKHOLE', NULL, visible)), '')))
+             FROM information_schema.tables LEFT JOIN {of_columns} WHERE table_schema NOT IN {not_ours} AND table_type <> 'VIEW' ORDER BY 1;
          SELECT HEX(CONCAT('CHECKSUM TABLE ', {1}, '.', {2}, ' EXTENDED'))
-             FROM information_schema.tables AS t WHERE table_schema NOT IN {not_ours} AND table_type = 'BASE TABLE'
-                 AND NOT EXISTS {floats} ORDER BY 1;",
+             FROM information_schema.tables LEFT JOIN {of_columns} WHERE table_schema NOT IN {not_ours} AND table_type = 'BASE TABLE'
+                 AND COALESCE(has_floats, 0) = 0 ORDER BY 1;",
         quoted("schema_name"),
         quoted("table_schema"),
         quoted("table_name"),
