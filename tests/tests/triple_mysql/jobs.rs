@@ -15,7 +15,7 @@ use crate::held::{Running, holding};
 /// Three databases that are written together, and of which a dump takes a while.
 const TOGETHER: &str = "
     CREATE DATABASE a; CREATE DATABASE b; CREATE DATABASE c;
-    USE a; CREATE TABLE a.t (id INT, filler TEXT); INSERT INTO a.t SELECT 0, REPEAT('x', 1000) FROM seq_1_to_15000;
+    USE a; CREATE TABLE a.t (id INT, filler TEXT); INSERT INTO a.t SELECT 0, REPEAT('x', 1000) FROM seq_1_to_6000;
     CREATE TABLE b.t AS SELECT * FROM a.t; CREATE TABLE c.t AS SELECT * FROM a.t;
     CREATE DATABASE writer; CREATE TABLE writer.pause (wanted INT);
     DELIMITER //
@@ -197,7 +197,7 @@ fn one_whose_dump_is_repeated_is_not_said_to_be_of_their_moment() {
     let server = MariaDb::start();
     server.sql(TOGETHER);
     let host = Host::new();
-    host.settings("[service.mysql]\nmax_rate = \"8MiB\"\n");
+    host.settings("[service.mysql]\nmax_rate = \"2MiB\"\n");
     configure(&host, &server, &[("MYSQL_JOBS", "3")]);
     let running = Running::start(&host, &THEY);
     server.wait_until(DUMPED);
@@ -310,6 +310,25 @@ fn who_interrupts_while_commits_are_held_back_lets_them_go() {
     });
     assert_ne!(running.end().code, Some(0));
     assert_nobody_is_left(&server);
+}
+
+/// Somebody writes to a table that has to be locked for one of them, and another has its lock already.
+#[test]
+fn who_is_not_ready_in_time_keeps_no_other_waiting() {
+    let server = MariaDb::start();
+    server.sql(TOGETHER);
+    server.sql("CREATE TABLE b.m (id INT) ENGINE=MyISAM; CREATE TABLE c.m (id INT) ENGINE=MyISAM");
+    let host = Host::new();
+    host.settings("[service.mysql]\nmax_rate = \"2MiB\"\n");
+    configure(&host, &server, &[("MYSQL_JOBS", "3")]);
+    let running = holding(&server, "START TRANSACTION; INSERT INTO b.m VALUES (1)", || {
+        let running = Running::start(&host, &THEY);
+        server.wait_until(&DUMPED.replace('3', "2"));
+        running
+    });
+    running.end().code(0);
+    let told = ["a", "b", "c"].map(|name| host.fact("mysql", &format!("snapshot.{name}")));
+    assert_eq!(told, ["1", "own", "1"]);
 }
 
 #[test]
