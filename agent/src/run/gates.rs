@@ -102,11 +102,29 @@ fn another_server(now: &Manifest, last: &Manifest, history: History<'_>) -> Opti
     })
 }
 
-fn raw_bytes(manifest: &Manifest) -> u64 {
-    manifest
+/// Returns what a backup holds, but for these archives.
+fn raw_bytes(manifest: &Manifest, but_for: &BTreeSet<&str>) -> u64 {
+    let counted = manifest
         .archives
         .iter()
-        .fold(0, |sum, archive| sum.saturating_add(archive.raw_bytes))
+        .filter(|archive| !but_for.contains(whose(archive)));
+    counted.fold(0, |sum, archive| sum.saturating_add(archive.raw_bytes))
+}
+
+/// Returns the archives of another kind than the last one of that name: one format may be compressed in itself and the other not, so that their
+/// sizes say nothing.
+fn of_another_kind<'a>(now: &'a Manifest, last: &Manifest) -> BTreeSet<&'a str> {
+    let kinds: BTreeMap<&str, _> = last
+        .archives
+        .iter()
+        .map(|archive| (whose(archive), archive.check))
+        .collect();
+    let names = now.archives.iter().filter(|archive| {
+        kinds
+            .get(whose(archive))
+            .is_some_and(|kind| *kind != archive.check)
+    });
+    names.map(whose).collect()
 }
 
 fn percent(part: u64, whole: u64) -> u64 {
@@ -114,9 +132,11 @@ fn percent(part: u64, whole: u64) -> u64 {
 }
 
 fn shrunk(now: &Manifest, last: &Manifest, history: History<'_>, gates: &Gates) -> Option<String> {
-    let (is, was) = (raw_bytes(now), raw_bytes(last));
+    let but_for = of_another_kind(now, last);
+    let held = |manifest: &Manifest| raw_bytes(manifest, &but_for);
+    let (is, was) = (held(now), held(last));
     let (gone, most) = (was.saturating_sub(is), gates.max_shrink(was));
-    (most.is_exceeded_by(gone, was) && !history.has_fallen(is, most, raw_bytes)).then(|| {
+    (most.is_exceeded_by(gone, was) && !history.has_fallen(is, most, held)).then(|| {
         format!(
             "it holds {} decompressed, and the last good one held {}: {}% less, and `max_shrink` is {most}",
             HumanBytes(is),

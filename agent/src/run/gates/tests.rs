@@ -62,6 +62,22 @@ fn a_backup_that_lost_much_of_its_bytes_is_suspicious() {
 }
 
 #[test]
+fn an_archive_in_another_format_is_not_compared_by_its_size() {
+    let last = backup(&[("a", 30 * MIB, &[]), ("b", 10 * MIB, &[])]);
+    let mut now = backup(&[("a", MIB, &[]), ("b", 10 * MIB, &[])]);
+    assert_eq!(suspicions(&now, &last, "").len(), 1);
+    now.archives[0].check = Some(crate::archive::Kind::PostgresqlDirectory);
+    assert_eq!(suspicions(&now, &last, ""), [""; 0]);
+    now.archives[1].raw_bytes = MIB;
+    assert_eq!(
+        suspicions(&now, &last, ""),
+        [
+            "it holds 1.0 MiB decompressed, and the last good one held 10.0 MiB: 90% less, and `max_shrink` is 50%"
+        ]
+    );
+}
+
+#[test]
 fn objects_that_are_gone_are_counted_by_their_kind() {
     let last = backup(&[
         (
