@@ -8,6 +8,7 @@ import sys
 
 import agent
 import catalogue
+import dumps
 import fleet
 import push
 import sizes
@@ -15,7 +16,7 @@ import store
 import trees
 from measuring import Failed
 
-ALL = ["fleet", "push", "agent", "store", "trees", "catalogue", "sizes"]
+ALL = ["fleet", "push", "agent", "store", "trees", "dumps", "catalogue", "sizes"]
 
 
 def main() -> int:
@@ -29,6 +30,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each [default: 5]")
     parser.add_argument("--stream", type=int, default=2048, help="MiB of the stream that is stored [default: 2048]")
     parser.add_argument("--tree", type=int, default=4096, help="MiB of the tree of large files [default: 4096]")
+    parser.add_argument("--database", type=int, default=512, help="MiB of the dump of a large database [default: 512]")
     arguments = parser.parse_args()
     unknown = [what for what in arguments.what if what not in ALL]
     if unknown:
@@ -48,6 +50,8 @@ def main() -> int:
                 store.measure(programs, arguments.stream << 20, rounds)
             case "trees":
                 trees.measure(programs, arguments.tree << 20, rounds)
+            case "dumps":
+                dumps.measure(programs, arguments.database << 20, rounds)
             case "catalogue":
                 catalogue.measure(programs, rounds)
             case "sizes":

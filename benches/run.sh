@@ -2,7 +2,7 @@
 # Measures batt and batt-fleet beside other tools, as ratios within one run. README.md tells what and how.
 #
 #   benches/run.sh                 everything
-#   benches/run.sh fleet push      some of it: fleet push agent store trees catalogue sizes
+#   benches/run.sh fleet push      some of it: fleet push agent store trees dumps catalogue sizes
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
