@@ -15,7 +15,9 @@ use crate::held::{Running, holding};
 /// Three databases that are written together, and of which a dump takes a while.
 const TOGETHER: &str = "
     CREATE DATABASE a; CREATE DATABASE b; CREATE DATABASE c;
-    USE a; CREATE TABLE a.t (id INT, filler TEXT); INSERT INTO a.t SELECT 0, REPEAT('x', 1000) FROM seq_1_to_6000;
+    CREATE TABLE a.t (id INT, filler TEXT);
+    INSERT INTO a.t WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < 1000)
+        SELECT 0, REPEAT('x', 1000) FROM numbers JOIN (SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6) AS six;
     CREATE TABLE b.t AS SELECT * FROM a.t; CREATE TABLE c.t AS SELECT * FROM a.t;
     CREATE DATABASE writer; CREATE TABLE writer.pause (wanted INT);
     DELIMITER //
@@ -191,6 +193,26 @@ fn others_write_on_while_several_are_dumped_and_nothing_stays_when_they_are_inte
     );
 }
 
+#[test]
+fn a_server_that_dies_ends_all_of_them() {
+    let server = MariaDb::start();
+    server.sql(TOGETHER);
+    let host = Host::new();
+    host.settings("[service.mysql]\nmax_rate = \"1MiB\"\n");
+    configure(&host, &server, &[("MYSQL_JOBS", "3")]);
+    let running = Running::start(&host, &THEY);
+    server.wait_until(DUMPED);
+    server.kill();
+    running.end().code(2);
+    assert!(host.backups("mysql").is_empty());
+    let log = host.logs("mysql");
+    assert_eq!(
+        log.matches("Lost connection to server during query").count(),
+        3,
+        "{log}"
+    );
+}
+
 /// Its dump is of another moment than the others'.
 #[test]
 fn one_whose_dump_is_repeated_is_not_said_to_be_of_their_moment() {
@@ -245,11 +267,28 @@ fn where_commits_cannot_be_held_back_each_is_of_its_own_moment_and_that_is_said(
     configure(&host, &server, &[("MYSQL_JOBS", "3"), ("MYSQL_LOCK_WAIT", "1")]);
     holding(&server, "BACKUP STAGE START", || host.batt(&THEY).code(0));
     own(&host);
-    let warnings = host.manifest("mysql")["warnings"].to_string();
-    assert!(
-        warnings.contains("others did not let commits be held back"),
-        "{warnings}"
-    );
+    let is_said = |host: &Host| {
+        let warnings = host.manifest("mysql")["warnings"].to_string();
+        assert!(
+            warnings.contains("others did not let commits be held back"),
+            "{warnings}"
+        );
+    };
+    is_said(&host);
+    // And a statement that goes on writing to a table without transactions.
+    let host = Host::new();
+    configure(&host, &server, &[("MYSQL_JOBS", "3"), ("MYSQL_LOCK_WAIT", "2")]);
+    server.sql("CREATE TABLE writer.m (id INT) ENGINE=MyISAM");
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| server.sql_all("INSERT INTO writer.m SELECT SLEEP(3600)"));
+        let writes = "SELECT id FROM information_schema.processlist WHERE info LIKE 'INSERT INTO writer.m%'";
+        server.wait_until(writes);
+        host.batt(&THEY).code(0);
+        server.sql(&format!("KILL {}", server.sql(writes).trim()));
+        writer.join().unwrap();
+    });
+    own(&host);
+    is_said(&host);
     assert_nobody_is_left(&server);
 }
 
