@@ -17,14 +17,21 @@ pub(super) fn take_away_what_is_broken(server: &MariaDb) -> Vec<String> {
     // A view over a view may be broken by that.
     loop {
         let names = server.sql(&format!(
-            "SELECT CONCAT('`', REPLACE(table_schema, '`', '``'), '`.`', REPLACE(table_name, '`', '``'), '`') FROM information_schema.tables
-             WHERE table_schema NOT IN {NOT_OURS} AND table_name NOT LIKE '%\\n%'"
+            "SELECT CONCAT('`', REPLACE(table_schema, '`', '``'), '`.`', REPLACE(table_name, '`', '``'), '`'), table_type = 'VIEW'
+             FROM information_schema.tables WHERE table_schema NOT IN {NOT_OURS} AND table_name NOT LIKE '%\\n%'"
         ));
-        let names: Vec<&str> = names.lines().collect();
+        let names: Vec<(&str, &str)> = names
+            .lines()
+            .map(|line| line.rsplit_once('\t').unwrap())
+            .collect();
         let script: Vec<String> = names
             .iter()
-            .map(|name| {
-                format!("SHOW CREATE TABLE {name}; SHOW FIELDS FROM {name}; SELECT * FROM {name} LIMIT 0;\n")
+            .map(|(name, is_view)| {
+                // A view may call what changes something; of a table whose file is gone the first row tells.
+                let rows = if *is_view == "1" { 0 } else { 1 };
+                format!(
+                    "SHOW CREATE TABLE {name}; SHOW FIELDS FROM {name}; SELECT * FROM {name} LIMIT {rows};\n"
+                )
             })
             .collect();
         let told = server.sql_all(&script.concat()).stderr;
@@ -38,10 +45,10 @@ pub(super) fn take_away_what_is_broken(server: &MariaDb) -> Vec<String> {
             return reasons;
         }
         for (at, line) in broken {
-            reasons.push(format!("{}: {line}", names[at]));
+            reasons.push(format!("{}: {line}", names[at].0));
             server.sql_all(&format!(
                 "DROP VIEW IF EXISTS {0}; DROP TABLE IF EXISTS {0};",
-                names[at]
+                names[at].0
             ));
         }
     }
