@@ -1,35 +1,88 @@
 //! The two streams that a person or a program reads: results on one, progress and errors on the other.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use batt_protocol::Error;
 use batt_protocol::json_text::{self, Shape};
 use batt_protocol::text::escaped;
 use serde::Serialize;
 
-/// Where results and remarks go. Whoever stops reading stops nothing.
+/// Where results and remarks go. Whoever stops reading stops nothing; results that cannot be written are told of at the end.
 pub(crate) struct Console {
-    results: Box<dyn Write>,
+    results: Results,
     remarks: Box<dyn Write>,
+}
+
+/// The stream of results, for whoever writes there besides. It takes everything, and remembers why it could not.
+#[derive(Clone)]
+pub(crate) struct Results(Arc<Mutex<Stream>>);
+
+struct Stream {
+    to: Box<dyn Write + Send>,
+    /// Why something could not be written, the first time.
+    lost: Option<io::Error>,
+}
+
+impl Results {
+    fn stream(&self) -> MutexGuard<'_, Stream> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for Results {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut stream = self.stream();
+        if let Err(cause) = stream.to.write_all(bytes).and_then(|()| stream.to.flush()) {
+            stream.lost.get_or_insert(cause);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Console {
     /// Returns stdout and stderr.
     pub(crate) fn standard() -> Self {
+        let stream = Stream {
+            to: Box::new(io::stdout()),
+            lost: None,
+        };
         Self {
-            results: Box::new(io::stdout()),
+            results: Results(Arc::new(Mutex::new(stream))),
             remarks: Box::new(io::stderr()),
         }
     }
 
+    /// Returns the stream of results.
+    pub(crate) fn results(&self) -> Results {
+        self.results.clone()
+    }
+
     /// Prints a line of results.
     pub(crate) fn result(&mut self, line: &str) {
-        let _ = writeln!(self.results, "{line}");
+        self.result_bytes(format!("{line}\n").as_bytes());
     }
 
     /// Prints bytes of results as they are.
     pub(crate) fn result_bytes(&mut self, bytes: &[u8]) {
-        let _ = self.results.write_all(bytes).and_then(|()| self.results.flush());
+        let _ = self.results.write_all(bytes);
+    }
+
+    /// Tells whether all results were written, or nobody wanted them any more.
+    ///
+    /// # Errors
+    /// They were not: a full disk, say, or a closed descriptor.
+    pub(crate) fn finish(&mut self) -> Result<(), Error> {
+        match self.results.stream().lost.take() {
+            Some(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Error::program(format!("cannot write the output: {cause}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Prints a result as a document of JSON.

@@ -67,7 +67,13 @@ pub fn run_main() -> ExitCode {
         is_remembered = command::is_about_one_archive(&invocation.action);
         command::execute(invocation, &mut console)
     });
+    // What was done stays done, and a failure stays one.
+    let lost = console.finish();
+    if let Err(error) = &lost {
+        console.error(error);
+    }
     match done {
+        Ok(batt_protocol::ExitCode::OK) if lost.is_err() => batt_protocol::ExitCode::PROGRAM.into(),
         Ok(exit) => exit.into(),
         Err(error) => {
             console.error(&error);

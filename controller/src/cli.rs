@@ -25,7 +25,6 @@ Every option has a variable: --connect-timeout takes BATT_FLEET_CONNECT_TIMEOUT.
 #[command(
     name = "batt-fleet",
     version,
-    disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true,
     max_term_width = 100,

@@ -117,9 +117,14 @@ fn there_are_no_items() {
     let server = Redis::start(CANARY);
     let host = host_of(&server, CANARY);
 
-    let finished = host.batt(&["--redis-db", "5"]).code(2);
-
-    finished.says("cannot back up `5` alone");
+    host.batt(&["--redis-db", "5"])
+        .code(64)
+        .says("unexpected argument `--redis-db`");
+    let help = host.batt(&["--help"]).success();
+    assert!(
+        help.contains("--mysql-db") && !help.contains("--redis-db"),
+        "{help}"
+    );
     assert!(host.backups("redis").is_empty());
 }
 

@@ -1,9 +1,11 @@
 //! What was written, as it is meant.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use batt_protocol::text::{quoted, suggestion};
 use batt_protocol::{Error, RunId, Service, ServiceRequest, parse_duration};
 use clap::ArgMatches;
 
@@ -169,6 +171,7 @@ pub(crate) struct Invocation {
 /// # Errors
 /// A usage error: what cannot be understood, or cannot be meant.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<Invocation, Error> {
+    let arguments = &help_asked_for(arguments)?[..];
     let home = home_of(arguments);
     let items = if needs_items(arguments) {
         match restore::is_meant(arguments) {
@@ -195,6 +198,27 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Invocation, Error> {
         home,
         output,
     })
+}
+
+/// Means `batt help COMMAND` as `batt COMMAND --help`, where the words for it are those of every command.
+fn help_asked_for(arguments: &[OsString]) -> Result<Cow<'_, [OsString]>, Error> {
+    let Some(at) = first_word(arguments).filter(|at| arguments[*at] == "help") else {
+        return Ok(arguments.into());
+    };
+    let mut meant = arguments[..at].to_vec();
+    if let Some(word) = arguments.get(at + 1) {
+        let word = word.to_string_lossy();
+        if !word.starts_with('-') && !SUBCOMMANDS.contains(&&*word) {
+            let error = Error::usage(format!("there is no command {}", quoted(&word)));
+            return Err(match suggestion(&word, SUBCOMMANDS.iter().copied()) {
+                Some(meant) => error.hint(format!("Did you mean `{meant}`?")),
+                None => error.hint("`batt help` shows what there is."),
+            });
+        }
+        meant.extend((word != "help").then(|| arguments[at + 1].clone()));
+    }
+    meant.push("--help".into());
+    Ok(meant.into())
 }
 
 /// Help is an answer; everything else that clap says is a usage error, in our form.
@@ -247,19 +271,27 @@ fn home_of(arguments: &[OsString]) -> Home {
 
 /// Tells whether the options for items can matter: not after a subcommand, which starts thus in no time.
 fn needs_items(arguments: &[OsString]) -> bool {
-    let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
-    while let Some(word) = words.next() {
-        match word {
-            "--home" | "--format" | "--path" | "--wait" | "--jobs" => {
+    first_word(arguments)
+        .and_then(|at| arguments[at].to_str())
+        .is_none_or(|word| word == "restore" || !SUBCOMMANDS.contains(&word))
+}
+
+/// Returns where the first word stands that is neither an option nor the value of one of batt's own. None is known behind an option of a script:
+/// its value may have the name of a command.
+fn first_word(arguments: &[OsString]) -> Option<usize> {
+    let mut words = arguments.iter().enumerate().skip(1);
+    while let Some((at, word)) = words.next() {
+        match word.to_str() {
+            None => {}
+            Some("--home" | "--format" | "--path" | "--wait" | "--jobs") => {
                 words.next();
             }
-            // An option of a script: its value may have the name of a command.
-            _ if is_unknown_option(word) => return true,
-            _ if word.starts_with('-') => {}
-            _ => return word == "restore" || !SUBCOMMANDS.contains(&word),
+            Some(word) if is_unknown_option(word) => return None,
+            Some(word) if word.starts_with('-') => {}
+            Some(_) => return Some(at),
         }
     }
-    true
+    None
 }
 
 fn is_unknown_option(word: &str) -> bool {

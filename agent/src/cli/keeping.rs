@@ -86,7 +86,7 @@ fn rule_arguments() -> Vec<Arg> {
         Arg::new(long)
             .long(long)
             .value_name("N")
-            .value_parser(clap::value_parser!(u32).range(..=i64::from(Rules::MOST)))
+            .value_parser(clap::value_parser!(u32).range(1..=i64::from(Rules::MOST)))
             .help_heading("Rules, in place of those of batt.toml")
             .help(help)
     };

@@ -126,9 +126,9 @@ pub(super) fn item_options(home: &Home) -> Result<ItemOptions, Error> {
         };
         let service: batt_protocol::ServiceName = service.parse()?;
         let content = bundle::shipped(BundleFolder::ScriptsAvailable, name).unwrap_or_default();
-        let option = Header::parse(content)
-            .option
-            .unwrap_or_else(|| ItemOption::of_service(service.as_str()));
+        let Some(option) = Header::parse(content).item_option(service.as_str()) else {
+            continue;
+        };
         if !owned(&options, &service) && !options.contains_key(&option.name) {
             options.insert(option.name.clone(), (option, OptionOwner::One(service)));
         }

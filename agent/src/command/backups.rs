@@ -43,9 +43,9 @@ pub(crate) fn backups(
         Format::Json => console.json(&BTreeMap::from([("backups", &reports)]))?,
         Format::JsonLines => reports.iter().try_for_each(|report| console.json_line(report))?,
         Format::Human => {
-            if reports.is_empty() {
+            if reports.is_empty() && shown.services.is_empty() {
                 console.remark("nothing is published yet");
-            } else {
+            } else if !reports.is_empty() {
                 let header = HEADER.map(str::to_owned).to_vec();
                 let rows: Vec<Vec<String>> = std::iter::once(header).chain(reports.iter().map(row)).collect();
                 // At once: a line at a time takes as long as all the rest.
@@ -61,7 +61,16 @@ pub(crate) fn backups(
             }
         }
     }
-    Ok(ExitCode::OK)
+    let missing = shown
+        .services
+        .iter()
+        .filter(|service| !found.iter().any(|found| found.entry.service == **service));
+    let mut exit = ExitCode::OK;
+    for service in missing {
+        console.remark(&format!("there is no backup of `{service}`"));
+        exit = ExitCode::NOTHING;
+    }
+    Ok(exit)
 }
 
 /// Returns what is shown of each, with the rules that keep it where its service has rules.

@@ -22,6 +22,7 @@ mod runs;
 mod script;
 mod supervise;
 mod verify;
+mod whose_home;
 
 pub(crate) use script::{is_about_one_archive, remember_refusal};
 
@@ -30,6 +31,7 @@ use batt_protocol::{Error, ExitCode};
 use crate::account;
 use crate::cli::{Action, Invocation};
 use crate::console::Console;
+use crate::restore::From;
 use crate::{enclosure, process, trust};
 
 /// Does what was asked.
@@ -38,6 +40,9 @@ use crate::{enclosure, process, trust};
 /// What kept it from being done; its exit code is that of the program.
 pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<ExitCode, Error> {
     let Invocation { home, output, action } = invocation;
+    if looks_into_home(&action) {
+        whose_home::require_readable(&home)?;
+    }
     if rests_on_home(&action) {
         trust::require_trusted_home(&home)?;
     }
@@ -114,6 +119,17 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
             Ok(ExitCode::OK)
         }
     }
+}
+
+/// Tells whether an action of a person tells what is in the home, or needs it. Those of scripts are called by accounts that may not read it.
+fn looks_into_home(action: &Action) -> bool {
+    rests_on_home(action)
+        || match action {
+            Action::List(_) | Action::Check { .. } => true,
+            Action::Restore(request) => !matches!(request.from, From::Path(_)),
+            Action::Drill(request) => !matches!(request.from, From::Path(_)),
+            _ => false,
+        }
 }
 
 /// Tells whether an action reads or writes the state of a home, and so is refused where others could have written it. A

@@ -69,8 +69,15 @@ pub(crate) fn run(
     let supervision = folder
         .supervise()?
         .ok_or_else(|| Error::program(format!("another process supervises the run `{}`", order.run)))?;
-    let report = run::execute(home, &plan, &folder, supervision, readers(output), &cancellation)
-        .inspect_err(|_| folder.remove_if_never_started())?;
+    let report = run::execute(
+        home,
+        &plan,
+        &folder,
+        supervision,
+        readers(output, console),
+        &cancellation,
+    )
+    .inspect_err(|_| folder.remove_if_never_started())?;
     show(&report, output, console)?;
     Ok(report.exit)
 }
@@ -115,7 +122,7 @@ pub(crate) fn attach(
     let folder = RunFolder::of(home, run);
     folder.order()?;
     let cancellation = Cancellation::by_signals()?;
-    let mut readers = readers(output);
+    let mut readers = readers(output, console);
     let mut journal = Follower::new(&folder.journal());
     let mut services: Vec<ServiceReport> = Vec::new();
     loop {
@@ -161,9 +168,9 @@ pub(crate) fn attach(
     }
 }
 
-fn readers(output: Output) -> Vec<Box<dyn Reader>> {
+fn readers(output: Output, console: &Console) -> Vec<Box<dyn Reader>> {
     match output.format {
-        Format::JsonLines => vec![Box::new(JsonEvents(io::stdout()))],
+        Format::JsonLines => vec![Box::new(JsonEvents(console.results()))],
         _ if has_watcher() && !output.quiet => vec![Box::new(Bars::new())],
         _ => vec![Box::new(Lines::new(io::stderr(), output.quiet))],
     }

@@ -133,7 +133,7 @@ pub fn ledger(bytes: &[u8]) {
 /// The header of a script: an option has a name that can be one, and complaints name lines.
 pub fn script_header(bytes: &[u8]) {
     let header = Header::parse(bytes);
-    if let Some(option) = &header.option {
+    if let Some(option) = header.item_option("x") {
         assert!(
             option
                 .name

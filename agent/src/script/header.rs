@@ -8,8 +8,8 @@ pub(crate) const HEADER_LIMIT: usize = 16 << 10;
 pub(crate) struct Header {
     /// What it backs up, in a few words.
     pub(crate) summary: Option<String>,
-    /// The option that names its items.
-    pub(crate) option: Option<ItemOption>,
+    /// The option that names its items, where it says so.
+    pub(crate) option: Option<OptionEntry>,
     /// The programs that it needs.
     pub(crate) needs: Vec<String>,
     /// What it looks at when it is called with `BATT_CHECK=yes`; none when it does not know that.
@@ -20,6 +20,14 @@ pub(crate) struct Header {
     pub(crate) restore: Vec<String>,
     /// What cannot be understood, with its line.
     pub(crate) complaints: Vec<(usize, String)>,
+}
+
+/// What a header says of the option for items.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OptionEntry {
+    /// What it backs up has no items: `none`.
+    Nothing,
+    Named(ItemOption),
 }
 
 /// The option that names the items of a service.
@@ -35,7 +43,7 @@ pub(crate) struct ItemOption {
 
 impl ItemOption {
     /// Returns the option of a service whose script names none.
-    pub(crate) fn of_service(service: &str) -> Self {
+    fn of_service(service: &str) -> Self {
         Self {
             name: format!("{service}-db"),
             placeholder: "NAME".to_owned(),
@@ -82,9 +90,13 @@ impl Header {
         match key {
             "summary" => self.summary = Some(value.to_owned()),
             "option" if self.option.is_some() => self.complain(line, "a second `option`"),
+            "option" if value == "none" => self.option = Some(OptionEntry::Nothing),
             "option" => match ItemOption::parse(value) {
-                Some(option) => self.option = Some(option),
-                None => self.complain(line, "an `option` that is not `--name PLACEHOLDER help`"),
+                Some(option) => self.option = Some(OptionEntry::Named(option)),
+                None => self.complain(
+                    line,
+                    "an `option` that is neither `--name PLACEHOLDER help` nor `none`",
+                ),
             },
             "needs" => self.needs.extend(value.split_whitespace().map(str::to_owned)),
             "check" => self.check = Some(value.to_owned()),
@@ -94,6 +106,15 @@ impl Header {
                 line,
                 &format!("an unknown entry {}", batt_protocol::text::quoted(key)),
             ),
+        }
+    }
+
+    /// Returns the option that names the items of this service; none where there are none.
+    pub(crate) fn item_option(&self, service: &str) -> Option<ItemOption> {
+        match &self.option {
+            Some(OptionEntry::Named(option)) => Some(option.clone()),
+            Some(OptionEntry::Nothing) => None,
+            None => Some(ItemOption::of_service(service)),
         }
     }
 
@@ -129,7 +150,7 @@ mod tests {
               # batt: check  connects\n# batt: dry-run  room\n# batt: restore  pg_restore --dbname NAME NAME.dump\nexec id\n",
         );
         assert_eq!(header.summary.as_deref(), Some("PostgreSQL databases and roles"));
-        let option = header.option.unwrap();
+        let option = header.item_option("postgresql").unwrap();
         assert_eq!(
             (
                 option.name.as_str(),

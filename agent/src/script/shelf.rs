@@ -27,12 +27,9 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// Returns the option that names its items.
-    pub(crate) fn option(&self) -> ItemOption {
-        self.header
-            .option
-            .clone()
-            .unwrap_or_else(|| ItemOption::of_service(self.service.as_str()))
+    /// Returns the option that names its items; none where it has none.
+    pub(crate) fn option(&self) -> Option<ItemOption> {
+        self.header.item_option(self.service.as_str())
     }
 
     /// Returns why this script can never run under its name or with its option.
@@ -46,7 +43,7 @@ impl Script {
                 .hint(format!("Rename `{}`.", self.path.display())),
             );
         }
-        let option = self.option().name;
+        let option = self.option()?.name;
         OPTIONS.contains(&option.as_str()).then(|| {
             Error::refused(format!(
                 "the option `--{option}` of the service `{name}` is batt's own"
@@ -124,7 +121,7 @@ impl Shelf {
     pub(crate) fn options(&self) -> BTreeMap<String, (ItemOption, OptionOwner)> {
         let mut options: BTreeMap<String, (ItemOption, OptionOwner)> = BTreeMap::new();
         for script in self.scripts().filter(|script| script.refusal().is_none()) {
-            let option = script.option();
+            let Some(option) = script.option() else { continue };
             options
                 .entry(option.name.clone())
                 .and_modify(|(_, owner)| {
@@ -146,6 +143,9 @@ fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a ServiceName> + Clone)
     let error = Error::usage(format!("unknown service {}", quoted(name)));
     if let Some(meant) = suggestion(name, known.clone().map(ServiceName::as_str)) {
         return error.hint(format!("Did you mean `{meant}`?"));
+    }
+    if let Some(meant) = suggestion(name, SUBCOMMANDS.iter().copied()) {
+        return error.hint(format!("Did you mean the command `{meant}`?"));
     }
     let names: Vec<&str> = known.map(ServiceName::as_str).collect();
     if names.is_empty() {

@@ -142,3 +142,101 @@ fn completions_and_the_manual_know_the_scripts_that_are_there() {
     );
     host.batt(&["--version"]).code(0).says("batt ");
 }
+
+#[test]
+fn help_is_a_command_as_well() {
+    let host = host_with(&["foo"]);
+    let all = host.batt(&["--help"]).success();
+    assert_eq!(host.batt(&["help"]).success(), all);
+    assert!(all.contains("--foo-db"), "{all}");
+    for command in ["backups", "restore", "purge"] {
+        let help = host.batt(&[command, "--help"]).success();
+        assert_eq!(host.batt(&["help", command]).success(), help);
+    }
+}
+
+/// Whoever stops reading is not in the way of anything; a disk that is full is.
+#[test]
+fn results_that_cannot_be_written_are_an_error() {
+    let host = host_with(&["foo"]);
+    host.batt(&["foo"]).code(0);
+    let commands: [&[&str]; 9] = [
+        &["--help"],
+        &["list", "available"],
+        &["backups"],
+        &["--format", "json", "backups"],
+        &["runs"],
+        &["verify"],
+        &["foo"],
+        &["--format", "json", "foo"],
+        &["--format", "jsonl", "foo"],
+    ];
+    for arguments in commands {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = host
+            .batt_command(arguments)
+            .stdout(full)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+            .wait_with_output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert_eq!(
+            said.matches("batt: cannot write the output: No space left on device")
+                .count(),
+            1,
+            "{arguments:?}: {said}"
+        );
+
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let finished = host
+            .batt_command(arguments)
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+            .wait_with_output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&finished.stderr);
+        assert_eq!(finished.status.code(), Some(0), "{arguments:?}: {said}");
+        assert!(!said.contains("cannot write"), "{arguments:?}: {said}");
+    }
+    // A failure stays one.
+    host.drop_in("bad", "exit 1");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = host.batt_command(&["bad"]).stdout(full).status().unwrap();
+    assert_eq!(status.code(), Some(2));
+}
+
+/// An empty list would be believed.
+#[test]
+fn who_may_not_read_the_home_is_told_whose_it_is() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let host = host_with(&["foo"]);
+    host.batt(&["foo"]).code(0);
+    let another = ["--reuid=61999", "--regid=61999", "--clear-groups"];
+    let as_another = |arguments: &[&str]| host.batt_within("setpriv", &another, arguments);
+    for arguments in [
+        &["backups"] as &[&str],
+        &["list"],
+        &["runs"],
+        &["logs"],
+        &["verify"],
+        &["check"],
+        &["drill"],
+        &["restore", "foo"],
+        &["purge"],
+        &["foo"],
+        &[],
+    ] {
+        let finished = as_another(arguments).code(1);
+        finished.says("belongs to `root`, and `61999` may not read it");
+        finished.says("hint: Run `sudo batt`.");
+    }
+    as_another(&["help"]).code(0);
+}

@@ -25,8 +25,13 @@ fn what_cannot_be_meant_is_a_usage_error_and_leaves_no_trace() {
     }
     host.batt_at(Path::new("/b/%#z"), &["foo"])
         .says("`%#z` in the path pattern `/b/%#z`");
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 17] = [
         (&["mysq"], "Did you mean `mysql`?"),
+        (&["bakups"], "Did you mean the command `backups`?"),
+        (&["help", "bakups"], "Did you mean `backups`?"),
+        (&["help", "mysql"], "there is no command `mysql`"),
+        (&["purge", "--keep-last", "0"], "0"),
+        (&["purge", "--keep-daily", "0", "-n"], "0"),
         (
             &["foo", "mysql", "nothing-like-it"],
             "unknown service `nothing-like-it`",
@@ -52,6 +57,14 @@ fn what_cannot_be_meant_is_a_usage_error_and_leaves_no_trace() {
     host.batt(&["logs"]).code(65).says("nothing has run");
     host.batt(&["verify"]).code(65).says("no backup");
     host.batt(&["verify", "foo"]).code(65).says("no backup of `foo`");
+    host.batt(&["backups"]).code(0).says("nothing is published yet");
+    let finished = host.batt(&["backups", "nosuch", "foo"]).code(65);
+    finished.says("there is no backup of `nosuch`");
+    finished.says("there is no backup of `foo`");
+    host.batt(&["foo"]).code(0);
+    host.batt(&["backups", "foo"]).code(0);
+    let finished = host.batt(&["--format", "json", "backups", "foo", "nosuch"]);
+    assert_eq!(json(&finished.code(65))["backups"].as_array().unwrap().len(), 1);
 }
 
 #[test]
