@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::definitions::Definitions;
+use super::postgresql::Places;
 use crate::fact::FactKey;
 
 /// A check that runs on a stream as it passes. It holds a bounded amount of memory, whatever the stream does.
@@ -27,6 +28,7 @@ pub(crate) struct CheckFacts {
     content: BTreeMap<String, String>,
     definitions: Definitions,
     keys: Option<BTreeMap<u64, u64>>,
+    places: Option<Places>,
 }
 
 /// A value is for people and for comparing, and comes from the stream: it is cut to this many characters.
@@ -83,6 +85,16 @@ impl CheckFacts {
     /// Returns how many keys there are in each database at that moment, when they were counted.
     pub(crate) fn keys(&self) -> Option<&BTreeMap<u64, u64>> {
         self.keys.as_ref()
+    }
+
+    /// Keeps where the data lie in the stream.
+    pub(crate) fn place(&mut self, places: Places) {
+        self.places = Some(places);
+    }
+
+    /// Returns where the data lie in the stream, when that was asked for.
+    pub(crate) fn places(&self) -> Option<&Places> {
+        self.places.as_ref()
     }
 
     /// Returns what the stream holds.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StreamCheck;
 use super::mysql::{Content, Gate, MysqlCheck};
-use super::postgresql::{directory_check, postgresql_check};
+use super::postgresql::{directory_check, postgresql_check, postgresql_placing_check};
 use super::postgresql_globals::globals_vetting;
 use super::postgresql_plain::{PlainDump, PostgresqlPlainCheck};
 use super::rdb::RdbCheck;
@@ -125,6 +125,11 @@ impl Kind {
             Kind::PostgresqlGlobals => globals_vetting(),
             _ => self.stream_check(),
         }
+    }
+
+    /// Returns the check of [`Kind::restore_check`] that also tells where the data lie, of a kind that can say so in itself.
+    pub(crate) fn placing_check(self) -> Option<Box<dyn StreamCheck>> {
+        (self == Kind::Postgresql).then(postgresql_placing_check)
     }
 
     /// Returns what lets a stream of this kind that is about to be restored pass piece by piece, where it is made of statements

@@ -35,4 +35,5 @@ pub(crate) use examine::{Examined, examine_while};
 pub(crate) use kind::{Kind, UnknownKind};
 pub(crate) use lacks::{lacks, lacks_in_words};
 pub(crate) use mysql::{Gate, LARGEST_STATEMENT, Needs, Stage};
+pub(crate) use postgresql::{Places, check_places};
 pub(crate) use unpack::{UnpackError, Unpacked, unpack};

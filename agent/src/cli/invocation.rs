@@ -128,6 +128,7 @@ pub(crate) enum Action {
     Load {
         check: Option<String>,
         part: Option<String>,
+        seekable: Option<u64>,
         name: OsString,
         command: Vec<OsString>,
     },
@@ -366,6 +367,7 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "load" => Action::Load {
             check: text(inner, "check"),
             part: text(inner, "part"),
+            seekable: inner.get_one::<u64>("seekable").copied(),
             name: raw(inner, "name"),
             command: trailing(inner),
         },

@@ -63,6 +63,15 @@ pub(super) fn commands() -> Vec<Command> {
                     .help("of mysql, with commas between: sequences, tables, programs (routines, triggers, events), views; names prints that of a table before its rows"),
             )
             .arg(
+                Arg::new("seekable")
+                    .long("seekable")
+                    .value_name("BYTES")
+                    .requires("check")
+                    .conflicts_with("needs")
+                    .value_parser(clap::value_parser!(u64))
+                    .help("of postgresql: as a file that several processes can read, when it has so many bytes and there is room"),
+            )
+            .arg(
                 Arg::new("needs")
                     .long("needs")
                     .action(ArgAction::SetTrue)

@@ -96,9 +96,17 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Load {
             check,
             part,
+            seekable,
             name,
             command,
-        } => script::load(check.as_deref(), part.as_deref(), name, command),
+        } => script::load(
+            check.as_deref(),
+            part.as_deref(),
+            seekable,
+            name,
+            command,
+            console,
+        ),
         Action::As(request) => match account::run_as(&request)? {},
         Action::ShowPath(request) => match enclosure::show(&request)? {},
         Action::Restore(request) => restore::restore(&home, output, request, console),

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use batt_protocol::text::escaped;
 use batt_protocol::{Error, ExitCode};
 
 use crate::archive::{Kind, Stage, UnknownKind};
@@ -10,7 +11,7 @@ use crate::cli::Action;
 use crate::console::Console;
 use crate::hatch::Desk;
 use crate::ledger::{Entry, EnvironmentError, ScriptEnvironment};
-use crate::load::{self, LoadRequest};
+use crate::load::{self, LoadRequest, Seekable};
 use crate::record::{self, RecordRequest};
 use crate::store::{self, StoreRequest};
 
@@ -77,11 +78,20 @@ pub(crate) fn needs(check: Option<&str>, name: &OsStr, console: &mut Console) ->
 pub(crate) fn load(
     check: Option<&str>,
     part: Option<&str>,
+    seekable: Option<u64>,
     name: OsString,
     command: Vec<OsString>,
+    console: &mut Console,
 ) -> Result<ExitCode, Error> {
     let desk = desk()?;
     let check = kind(check)?;
+    if seekable.is_some() && check != Some(Kind::Postgresql) {
+        return Err(Error::usage(
+            "only what is checked as `postgresql` can be handed over as a file",
+        ));
+    }
+    let folder = std::env::var_os("BATT_SCRATCH").map(PathBuf::from);
+    let seekable = seekable.zip(folder);
     let stage = match part.map(str::parse) {
         None => Stage::WHOLE,
         Some(Ok(stage)) if check == Some(Kind::Mysql) => stage,
@@ -99,12 +109,15 @@ pub(crate) fn load(
         name,
         check,
         stage,
+        seekable: seekable.map(|(bytes, folder)| Seekable { bytes, folder }),
         command,
         arguments: words.collect(),
     };
-    load::load(&request, &desk)
-        .map(|()| ExitCode::OK)
-        .map_err(|error| Error::new(ExitCode::from_code(error.exit_code()), error.to_string()))
+    load::load(&request, &desk, &mut |remark| {
+        console.remark(&format!("batt: {}", escaped(remark)));
+    })
+    .map(|()| ExitCode::OK)
+    .map_err(|error| Error::new(ExitCode::from_code(error.exit_code()), error.to_string()))
 }
 
 /// Records a fact about the content, or those that come as lines.

@@ -10,8 +10,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::PipeFlags;
 
-use super::LoadError;
 use super::error::{code_of, ending_of};
+use super::{LoadError, SEEKABLE};
 use crate::ending::not_started;
 
 /// What a pipe holds at most, where the kernel allows it: fewer switches between us and the command.
@@ -21,6 +21,65 @@ const TICK: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 20_000_000,
 };
+
+/// A program with its arguments and what it gets of variables besides ours.
+struct Program<'a> {
+    program: &'a OsStr,
+    arguments: &'a [OsString],
+    variables: &'a [(&'a str, String)],
+    /// For messages. Arguments may hold what is not for a log.
+    shown: String,
+}
+
+impl<'a> Program<'a> {
+    fn new(program: &'a OsStr, arguments: &'a [OsString], variables: &'a [(&'a str, String)]) -> Self {
+        Self {
+            program,
+            arguments,
+            variables,
+            shown: program.to_string_lossy().escape_debug().to_string(),
+        }
+    }
+
+    /// Starts it. Its output is ours: the log of the restore.
+    fn start(&self, stdin: Stdio) -> Result<Child, LoadError> {
+        Command::new(self.program)
+            .args(self.arguments)
+            .env_remove(SEEKABLE)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(stdin)
+            .spawn()
+            .map_err(|error| self.not_started(not_started(&error)))
+    }
+
+    fn not_started(&self, reason: String) -> LoadError {
+        LoadError::Start {
+            command: self.shown.clone(),
+            reason,
+        }
+    }
+}
+
+/// Runs a command with a file as its stdin, and waits for its end.
+pub(super) fn run_on(
+    file: File,
+    program: &OsStr,
+    arguments: &[OsString],
+    variables: &[(&str, String)],
+) -> Result<(), LoadError> {
+    let program = Program::new(program, arguments, variables);
+    let mut child = program.start(Stdio::from(file))?;
+    let failed = |ending: String, code: u8| LoadError::Command {
+        command: program.shown.clone(),
+        ending,
+        code,
+    };
+    match child.wait() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(failed(ending_of(status), code_of(status))),
+        Err(error) => Err(failed(format!("cannot be waited for: {error}"), 2)),
+    }
+}
 
 /// A command that takes what is written.
 #[derive(Debug)]
@@ -34,26 +93,17 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    /// Starts the command. Its output is ours: the log of the restore.
+    /// Starts the command.
     pub(super) fn start(
         program: &OsStr,
         arguments: &[OsString],
         variables: &[(&str, String)],
     ) -> Result<Self, LoadError> {
-        let name = program.to_string_lossy().escape_debug().to_string();
-        let failed = |reason: String| LoadError::Start {
-            command: name.clone(),
-            reason,
-        };
-        let (reader, writer) = pipe().map_err(|error| failed(error.to_string()))?;
-        let child = Command::new(program)
-            .args(arguments)
-            .envs(variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::from(reader))
-            .spawn()
-            .map_err(|error| failed(not_started(&error)))?;
+        let program = Program::new(program, arguments, variables);
+        let (reader, writer) = pipe().map_err(|error| program.not_started(error.to_string()))?;
+        let child = program.start(Stdio::from(reader))?;
         Ok(Self {
-            program: name,
+            program: program.shown,
             child,
             pipe: File::from(writer),
             ended: None,

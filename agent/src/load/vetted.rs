@@ -32,6 +32,15 @@ impl<'a, W: Write> Vetted<'a, W> {
         }
     }
 
+    /// Returns such a stream that tells at its end where its data lie, of a kind that can say so in itself.
+    pub(super) fn placing(intake: &'a mut W, kind: Kind, most: u64) -> Option<Self> {
+        let check = kind.placing_check()?;
+        Some(Self {
+            check: Some((kind, check)),
+            ..Self::new(intake, Some(kind), Stage::WHOLE, most)
+        })
+    }
+
     /// Returns what is needed to restore what has come, besides rights on its own database.
     pub(super) fn needs(&self) -> Option<Needs> {
         self.gate.as_ref().map(Gate::needs)

@@ -6,6 +6,7 @@ mod choice;
 mod distrust;
 mod interruption;
 mod load;
+mod seekable;
 
 use std::fs;
 use std::path::Path;

@@ -33,6 +33,8 @@ pub(super) struct Entry {
     definition: Vec<u8>,
     /// The file with its data, in a folder.
     pub(super) file: Vec<u8>,
+    /// Where its data lie in a dump of one file, when that is known.
+    pub(super) data_at: Option<u64>,
 }
 
 impl Entry {
@@ -158,6 +160,11 @@ impl Contents {
         self.layout.length(Field::Integer(Integer::Any))
     }
 
+    /// Returns the length of an offset in this dump.
+    pub(super) fn offset_length(&self) -> usize {
+        self.layout.length(Field::Offset)
+    }
+
     /// Returns what the header and the entries told. `counts_all_rows`: whether the rows of each table with data are known.
     pub(super) fn into_facts(mut self, counts_all_rows: bool) -> CheckFacts {
         self.facts.insert_count("entries", self.entries);
@@ -201,7 +208,7 @@ impl Contents {
     fn field(&mut self, field: Field, bytes: &[u8]) -> Result<Option<Want>, String> {
         match field {
             Field::Method => self.is_compressed = bytes != [0],
-            Field::Offset => layout::check_offset(bytes)?,
+            Field::Offset => self.entry.get_or_insert_default().data_at = layout::offset(bytes)?,
             Field::Integer(integer) => self.integer(integer, layout::integer(bytes)?)?,
             Field::Text(text) => match layout::integer(bytes)? {
                 length @ 0.. => return Ok(Some(self.text(text, length.cast_unsigned()))),

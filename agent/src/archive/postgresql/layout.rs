@@ -184,15 +184,32 @@ pub(super) fn integer(bytes: &[u8]) -> Result<i64, String> {
     }
 }
 
-/// Checks the mark of an offset: not known (through a pipe), known, or no data.
-pub(super) fn check_offset(bytes: &[u8]) -> Result<(), String> {
-    match bytes.first() {
-        Some(1..=3) => Ok(()),
-        mark => Err(format!(
-            "a position with the mark {}",
-            mark.copied().unwrap_or_default()
+/// The marks of an offset: through a pipe it is not known; an entry without data has none.
+const OFFSET_UNKNOWN: u8 = 1;
+const OFFSET_KNOWN: u8 = 2;
+const OFFSET_OF_NOTHING: u8 = 3;
+
+/// Reads an offset: its mark, then the position, lowest byte first. None where no position is known.
+pub(super) fn offset(bytes: &[u8]) -> Result<Option<u64>, String> {
+    let (mark, position) = bytes.split_first().ok_or("a position without bytes")?;
+    match *mark {
+        OFFSET_KNOWN => Ok(Some(
+            position
+                .iter()
+                .rev()
+                .fold(0, |position, byte| (position << 8) | u64::from(*byte)),
         )),
+        OFFSET_UNKNOWN | OFFSET_OF_NOTHING => Ok(None),
+        mark => Err(format!("a position with the mark {mark}")),
     }
+}
+
+/// Returns an offset of so many bytes, with its mark, that tells a position; none where the position has more bytes.
+pub(super) fn known_offset(length: usize, position: u64) -> Option<Vec<u8>> {
+    let bytes = position.to_le_bytes();
+    let (low, high) = bytes.split_at_checked(length.checked_sub(1)?)?;
+    let fits = high.iter().all(|byte| *byte == 0);
+    fits.then(|| [&[OFFSET_KNOWN], low].concat())
 }
 
 /// Returns a dump of version 1.14 as a later version would have written it.
@@ -254,5 +271,20 @@ mod tests {
         assert!(integer(&[2, 0, 0, 0, 0]).is_err());
         assert!(integer(&[0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]).is_err());
         assert!(integer(&[]).is_err());
+    }
+
+    #[test]
+    fn offsets_are_read_as_they_are_written() {
+        for (length, position) in [(9, 0x0102_0304_0506_0708), (9, 0), (5, 0xffff_ffff), (2, 255)] {
+            let written = known_offset(length, position).unwrap();
+            assert_eq!((written.len(), offset(&written)), (length, Ok(Some(position))));
+        }
+        assert_eq!(known_offset(9, 513).unwrap(), [2, 1, 2, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(known_offset(5, 1 << 32), None, "it has more bytes");
+        assert_eq!(known_offset(2, 256), None);
+        assert_eq!(offset(&[1, 0, 0]), Ok(None));
+        assert_eq!(offset(&[3, 0, 0]), Ok(None));
+        assert!(offset(&[4, 0, 0]).is_err());
+        assert!(offset(&[]).is_err());
     }
 }

@@ -4,6 +4,7 @@
 mod contents;
 mod directory;
 mod layout;
+mod places;
 mod rows;
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use super::walk::{Format, Walker, Want};
 use super::{CheckFacts, StreamCheck};
 use contents::{Contents, Entry};
 pub(super) use directory::directory_check;
+pub(crate) use places::{Places, check_places};
 use rows::{Known, Rows, TABLES_LIMIT};
 
 /// Entries with data are remembered, a few bytes each, until their data have passed.
@@ -24,6 +26,15 @@ const BLOCK_LARGE_OBJECTS: u8 = 3;
 /// Returns the check of one dump.
 pub(super) fn postgresql_check() -> Box<dyn StreamCheck> {
     Box::new(Walker::new(Dump::default(), Want::Take(contents::PRELUDE)))
+}
+
+/// Returns the check of one dump that also tells where the data of each entry lie.
+pub(super) fn postgresql_placing_check() -> Box<dyn StreamCheck> {
+    let dump = Dump {
+        places: Some(Places::default()),
+        ..Dump::default()
+    };
+    Box::new(Walker::new(dump, Want::Take(contents::PRELUDE)))
 }
 
 /// What is read next.
@@ -51,6 +62,8 @@ enum Block {
 struct Dump {
     contents: Contents,
     reading: Reading,
+    /// How many bytes lie in front of what is wanted next.
+    position: u64,
     block: Block,
     owed: Owed,
     blocks: u64,
@@ -59,30 +72,40 @@ struct Dump {
     counted: Option<(Box<str>, Rows)>,
     tables: Known<u64>,
     sequences: Known<String>,
+    /// Where data lie, when that is asked for.
+    places: Option<Places>,
 }
 
-/// Entries whose data have not passed yet, with the names of the tables whose rows can be counted.
+/// An entry whose data have not passed yet.
+struct Owing {
+    /// The table, when its rows can be counted.
+    table: Option<Box<str>>,
+    /// Where its offset begins in the table of contents.
+    offset_at: u64,
+}
+
+/// Entries whose data have not passed yet.
 #[derive(Default)]
 struct Owed {
-    entries: HashMap<u32, Option<Box<str>>>,
+    entries: HashMap<u32, Owing>,
     names: usize,
 }
 
 impl Owed {
-    fn insert(&mut self, entry: &Entry, is_utf8: bool) -> Result<(), String> {
+    fn insert(&mut self, entry: &Entry, is_utf8: bool, offset_at: u64) -> Result<(), String> {
         let number =
             u32::try_from(entry.number).map_err(|_| format!("an entry with the number {}", entry.number))?;
         if self.entries.len() == ENTRY_LIMIT {
             return Err(format!("more than {ENTRY_LIMIT} entries with data"));
         }
         // One name beyond the bound, so that it is known to be passed.
-        let name = if self.names <= TABLES_LIMIT {
+        let table = if self.names <= TABLES_LIMIT {
             entry.table(is_utf8)
         } else {
             None
         };
-        self.names += usize::from(name.is_some());
-        if self.entries.insert(number, name).is_some() {
+        self.names += usize::from(table.is_some());
+        if self.entries.insert(number, Owing { table, offset_at }).is_some() {
             return Err(format!("two entries with the number {number}"));
         }
         Ok(())
@@ -92,9 +115,11 @@ impl Owed {
 impl Dump {
     fn contents(&mut self, taken: &[u8]) -> Result<Want, String> {
         let (owed, sequences) = (&mut self.owed, &mut self.sequences);
+        // The last field of an entry is its offset: that was taken when an entry is found.
+        let offset_at = self.position - taken.len() as u64;
         let next = self.contents.step(taken, &mut |entry, is_utf8| {
             if entry.has_data {
-                owed.insert(&entry, is_utf8)?;
+                owed.insert(&entry, is_utf8, offset_at)?;
             }
             if let Some((name, value)) = entry.sequence(is_utf8) {
                 sequences.insert(name, value);
@@ -124,12 +149,17 @@ impl Dump {
         let owed = u32::try_from(number)
             .ok()
             .and_then(|number| self.owed.entries.remove(&number));
-        let Some(table) = owed else {
+        let Some(Owing { table, offset_at }) = owed else {
             return Err(format!(
                 "data of entry {number}, which has none, or had them before"
             ));
         };
         self.blocks += 1;
+        if let Some(places) = &mut self.places {
+            // Its number was taken, and its type in front of that.
+            let data_at = self.position - self.contents.integer_length() as u64 - 1;
+            places.add(offset_at, data_at);
+        }
         self.counted = table
             .filter(|_| !self.contents.is_compressed)
             .map(|table| (table, Rows::new()));
@@ -157,8 +187,8 @@ impl Dump {
     }
 }
 
-impl Format for Dump {
-    fn step(&mut self, taken: &[u8]) -> Result<Want, String> {
+impl Dump {
+    fn next(&mut self, taken: &[u8]) -> Result<Want, String> {
         match self.reading {
             Reading::Contents => self.contents(taken),
             Reading::BlockType => {
@@ -178,6 +208,18 @@ impl Format for Dump {
             Reading::ChunkLength => self.chunk(layout::integer(taken)?),
             Reading::Chunk => Ok(self.number(Reading::ChunkLength)),
         }
+    }
+}
+
+impl Format for Dump {
+    fn step(&mut self, taken: &[u8]) -> Result<Want, String> {
+        self.position += taken.len() as u64;
+        let want = self.next(taken)?;
+        if let Want::Skip(length) = want {
+            // It has passed when the next step is made.
+            self.position = self.position.saturating_add(length);
+        }
+        Ok(want)
     }
 
     fn passing(&mut self, content: &[u8]) {
@@ -199,6 +241,7 @@ impl Format for Dump {
     }
 
     fn finish(self, _total: u64) -> Result<CheckFacts, String> {
+        let offset_width = self.contents.offset_length();
         let counts_all_rows = self.tables.len() == self.owed.names && self.tables.len() <= TABLES_LIMIT;
         let mut facts = self.contents.into_facts(counts_all_rows);
         facts.insert_count("data-blocks", self.blocks);
@@ -206,6 +249,9 @@ impl Format for Dump {
         facts.insert_content_total("large-objects", self.large_objects);
         self.tables.tell("rows", &mut facts);
         self.sequences.tell("sequence-value", &mut facts);
+        if let Some(places) = self.places {
+            facts.place(places.with_width(offset_width));
+        }
         Ok(facts)
     }
 }
