@@ -98,7 +98,7 @@ fn a_server_of_postgresql_that_was_killed_or_one_of_its_processes() {
     insert(
         &whole,
         "restore-postgresql",
-        "batt load --check postgresql \"$1\" -- ",
+        "batt load --check postgresql \"${seekable[@]}\" \"$1\" -- ",
         &sending("KILL", "postgres"),
     );
     assert_not_possible(&whole, "postgresql", "the throw-away server has ended");
@@ -108,7 +108,7 @@ fn a_server_of_postgresql_that_was_killed_or_one_of_its_processes() {
     insert(
         &part,
         "restore-postgresql",
-        "batt load --check postgresql \"$1\" -- ",
+        "batt load --check postgresql \"${seekable[@]}\" \"$1\" -- ",
         &to_checkpointer("KILL"),
     );
     assert_not_possible(&part, "postgresql", "the throw-away server has ended");
@@ -128,7 +128,7 @@ fn a_server_on_a_base_backup_that_was_killed() {
 
 #[test]
 fn a_server_of_postgresql_that_crashes_does_so_on_its_content() {
-    let before = "batt load --check postgresql \"$1\" -- ";
+    let before = "batt load --check postgresql \"${seekable[@]}\" \"$1\" -- ";
     let whole = postgresql("postgresql");
     let shipped = whole.home().join("scripts-available/restore-postgresql");
     let text = std::fs::read(&shipped).unwrap();
@@ -158,7 +158,7 @@ fn a_client_of_postgresql_that_was_killed_while_the_server_is_well() {
     insert(
         &host,
         "restore-postgresql",
-        "batt load --check postgresql \"$1\" -- ",
+        "batt load --check postgresql \"${seekable[@]}\" \"$1\" -- ",
         "mkdir -- \"$BATT_SCRATCH/stub\"
 printf '#!/bin/sh\\nkill -KILL $$\\n' >\"$BATT_SCRATCH/stub/pg_restore\"
 chmod 755 -- \"$BATT_SCRATCH/stub/pg_restore\"
