@@ -292,6 +292,32 @@ fn where_commits_cannot_be_held_back_each_is_of_its_own_moment_and_that_is_said(
     assert_nobody_is_left(&server);
 }
 
+#[test]
+fn without_a_common_moment_the_next_does_not_wait_for_all_of_them() {
+    let server = MariaDb::start();
+    server.sql(TOGETHER);
+    server.sql(
+        "TRUNCATE b.t; CREATE USER few@localhost IDENTIFIED BY 'x'; GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON *.* TO few@localhost",
+    );
+    let host = Host::new();
+    host.settings("[service.mysql]\nmax_rate = \"1MiB\"\n");
+    let options = server.option_file("few", "x");
+    let settings = [("MYSQL_CREDS", options.to_str().unwrap()), ("MYSQL_JOBS", "2")];
+    host.configure("mysql", &settings);
+    let running = Running::start(&host, &[&THEY[..], &["--mysql-db", "none"]].concat());
+    server.wait_until(
+        "SELECT 1 FROM information_schema.processlist WHERE info LIKE 'SELECT /*!40001 SQL_NO_CACHE */%' AND db IN ('a', 'c')
+            HAVING COUNT(DISTINCT db) = 2",
+    );
+    // One of them fails, and the others are whole.
+    running.end().code(2);
+    let log = host.logs("mysql");
+    assert!(log.contains("no such database: `none`"), "{log}");
+    host.batt(&THEY).code(0);
+    assert_eq!(host.facts("mysql", "snapshot.").len(), 3);
+    assert_eq!(rows(&host), ["6000", "0", "6000"]);
+}
+
 /// Has the dump program wait until a file is there, once it would be asked for the moment.
 fn delay_dumps(host: &Host, server: &MariaDb) -> (PathBuf, PathBuf) {
     let tools = host.scratch().join("tools");
