@@ -86,14 +86,16 @@ fn rule_arguments() -> Vec<Arg> {
         Arg::new(long)
             .long(long)
             .value_name("N")
-            .value_parser(clap::value_parser!(u32).range(1..=i64::from(Rules::MOST)))
+            .value_parser(clap::value_parser!(u32).range(..=i64::from(Rules::MOST)))
             .help_heading("Rules, in place of those of batt.toml")
             .help(help)
     };
     vec![
         number("max-days", "nothing that is older; alone: all that is younger")
             .value_parser(clap::value_parser!(u32).range(..=i64::from(Rules::MOST_DAYS))),
-        number("keep-last", "the newest N"),
+        // None of the newest would be all that there is.
+        number("keep-last", "the newest N")
+            .value_parser(clap::value_parser!(u32).range(1..=i64::from(Rules::MOST))),
         number("keep-hourly", "the newest of each of the last N hours with one"),
         number("keep-daily", "the newest of each of the last N days with one"),
         number("keep-weekly", "the newest of each of the last N weeks with one"),

@@ -25,13 +25,12 @@ fn what_cannot_be_meant_is_a_usage_error_and_leaves_no_trace() {
     }
     host.batt_at(Path::new("/b/%#z"), &["foo"])
         .says("`%#z` in the path pattern `/b/%#z`");
-    let cases: [(&[&str], &str); 17] = [
+    let cases: [(&[&str], &str); 16] = [
         (&["mysq"], "Did you mean `mysql`?"),
         (&["bakups"], "Did you mean the command `backups`?"),
         (&["help", "bakups"], "Did you mean `backups`?"),
         (&["help", "mysql"], "there is no command `mysql`"),
         (&["purge", "--keep-last", "0"], "0"),
-        (&["purge", "--keep-daily", "0", "-n"], "0"),
         (
             &["foo", "mysql", "nothing-like-it"],
             "unknown service `nothing-like-it`",
