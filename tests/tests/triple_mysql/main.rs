@@ -5,6 +5,7 @@
 
 mod account;
 mod backup;
+mod broken;
 mod changed;
 mod content;
 mod drill;
