@@ -127,6 +127,8 @@ fn parse_line(line: &str) -> Line {
     let Some((key, rest)) = line.split_once('=') else {
         return Line::Odd;
     };
+    // A shell takes blanks there for something else; whoever writes them means this.
+    let (key, rest) = (key.trim_end(), rest.trim_start());
     let good_key = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     match parse_value(rest) {
@@ -201,6 +203,18 @@ mod tests {
             ("PATH_LIKE", "/a:/b"),
         ];
         assert_eq!(values, expected);
+        assert_eq!(conf.odd_lines(), []);
+    }
+
+    #[test]
+    fn blanks_around_the_sign_are_none_of_the_value() {
+        let conf = conf("A = 1\nB ='two words'\nexport C= \"x\"  # why\nD =\n").unwrap();
+        let values: Vec<(&str, &str)> = conf
+            .values()
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str()))
+            .collect();
+        assert_eq!(values, [("A", "1"), ("B", "two words"), ("C", "x"), ("D", "")]);
         assert_eq!(conf.odd_lines(), []);
     }
 
