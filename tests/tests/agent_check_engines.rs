@@ -37,11 +37,60 @@ fn what_a_script_finds_wrong_is_a_problem_and_nothing_is_backed_up() {
     told.says("problem: `notes`: there are no notes in /nonexistent");
     told.says("problem: `notes`: with ******** nothing is reached");
     told.says("2 problems");
+    // A program is told the same.
+    let told = notes.batt(&["check", "--format", "json"]).code(2);
+    let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    let problems: Vec<&str> = told["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["level"] == "problem")
+        .map(|finding| finding["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        problems,
+        [
+            "`notes`: there are no notes in /nonexistent",
+            "`notes`: with ******** nothing is reached"
+        ]
+    );
+    assert_eq!(told["problems"], 2);
     assert!(notes.host.backups("notes").is_empty());
     notes.assert_nothing_left();
     // One that is not enabled is not asked.
     notes.host.batt(&["disable", "notes"]).success();
     notes.batt(&["check"]).code(0);
+}
+
+#[test]
+fn what_a_script_calls_a_note_or_a_warning_is_one() {
+    let notes = Notes::new();
+    notes.host.drop_in("notes", "# batt: check looks\necho 'note: 4 notes'\necho 'warning: one is large'\nexit $(cat $NOTES_DIR/exit)");
+    notes.host.batt(&["enable", "notes"]).success();
+    let folder = notes.folder();
+    notes
+        .host
+        .configure("notes", &[("NOTES_DIR", folder.to_str().unwrap())]);
+    std::fs::write(folder.join("exit"), "0").unwrap();
+    let warnings = |told: &str| {
+        told.lines()
+            .filter(|line| line.starts_with("warning: `notes`: "))
+            .count()
+    };
+    let told = notes.batt(&["check"]).code(0);
+    assert!(
+        told.stdout.lines().any(|line| line == "`notes`: 4 notes"),
+        "{}",
+        told.said()
+    );
+    assert_eq!(warnings(&told.stdout), 1, "{}", told.said());
+    told.says("warning: `notes`: one is large");
+
+    std::fs::write(folder.join("exit"), "1").unwrap();
+    let told = notes.batt(&["check"]).code(2);
+    assert_eq!(warnings(&told.stdout), 1, "{}", told.said());
+    told.says("1 problem,");
+    told.says("problem: `notes`: its script found something wrong, and did not say what");
 }
 
 #[test]

@@ -1,21 +1,23 @@
 //! `batt check`: what would go wrong tonight, told today.
 
 mod backups;
+mod findings;
 
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use batt_protocol::text::{count, escaped};
 use batt_protocol::{Error, ExitCode, HumanBytes, Service};
 use chrono::Local;
 
 use backups::Backups;
+pub(super) use findings::Findings;
 
 use super::check_engines::{check_engines, check_restores};
 use crate::backup::Destination;
 use crate::bundle::BundleRecord;
+use crate::cli::Output;
 use crate::conf_file::Conf;
 use crate::console::Console;
 use crate::home::Home;
@@ -26,40 +28,14 @@ use crate::script_call::search_path;
 use crate::settings::{Policy, Settings};
 use crate::trust;
 
-/// What was found so far.
-pub(super) struct Findings<'a> {
-    console: &'a mut Console,
-    problems: usize,
-    warnings: usize,
-}
-
-impl Findings<'_> {
-    pub(super) fn problem(&mut self, error: &Error) {
-        self.problems += 1;
-        self.console
-            .result(&format!("problem: {}", indented(&error.to_string())));
-    }
-
-    pub(super) fn warn(&mut self, text: &str) {
-        self.warnings += 1;
-        self.console.result(&format!("warning: {}", indented(text)));
-    }
-}
-
-fn indented(text: &str) -> String {
-    text.lines()
-        .map(|line| escaped(line).into_owned())
-        .collect::<Vec<_>>()
-        .join("\n    ")
-}
-
 /// Checks settings, scripts, ownership, tools and room. Exit 2 when something is wrong; warnings alone are 0.
-pub(crate) fn check(home: &Home, path: Option<Pattern>, console: &mut Console) -> Result<ExitCode, Error> {
-    let mut findings = Findings {
-        console,
-        problems: 0,
-        warnings: 0,
-    };
+pub(crate) fn check(
+    home: &Home,
+    output: Output,
+    path: Option<Pattern>,
+    console: &mut Console,
+) -> Result<ExitCode, Error> {
+    let mut findings = Findings::new(console, output.format);
     if !home.is_laid_out() {
         return Err(Error::new(
             ExitCode::FAILED,
@@ -70,11 +46,7 @@ pub(crate) fn check(home: &Home, path: Option<Pattern>, console: &mut Console) -
     if let Err(error) = trust::require_trusted_home(home) {
         // By what others could have written nothing else can be told, and nothing is run.
         findings.problem(&error);
-        console.result(&format!(
-            "{}, and nothing else was looked at",
-            count(1, "problem")
-        ));
-        return Ok(ExitCode::FAILED);
+        return findings.finish(", and nothing else was looked at");
     }
     let settings = Settings::read(home).unwrap_or_else(|error| {
         findings.problem(&error);
@@ -97,9 +69,7 @@ pub(crate) fn check(home: &Home, path: Option<Pattern>, console: &mut Console) -
     backups.check_ages(&mut findings);
     backups.check_retention(&mut findings);
     for file in BundleRecord::read(home)?.changed(home)?.keys() {
-        findings
-            .console
-            .result(&format!("note: `{file}` was changed on this host"));
+        findings.note(&format!("note: `{file}` was changed on this host"));
     }
     let pattern = path
         .or_else(|| settings.path.clone())
@@ -110,17 +80,7 @@ pub(crate) fn check(home: &Home, path: Option<Pattern>, console: &mut Console) -
         &backups,
         &mut findings,
     );
-    let (problems, warnings) = (findings.problems, findings.warnings);
-    console.result(&format!(
-        "{}, {}",
-        count(problems, "problem"),
-        count(warnings, "warning")
-    ));
-    Ok(if problems == 0 {
-        ExitCode::OK
-    } else {
-        ExitCode::FAILED
-    })
+    findings.finish("")
 }
 
 fn check_scripts(home: &Home, enabled: &[Service], findings: &mut Findings<'_>) -> Result<(), Error> {
@@ -254,9 +214,7 @@ fn check_destination(path: &Path, settings: &Settings, backups: &Backups<'_>, fi
         return;
     };
     let room = numbers.f_bavail.saturating_mul(numbers.f_frsize);
-    findings
-        .console
-        .result(&format!("room in `{}`: {}", existing.display(), HumanBytes(room)));
+    findings.note(&format!("room in `{}`: {}", existing.display(), HumanBytes(room)));
     if room < settings.reserve {
         findings.problem(&Error::new(
             ExitCode::FAILED,

@@ -30,18 +30,42 @@ pub(super) fn check_engines(
             continue;
         }
         match preflight(home, service, &settings.service(service), &cancellation) {
-            Ok(Preflight::Good(remarks)) => remarks
-                .iter()
-                .for_each(|remark| findings.warn(&format!("`{service}`: {remark}"))),
-            Ok(Preflight::Bad(complaints)) => {
-                for complaint in complaints {
-                    findings.problem(&Error::new(ExitCode::FAILED, format!("`{service}`: {complaint}")));
+            Ok(Preflight::Good(said)) => said.iter().for_each(|line| tell(line, false, service, findings)),
+            Ok(Preflight::Bad(said)) => {
+                said.iter().for_each(|line| tell(line, true, service, findings));
+                if said.iter().all(|line| is_remark(line)) {
+                    findings.problem(&Error::new(
+                        ExitCode::FAILED,
+                        format!("`{service}`: its script found something wrong, and did not say what"),
+                    ));
                 }
             }
             Err(error) => findings.problem(&error),
         }
     }
     Ok(())
+}
+
+/// How a script begins what is well, and worth knowing.
+const NOTE: &str = "note: ";
+/// How it begins what keeps nothing from being backed up.
+const WARNING: &str = "warning: ";
+
+fn is_remark(said: &str) -> bool {
+    said.starts_with(NOTE) || said.starts_with(WARNING)
+}
+
+/// Tells what a script said. What it calls a note or a warning is one, whatever else it has found.
+fn tell(said: &str, is_bad: bool, service: &Service, findings: &mut Findings<'_>) {
+    if let Some(note) = said.strip_prefix(NOTE) {
+        findings.note(&format!("`{service}`: {note}"));
+    } else if let Some(warning) = said.strip_prefix(WARNING) {
+        findings.warn(&format!("`{service}`: {warning}"));
+    } else if is_bad {
+        findings.problem(&Error::new(ExitCode::FAILED, format!("`{service}`: {said}")));
+    } else {
+        findings.warn(&format!("`{service}`: {said}"));
+    }
 }
 
 /// Checks the scripts that restore and drill as those that back up are, and tells whose backups did not come back.

@@ -80,7 +80,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Logs { run, service, raw } => logs::logs(&home, run, service, raw, console),
         Action::Attach(run) => run::attach(&home, output, &run, console),
         Action::Cancel(run) => cancel::cancel(&home, &run, console),
-        Action::Check { path } => check::check(&home, path, console),
+        Action::Check { path } => check::check(&home, output, path, console),
         Action::Serve { path } => crate::serve::serve(&home, path),
         Action::Supervise(run) => supervise::supervise(&home, &run),
         Action::Launch(request) => process::launch(&request),
