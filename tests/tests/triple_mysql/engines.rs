@@ -71,3 +71,41 @@ fn tables_of_connect_show_files_that_are_not_backed_up_and_that_is_said() {
         .code(69)
         .says("`d` has tables of FEDERATED, CONNECT or SPIDER");
 }
+
+/// The dump program refuses the history of all tables for one whose history is kept by transactions.
+#[test]
+fn a_table_with_a_history_by_transactions_keeps_no_database_from_being_backed_up() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE d; USE d; CREATE TABLE plain (id INT PRIMARY KEY) WITH SYSTEM VERSIONING; INSERT INTO plain VALUES (1), (2); DELETE FROM plain WHERE id = 2;
+         CREATE TABLE precise (id INT PRIMARY KEY, word VARCHAR(9), begun BIGINT UNSIGNED GENERATED ALWAYS AS ROW START, ended BIGINT UNSIGNED GENERATED ALWAYS AS ROW END,
+             PERIOD FOR SYSTEM_TIME (begun, ended)) WITH SYSTEM VERSIONING;
+         INSERT INTO precise (id, word) VALUES (1, 'a'), (2, 'b'); UPDATE precise SET word = 'c' WHERE id = 2;
+         CREATE DATABASE e; CREATE TABLE e.kept (id INT PRIMARY KEY) WITH SYSTEM VERSIONING; INSERT INTO e.kept VALUES (1), (2); DELETE FROM e.kept WHERE id = 2",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[("MYSQL_COUNT", "exact")]);
+    let warning = "the history of the system-versioned tables in `d` is not in the dump: `precise` keeps it by transactions, and mariadb-dump has none of a database with such a table";
+    host.batt(&["mysql"]).code(0);
+    assert_eq!(host.fact("mysql", "warning.1"), warning);
+    assert_eq!(host.content("mysql", "d")["rows.precise"], "2");
+    host.batt_drill("mysql").code(0).says("proven");
+    host.batt(&["enable", "mysql"]).code(0);
+    host.batt(&["check"]).code(0).says(warning);
+
+    let rows = |database: &str| {
+        server.sql(&format!(
+            "SELECT * FROM {database} FOR SYSTEM_TIME ALL ORDER BY 1"
+        ))
+    };
+    let kept = rows("e.kept");
+    server.sql("DROP DATABASE d; DROP DATABASE e");
+    host.batt_restore(&[], &["mysql", "--mysql-db", "d", "--mysql-db", "e"])
+        .code(0);
+    assert_eq!(
+        server.sql("SELECT id, word FROM d.precise ORDER BY id"),
+        "1\ta\n2\tc\n"
+    );
+    assert_eq!(server.sql("SELECT id FROM d.plain"), "1\n");
+    assert_eq!((rows("e.kept").lines().count(), kept.lines().count()), (2, 2));
+}

@@ -55,7 +55,7 @@ pub(super) fn take_away_what_is_broken(server: &MariaDb) -> Vec<String> {
 }
 
 /// Takes away what no dump can carry, and returns what that was: characters that do not survive a way through Unicode, and tables of ARCHIVE that
-/// count in several parts, whose rows a dump has in an order in which that engine does not take them.
+/// count in several parts, whose rows a dump has in an order in which that engine does not take them, and tables whose history is kept by transactions.
 pub(super) fn take_away_what_no_dump_carries(server: &MariaDb) -> Vec<String> {
     let quoted = |column: &str| format!("CONCAT('`', REPLACE({column}, '`', '``'), '`')");
     let lost = server.sql(&format!(
@@ -71,6 +71,12 @@ pub(super) fn take_away_what_no_dump_carries(server: &MariaDb) -> Vec<String> {
     names += &server.sql(&format!(
         "SELECT CONCAT({}, '.', {}) FROM information_schema.tables WHERE table_schema NOT IN {NOT_OURS}
              AND engine = 'ARCHIVE' AND create_options LIKE '%partitioned%' AND auto_increment IS NOT NULL",
+        quoted("table_schema"),
+        quoted("table_name")
+    ));
+    names += &server.sql(&format!(
+        "SELECT CONCAT({}, '.', {}) FROM information_schema.columns WHERE table_schema NOT IN {NOT_OURS}
+             AND generation_expression = 'ROW START' AND data_type = 'bigint'",
         quoted("table_schema"),
         quoted("table_name")
     ));
