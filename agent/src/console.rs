@@ -75,7 +75,7 @@ impl Console {
     /// Tells whether all results were written, or nobody wanted them any more.
     ///
     /// # Errors
-    /// They were not: a full disk, say, or a closed descriptor.
+    /// They were not: a full disk, say.
     pub(crate) fn finish(&mut self) -> Result<(), Error> {
         match self.results.stream().lost.take() {
             Some(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {

@@ -19,6 +19,7 @@ mod files;
 pub mod fuzzing;
 mod hatch;
 mod home;
+mod home_access;
 mod host;
 mod journal;
 mod kernel_calls;

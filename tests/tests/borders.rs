@@ -25,6 +25,7 @@ const AGENT: &[&str] = &[
     "descriptors",
     "kernel_calls",
     "host",
+    "home_access",
     "safe_path",
     "trust",
     "scope",

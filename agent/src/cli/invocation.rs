@@ -16,6 +16,7 @@ use super::scripts::{as_request, endings, paths, placement, raw, trailing};
 use crate::account::AsRequest;
 use crate::enclosure::ShowRequest;
 use crate::home::Home;
+use crate::home_access;
 use crate::pattern::Pattern;
 use crate::place::Placement;
 use crate::process::{Cell, LaunchRequest};
@@ -175,10 +176,7 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Invocation, Error> {
     let arguments = &help_asked_for(arguments)?[..];
     let home = home_of(arguments);
     let items = if needs_items(arguments) {
-        match restore::is_meant(arguments) {
-            true => restore::item_options(&home)?,
-            false => Shelf::read(&home)?.options(),
-        }
+        items_of_scripts(&home, arguments)?
     } else {
         ItemOptions::new()
     };
@@ -199,6 +197,25 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Invocation, Error> {
         home,
         output,
     })
+}
+
+/// Returns the options that the scripts of a home bring. Who may not read them has the help without.
+fn items_of_scripts(home: &Home, arguments: &[OsString]) -> Result<ItemOptions, Error> {
+    let read = if restore::is_meant(arguments) {
+        restore::item_options(home)
+    } else {
+        Shelf::read(home).map(|shelf| shelf.options())
+    };
+    let asks_for_help = || {
+        arguments
+            .iter()
+            .any(|argument| argument == "--help" || argument == "-h")
+    };
+    match read {
+        Err(_) if asks_for_help() => Ok(ItemOptions::new()),
+        Err(error) => home_access::require_readable(home).and(Err(error)),
+        Ok(items) => Ok(items),
+    }
 }
 
 /// Means `batt help COMMAND` as `batt COMMAND --help`, where the words for it are those of every command.

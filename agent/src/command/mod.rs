@@ -22,7 +22,6 @@ mod runs;
 mod script;
 mod supervise;
 mod verify;
-mod whose_home;
 
 pub(crate) use script::{is_about_one_archive, remember_refusal};
 
@@ -32,7 +31,7 @@ use crate::account;
 use crate::cli::{Action, Invocation};
 use crate::console::Console;
 use crate::restore::From;
-use crate::{enclosure, process, trust};
+use crate::{enclosure, home_access, process, trust};
 
 /// Does what was asked.
 ///
@@ -41,7 +40,7 @@ use crate::{enclosure, process, trust};
 pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<ExitCode, Error> {
     let Invocation { home, output, action } = invocation;
     if looks_into_home(&action) {
-        whose_home::require_readable(&home)?;
+        home_access::require_readable(&home)?;
     }
     if rests_on_home(&action) {
         trust::require_trusted_home(&home)?;

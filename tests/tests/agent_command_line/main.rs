@@ -17,7 +17,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use batt_tests::drop_in::told;
+use batt_tests::drop_in::{chmod, told};
 use batt_tests::finished::Finished;
 use batt_tests::host::{Host, under_test};
 use batt_tests::process::{assert_none_lives, until};

@@ -221,6 +221,8 @@ fn who_may_not_read_the_home_is_told_whose_it_is() {
     host.batt(&["foo"]).code(0);
     let another = ["--reuid=61999", "--regid=61999", "--clear-groups"];
     let as_another = |arguments: &[&str]| host.batt_within("setpriv", &another, arguments);
+    chmod(host.root(), 0o711);
+    chmod(&host.home().join("scripts-available"), 0o700);
     for arguments in [
         &["backups"] as &[&str],
         &["list"],
@@ -232,11 +234,26 @@ fn who_may_not_read_the_home_is_told_whose_it_is() {
         &["restore", "foo"],
         &["purge"],
         &["foo"],
+        &["-n", "foo"],
         &[],
     ] {
         let finished = as_another(arguments).code(1);
         finished.says("belongs to `root`, and `61999` may not read it");
-        finished.says("hint: Run `sudo batt`.");
+        finished.says(&format!(
+            "hint: Run `sudo batt --home {}`.",
+            host.home().display()
+        ));
     }
-    as_another(&["help"]).code(0);
+    for arguments in [
+        &["help"] as &[&str],
+        &["restore", "--help"],
+        &["man"],
+        &["completions", "bash"],
+    ] {
+        as_another(arguments).code(0);
+    }
+    // Whose it is cannot be seen from before a closed folder.
+    chmod(host.root(), 0o700);
+    let finished = as_another(&["backups"]).code(1);
+    finished.says(&format!("`61999` may not read `{}`", host.home().display()));
 }

@@ -64,8 +64,8 @@ fn the_file_is_read_by_the_account_of_the_command_and_written_by_nobody() {
         &format!(
             "batt load --check postgresql --seekable 1 dump -- setpriv --reuid 54321 --regid 54321 --clear-groups sh -ec '
                  cat /proc/self/fd/0
-                 ! sh -c \": >>/proc/self/fd/0\" 2>/dev/null
-                 ! sh -c \"echo x >&0\" 2>/dev/null' >'{}/read' && {TOLD}",
+                 if sh -c \": >>/proc/self/fd/0\" 2>/dev/null; then exit 1; fi
+                 if sh -c \"echo x >&0\" 2>/dev/null; then exit 1; fi' >'{}/read' && {TOLD}",
             out.display()
         ),
     );
