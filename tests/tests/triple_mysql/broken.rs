@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use batt_tests::drop_in::chmod;
 use batt_tests::host::Host;
 use batt_tests::server::mariadb::MariaDb;
 
@@ -44,4 +45,54 @@ fn tables_that_cannot_be_read_are_foreseen_and_named_and_cost_no_other_database(
     server.sql_all("DROP TABLE d.crashed; DROP TABLE d.gone");
     host.batt(&["check"]).code(0);
     host.batt(&["mysql"]).code(0);
+}
+
+/// Has the client do something else when these words are among its arguments.
+fn replace_client(host: &Host, server: &MariaDb, jobs: &str, cases: &[(&str, &str)]) {
+    let tools = host.scratch().join("tools");
+    fs::create_dir_all(&tools).unwrap();
+    let client = tools.join("mariadb");
+    let mut script = "#!/bin/bash\ncase $* in\n".to_owned();
+    for (words, statements) in cases {
+        script += &format!("*\"{words}\"*) {statements} ;;\n");
+    }
+    fs::write(&client, script + "esac\nexec /usr/bin/mariadb \"$@\"\n").unwrap();
+    chmod(&client, 0o755);
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", tools.display());
+    configure(host, server, &[("MYSQL_JOBS", jobs), ("PATH", &path)]);
+}
+
+const TOO_MANY: &str = "echo \"ERROR 1226 (42000): User 'root' has exceeded the 'max_user_connections' resource (current value: 2)\" >&2; exit 1";
+
+#[test]
+fn a_database_that_could_not_be_looked_at_is_named_with_why() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE a; CREATE TABLE a.t (id INT); CREATE DATABASE b; CREATE TABLE b.t (id INT);
+         CREATE DATABASE c; CREATE TABLE c.t (id INT) ENGINE=MyISAM",
+    );
+    for jobs in ["1", "3"] {
+        let host = Host::new();
+        let look_at_b = ("WHERE schema_name = 'b'", TOO_MANY);
+        replace_client(&host, &server, jobs, &[look_at_b]);
+        let told = host.batt(&["mysql"]).code(2);
+        told.says("3 archives, without `b`");
+        told.says(
+            "`b` could not be looked at, and is not dumped: ERROR 1226 (42000): User 'root' has exceeded",
+        );
+        host.batt(&["enable", "mysql"]).code(0);
+        host.batt(&["check"])
+            .code(2)
+            .says("`b` could not be looked at, and is not dumped: ERROR 1226");
+    }
+    // What dumps `c` is killed.
+    let host = Host::new();
+    let look_at_c = (
+        "WHERE schema_name = 'c'",
+        "echo 'the last word' >&2; kill -9 $PPID; exit 1",
+    );
+    replace_client(&host, &server, "3", &[look_at_c]);
+    let told = host.batt(&["mysql"]).code(2);
+    told.says("3 archives, without `c`");
+    told.says("`c` is not dumped: what was to dump it ended with 137");
 }
