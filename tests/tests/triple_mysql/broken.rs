@@ -8,6 +8,7 @@ use batt_tests::host::Host;
 use batt_tests::server::mariadb::MariaDb;
 
 use crate::content::configure;
+use crate::held::holding;
 
 #[test]
 fn tables_that_cannot_be_read_are_foreseen_and_named_and_cost_no_other_database() {
@@ -95,4 +96,54 @@ fn a_database_that_could_not_be_looked_at_is_named_with_why() {
     let told = host.batt(&["mysql"]).code(2);
     told.says("3 archives, without `c`");
     told.says("`c` is not dumped: what was to dump it ended with 137");
+}
+
+/// A dump makes tables again that show what lies elsewhere: for that the server has to open them.
+#[test]
+fn a_table_that_shows_one_that_is_gone_is_foreseen_and_named() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE d; USE d; CREATE TABLE m1 (id INT) ENGINE=MyISAM; CREATE TABLE m2 (id INT) ENGINE=MyISAM;
+         CREATE TABLE mrg (id INT) ENGINE=MRG_MyISAM UNION=(m1, m2); CREATE TABLE whole (id INT) ENGINE=MRG_MyISAM UNION=(m1);
+         DROP TABLE m2; CREATE DATABASE e; CREATE TABLE e.t (id INT)",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["enable", "mysql"]).code(0);
+    let (foreseen, told) = (host.batt(&["check"]).code(2), host.batt(&["mysql"]).code(2));
+    for finished in [&foreseen, &told] {
+        finished.says("the server cannot read the table `mrg` in `d`, so that `d` cannot be dumped: ");
+        let said = finished.said();
+        finished.says("hint: bring back what it shows");
+        assert!(
+            !said.contains("table `whole`") && !said.contains("table `m1`"),
+            "{said}"
+        );
+    }
+    told.says("2 archives, without `d`");
+}
+
+/// Whoever holds a table, and whatever keeps the server from answering for the moment, says nothing of the table.
+#[test]
+fn a_table_that_is_held_is_not_broken() {
+    let server = MariaDb::start();
+    server.sql("CREATE DATABASE d; CREATE TABLE d.t (id INT) ENGINE=MyISAM");
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["enable", "mysql"]).code(0);
+    holding(&server, "LOCK TABLES d.t WRITE", || {
+        host.batt(&["check"]).code(0);
+    });
+    for error in [
+        "1969 (70100) at line 1: Query execution was interrupted (max_statement_time exceeded)",
+        "1317 (70100) at line 1: Query execution was interrupted",
+        "1226 (42000) at line 1: User has exceeded a limit",
+        "1040 (08004) at line 1: Too many connections",
+        "23 (HY000) at line 1: Out of resources when opening file (Errcode: 24 \"Too many open files\")",
+    ] {
+        let fails = format!("echo 'ERROR {error}' >&2; exit 1");
+        replace_client(&host, &server, "1", &[("--force", &fails)]);
+        let said = host.batt(&["check"]).said();
+        assert!(!said.contains("cannot read the table"), "{said}");
+    }
 }
