@@ -49,7 +49,7 @@ fn tables_that_cannot_be_read_are_foreseen_and_named_and_cost_no_other_database(
 }
 
 /// Has the client do something else when these words are among its arguments.
-fn replace_client(host: &Host, server: &MariaDb, jobs: &str, cases: &[(&str, &str)]) {
+pub(crate) fn replace_client(host: &Host, server: &MariaDb, jobs: &str, cases: &[(&str, &str)]) {
     let tools = host.scratch().join("tools");
     fs::create_dir_all(&tools).unwrap();
     let client = tools.join("mariadb");
@@ -63,7 +63,7 @@ fn replace_client(host: &Host, server: &MariaDb, jobs: &str, cases: &[(&str, &st
     configure(host, server, &[("MYSQL_JOBS", jobs), ("PATH", &path)]);
 }
 
-const TOO_MANY: &str = "echo \"ERROR 1226 (42000): User 'root' has exceeded the 'max_user_connections' resource (current value: 2)\" >&2; exit 1";
+pub(crate) const TOO_MANY: &str = "echo \"ERROR 1226 (42000): User 'root' has exceeded the 'max_user_connections' resource (current value: 2)\" >&2; exit 1";
 
 #[test]
 fn a_database_that_could_not_be_looked_at_is_named_with_why() {

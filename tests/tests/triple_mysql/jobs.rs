@@ -9,6 +9,7 @@ use batt_tests::host::Host;
 use batt_tests::process::until;
 use batt_tests::server::mariadb::MariaDb;
 
+use crate::broken::{TOO_MANY, replace_client};
 use crate::content::configure;
 use crate::held::{Running, holding};
 
@@ -257,7 +258,7 @@ fn where_commits_cannot_be_held_back_each_is_of_its_own_moment_and_that_is_said(
     );
     host.batt(&THEY).code(0);
     own(&host);
-    let told = "(MYSQL_JOBS) are each of a moment of its own: the account lacks RELOAD";
+    let told = "each database has a snapshot of its own, though several are dumped at once (MYSQL_JOBS): the account lacks RELOAD";
     assert!(host.logs("mysql").contains(told), "{}", host.logs("mysql"));
     host.batt(&["enable", "mysql"]).code(0);
     host.batt(&["check"]).says(told);
@@ -267,14 +268,12 @@ fn where_commits_cannot_be_held_back_each_is_of_its_own_moment_and_that_is_said(
     configure(&host, &server, &[("MYSQL_JOBS", "3"), ("MYSQL_LOCK_WAIT", "1")]);
     holding(&server, "BACKUP STAGE START", || host.batt(&THEY).code(0));
     own(&host);
-    let is_said = |host: &Host| {
+    let is_said = |host: &Host, why: &str| {
         let warnings = host.manifest("mysql")["warnings"].to_string();
-        assert!(
-            warnings.contains("others did not let commits be held back"),
-            "{warnings}"
-        );
+        let said = format!("commits could not be held back: {why}");
+        assert!(warnings.contains(&said), "{warnings}");
     };
-    is_said(&host);
+    is_said(&host, "another session did not let that be had");
     // And a statement that goes on writing to a table without transactions.
     let host = Host::new();
     configure(&host, &server, &[("MYSQL_JOBS", "3"), ("MYSQL_LOCK_WAIT", "2")]);
@@ -288,8 +287,14 @@ fn where_commits_cannot_be_held_back_each_is_of_its_own_moment_and_that_is_said(
         writer.join().unwrap();
     });
     own(&host);
-    is_said(&host);
+    is_said(&host, "another session did not let that be had");
     assert_nobody_is_left(&server);
+    // And where something else keeps it from that.
+    let host = Host::new();
+    replace_client(&host, &server, "3", &[("--unbuffered", TOO_MANY)]);
+    host.batt(&THEY).code(0);
+    own(&host);
+    is_said(&host, "ERROR 1226 (42000): User 'root' has exceeded");
 }
 
 #[test]
@@ -394,6 +399,11 @@ fn who_is_not_ready_in_time_keeps_no_other_waiting() {
     running.end().code(0);
     let told = ["a", "b", "c"].map(|name| host.fact("mysql", &format!("snapshot.{name}")));
     assert_eq!(told, ["1", "own", "1"]);
+    let warnings = host.manifest("mysql")["warnings"].to_string();
+    assert!(
+        warnings.contains("others that held locks already did not wait for more than 10 s for `b`"),
+        "{warnings}"
+    );
 }
 
 #[test]

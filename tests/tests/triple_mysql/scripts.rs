@@ -67,3 +67,28 @@ fn rights_are_found_in_each_way_of_listing_them() {
     );
     assert_eq!(lacking(&format!("{plain}\nGRANT `r`@`%` TO `a`@`%`")), "");
 }
+
+/// The time for which one waits may be over within a line.
+#[test]
+fn what_a_job_tells_is_heard_also_in_two_pieces() {
+    let text = fs::read_to_string(script("backup-mysql")).unwrap();
+    let function = |name: &str| {
+        let begin = text.find(&format!("\n{name}() {{")).unwrap();
+        text[begin..].split_once("\n}\n").unwrap().0.to_owned() + "\n}\n"
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let listens = format!(
+        "{}{}\nmkfifo events; exec {{events}}<>events; state=(busy busy) begun=() is_late='' heard=''
+         printf '1 rea' >&\"$events\"
+         ! hear 0.1; printf 'dy\\n0 holding\\n' >&\"$events\"
+         hear 5; hear 5; printf '%s\\n' \"${{state[*]}}\"",
+        function("is_number"),
+        function("hear"),
+    );
+    let heard = Finished::run(
+        Command::new("bash")
+            .args(["-euc", &listens])
+            .current_dir(folder.path()),
+    );
+    assert_eq!(heard.success(), "holding ready\n");
+}
