@@ -431,3 +431,36 @@ fn a_number_of_jobs_that_is_none_is_refused() {
         host.batt(&["mysql"]).code(2).says("MYSQL_JOBS is `");
     }
 }
+
+/// Where the dump program cannot ask for the position, what is written before all are ready does not count.
+#[test]
+fn a_position_that_is_asked_apart_is_that_of_their_moment() {
+    let server = MariaDb::start_with(&[
+        "--log-bin=bin",
+        "--binlog-format=ROW",
+        "--server-id=7",
+        "--max-allowed-packet=1M",
+    ]);
+    server.sql(
+        "CREATE DATABASE a; CREATE TABLE a.t (id INT, a MEDIUMBLOB, b MEDIUMBLOB);
+         INSERT INTO a.t VALUES (1, REPEAT('a', 900000), REPEAT('b', 900000)); UPDATE a.t SET a = '', b = '';
+         CREATE DATABASE b; CREATE TABLE b.t (id INT); CREATE DATABASE c; CREATE TABLE c.t (id INT);
+         CREATE DATABASE d; CREATE TABLE d.m (id INT) ENGINE=MyISAM",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[("MYSQL_JOBS", "2")]);
+    let running = holding(&server, "START TRANSACTION; INSERT INTO d.m VALUES (1)", || {
+        let running = Running::start(&host, &[&THEY[..], &["--mysql-db", "d"]].concat());
+        // The second attempt at its lock: `c` is ready by then.
+        server.wait_until(
+            "SELECT id FROM information_schema.processlist WHERE info LIKE 'FLUSH TABLES%' AND time_ms > 1200",
+        );
+        server.sql("INSERT INTO b.t VALUES (1)");
+        running
+    });
+    running.end().code(0);
+    let told = ["a", "b", "c", "d"].map(|name| host.fact("mysql", &format!("snapshot.{name}")));
+    assert_eq!(told[2..], ["2", "2"]);
+    let position = |name: &str| host.fact("mysql", &format!("binlog_position.{name}"));
+    assert_eq!(position("c"), position("d"));
+}

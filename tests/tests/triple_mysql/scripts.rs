@@ -68,22 +68,26 @@ fn rights_are_found_in_each_way_of_listing_them() {
     assert_eq!(lacking(&format!("{plain}\nGRANT `r`@`%` TO `a`@`%`")), "");
 }
 
-/// The time for which one waits may be over within a line.
-#[test]
-fn what_a_job_tells_is_heard_also_in_two_pieces() {
+/// Returns functions of the script that makes backups.
+fn functions(names: &[&str]) -> String {
     let text = fs::read_to_string(script("backup-mysql")).unwrap();
-    let function = |name: &str| {
+    let function = |name: &&str| {
         let begin = text.find(&format!("\n{name}() {{")).unwrap();
         text[begin..].split_once("\n}\n").unwrap().0.to_owned() + "\n}\n"
     };
+    names.iter().map(function).collect()
+}
+
+/// The time for which one waits may be over within a line.
+#[test]
+fn what_a_job_tells_is_heard_also_in_two_pieces() {
     let folder = tempfile::tempdir().unwrap();
     let listens = format!(
-        "{}{}\nmkfifo events; exec {{events}}<>events; state=(busy busy) begun=() is_late='' heard=''
+        "{}\nmkfifo events; exec {{events}}<>events; state=(busy busy) begun=() is_late='' heard=''
          printf '1 rea' >&\"$events\"
          ! hear 0.1; printf 'dy\\n0 holding\\n' >&\"$events\"
          hear 5; hear 5; printf '%s\\n' \"${{state[*]}}\"",
-        function("is_number"),
-        function("hear"),
+        functions(&["is_number", "hear"]),
     );
     let heard = Finished::run(
         Command::new("bash")
@@ -91,4 +95,38 @@ fn what_a_job_tells_is_heard_also_in_two_pieces() {
             .current_dir(folder.path()),
     );
     assert_eq!(heard.success(), "holding ready\n");
+}
+
+/// A server that cannot be asked without waiting, as MySQL, is asked in parts: each table that is held costs a second.
+#[test]
+fn of_many_tables_that_are_held_some_are_waited_for() {
+    let names = [
+        "is_number",
+        "unescape",
+        "sql_text",
+        "sql_name",
+        "broken_tables",
+        "tell_errors",
+    ];
+    let ask = |flavour: &str, held: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let asks = format!(
+            "{}
+             query() {{ for ((nth = 1; nth <= 65; nth += 1)); do printf 'kept\\tt%s\\n' \"$nth\"; done; }}
+             talk() {{
+                 case $* in *'wait_timeout = 0'*) printf 0 >>waits ;; *) printf 1 >>waits ;; esac
+                 awk '/`t(25|61)`/ {{ print \"ERROR 1194 (HY000) at line \" NR \": crashed\" }} {held} {{ print \"ERROR 1205 (HY000) at line \" NR \": held\" }}' >&2
+             }}
+             in_sql='' plain='' session='' version=8.0.40 flavour={flavour} TMPDIR=$PWD
+             broken_tables d; cat waits",
+            functions(&names)
+        );
+        let mut bash = Command::new("bash");
+        Finished::run(bash.args(["-euc", &asks]).current_dir(folder.path())).success()
+    };
+    let broken = "kept\tt25\tcrashed\nkept\tt61\tcrashed\n";
+    let ten = "/`t([1-5]|2[0-4])`/";
+    assert_eq!(ask("MySQL", "/`t1`/"), format!("{broken}1111"));
+    assert_eq!(ask("MySQL", ten), "kept\tt25\tcrashed\n11");
+    assert_eq!(ask("MariaDB", ten), format!("{broken}0"));
 }
