@@ -53,13 +53,9 @@ fn host_of(server: &Postgresql, more: &[(&'static str, &str)]) -> Host {
 }
 
 fn configure(host: &Host, server: &Postgresql, more: &[(&'static str, &str)]) {
-    let environment = server.environment();
-    let mut settings: Vec<(&str, &str)> = environment
-        .iter()
-        .map(|(key, value)| (*key, value.as_str()))
-        .collect();
-    settings.extend_from_slice(more);
-    host.configure("postgresql", &settings);
+    let more = more.iter().map(|(key, value)| (*key, (*value).to_owned()));
+    let settings: Vec<(&str, String)> = server.environment().into_iter().chain(more).collect();
+    host.lead_to("postgresql", &settings);
 }
 
 /// Changes the shipped script of this host.

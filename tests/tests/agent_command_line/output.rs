@@ -171,44 +171,34 @@ fn results_that_cannot_be_written_are_an_error() {
         &["--format", "json", "foo"],
         &["--format", "jsonl", "foo"],
     ];
-    for arguments in commands {
-        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let output = host
-            .batt_command(arguments)
-            .stdout(full)
-            .stderr(Stdio::piped())
-            .spawn()
+    let written_to = |output: Stdio, arguments: &[&str]| {
+        let mut command = host.batt_command(arguments);
+        let child = command.stdout(output).stderr(Stdio::piped()).spawn().unwrap();
+        let ended = child.wait_with_output().unwrap();
+        (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    };
+    let full = || {
+        fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
             .unwrap()
-            .wait_with_output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
-        assert_eq!(
-            said.matches("batt: cannot write the output: No space left on device")
-                .count(),
-            1,
-            "{arguments:?}: {said}"
-        );
+            .into()
+    };
+    for arguments in commands {
+        let (code, said) = written_to(full(), arguments);
+        assert_eq!(code, Some(1), "{arguments:?}: {said}");
+        let lost = "batt: cannot write the output: No space left on device";
+        assert_eq!(said.matches(lost).count(), 1, "{arguments:?}: {said}");
 
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let finished = host
-            .batt_command(arguments)
-            .stdout(writer)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-            .wait_with_output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&finished.stderr);
-        assert_eq!(finished.status.code(), Some(0), "{arguments:?}: {said}");
+        let (code, said) = written_to(writer.into(), arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {said}");
         assert!(!said.contains("cannot write"), "{arguments:?}: {said}");
     }
     // A failure stays one.
     host.drop_in("bad", "exit 1");
-    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let status = host.batt_command(&["bad"]).stdout(full).status().unwrap();
-    assert_eq!(status.code(), Some(2));
+    assert_eq!(written_to(full(), &["bad"]).0, Some(2));
 }
 
 /// An empty list would be believed.
