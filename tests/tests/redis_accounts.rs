@@ -201,12 +201,14 @@ fn the_throw_away_server_is_given_no_password_of_a_server() {
     let script = host.home().join("scripts-available/restore-redis");
     let text = fs::read_to_string(&script).unwrap();
     let before = "    # Keys with an end of life are left out of what is compared";
-    let look = format!(
-        "    for process in /proc/[0-9]*; do case $(cat \"$process/comm\" 2>/dev/null) in redis-* | valkey-*) tr '\\0' '\\n' <\"$process/environ\" >>{} ;; esac; done\n",
-        seen.display()
-    );
-    assert!(text.contains(before));
-    fs::write(&script, text.replace(before, &format!("{look}{before}"))).unwrap();
+    // What it begins with: a server writes its title over that. What it says comes into a log.
+    let starts = "bash -c 'exec -a ";
+    let look = format!("    cat -- \"$log\" >'{}'\n", seen.display());
+    assert!(text.contains(before) && text.contains(starts));
+    let told = text
+        .replace(starts, "bash -c 'env; exec -a ")
+        .replace(before, &format!("{look}{before}"));
+    fs::write(&script, told).unwrap();
 
     let folder = Redis::empty_folder();
     host.batt(&["restore", "redis", "--into", folder.path().to_str().unwrap()])

@@ -6,8 +6,8 @@
 use super::is_word;
 use super::lexer::{Kind, Token};
 
-/// How deep blocks are: more than people write.
-const DEPTH: usize = 100;
+/// How deep blocks are: as deep as those that servers are tested with, and more than people write.
+const DEPTH: usize = 1000;
 
 /// With what a statement in a body begins that is no block.
 const VERBS: &[&str] = &[
@@ -149,7 +149,8 @@ impl<'a> Body<'a> {
         let token = self.tokens.get(self.at)?;
         // In Oracle's way a variable is set by its name: `x := 1`, `:NEW.x := 1`.
         let is_variable = self.is_oracle && (token.kind == Kind::Name || token.is_mark(b':'));
-        if token.kind != Kind::Word && !is_variable {
+        // A query in parentheses is one.
+        if token.kind != Kind::Word && !is_variable && !token.is_mark(b'(') {
             return None;
         }
         if self.take("BEGIN") {
@@ -177,7 +178,7 @@ impl<'a> Body<'a> {
             self.case()?;
         } else if self.is("DECLARE") {
             self.declare()?;
-        } else if self.is_oracle || VERBS.iter().any(|verb| self.is(verb)) {
+        } else if self.is_oracle || self.is_mark(b'(') || VERBS.iter().any(|verb| self.is(verb)) {
             self.simple();
         } else {
             return None;
@@ -368,6 +369,8 @@ impl<'a> Body<'a> {
                 *cases.last_mut()? = true;
             } else if token.is("WHEN") || token.is("ELSE") {
                 cases.last()?;
+            } else if token.is("END") && cases.is_empty() {
+                // A variable or column: no server ends a block in an expression that goes on to one of the words.
             } else if token.is("END") && !cases.pop()? {
                 return None;
             }

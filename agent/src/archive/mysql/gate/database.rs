@@ -316,7 +316,8 @@ fn is_small(statement: &Statement<'_>) -> bool {
         return is_name(2) && switches && statement.is(4, "KEYS") && length == 5;
     }
     if statement.has(0, &["CREATE", "SEQUENCE"]) {
-        return is_name(2) && statement.tokens[3..].iter().all(is_setting_of_sequence);
+        let is_setting = |token: &Token<'_>| token.kind == Kind::Text || is_setting_of_sequence(token);
+        return is_name(2) && statement.tokens[3..].iter().all(is_setting);
     }
     if statement.has(0, &["DO", "SETVAL"]) || statement.has(0, &["SELECT", "SETVAL"]) {
         let values = statement.tokens.get(4..).unwrap_or_default();

@@ -25,9 +25,16 @@ fn a_body_of_many_statements_is_one() {
         "IF a THEN SELECT 1; END IF",
         "BEGIN SELECT begin, end FROM t; SELECT CASE WHEN 1 THEN 2 END AS `end`; END",
         "BEGIN NOT ATOMIC SELECT 1; END",
+        "BEGIN WHILE a <= end DO SET a = a + 1; END WHILE; IF end THEN SELECT end; END IF; END",
+        "BEGIN (SELECT 1) UNION (SELECT 2); END",
     ] {
         passes(&routine(body));
     }
+    passes(&routine(&format!(
+        "{}{}",
+        "BEGIN ".repeat(400),
+        "END; ".repeat(399) + "END"
+    )));
 }
 
 #[test]
@@ -44,6 +51,9 @@ fn what_follows_a_body_is_not_a_part_of_it() {
         "BEGIN IF CASE a WHEN 1 THEN end END THEN SELECT 1; END IF; END; DROP DATABASE other; END IF; END",
         "BEGIN IF a THEN begin; END IF; END; DROP DATABASE other; END; END IF; END",
         "begin: BEGIN END; DROP DATABASE other",
+        "BEGIN WHILE a END; DROP DATABASE other; WHILE b DO SELECT 1; END WHILE; END",
+        "BEGIN REPEAT SELECT 1; UNTIL end END REPEAT; END; DROP DATABASE other; END",
+        "BEGIN (SELECT 1); END; DROP DATABASE other; BEGIN END",
         "COMMENT 'y' SELECT 1; DROP DATABASE other; BEGIN END",
         "BEGIN SELECT 1; END ;; DROP DATABASE other",
         "BEGIN\nEND /* ;;\n*/ ; DROP DATABASE other",

@@ -1,0 +1,34 @@
+//! What a server allows, and what the suite of MariaDB itself leaves behind: whatever is backed up comes back.
+
+use batt_tests::host::Host;
+use batt_tests::server::mariadb::MariaDb;
+
+use crate::content::configure;
+
+#[test]
+fn what_few_people_write_comes_back() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE d; USE d;
+         CREATE SEQUENCE counted COMMENT = 'counts; things'; SELECT NEXTVAL(counted);
+         SET SESSION innodb_strict_mode = OFF;
+         CREATE TABLE odd (id INT PRIMARY KEY) ROW_FORMAT=DYNAMIC KEY_BLOCK_SIZE=4;
+         INSERT INTO odd VALUES (1);
+         SET SESSION sql_mode = '';
+         CREATE TABLE computed (word VARCHAR(20), number INT AS (word + 1) PERSISTENT);
+         INSERT INTO computed (word) VALUES ('7'), ('seven')",
+    );
+    server.sql(
+        "USE d\nDELIMITER //\n
+         CREATE PROCEDURE count_up(start INT, end INT) BEGIN WHILE start <= end DO SET start = start + 1; END WHILE; END//
+         CREATE PROCEDURE both_of(v INT) BEGIN (SELECT v) UNION (SELECT v + 1); END//\nDELIMITER ;",
+    );
+    let before = server.fingerprint("d");
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["mysql"]).code(0);
+    host.batt_drill("mysql").code(0).says("proven");
+    server.sql("DROP DATABASE d");
+    host.batt_restore(&[], &["mysql", "--mysql-db", "d"]).code(0);
+    assert_eq!(server.fingerprint("d"), before);
+}
