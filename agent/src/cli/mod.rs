@@ -2,6 +2,7 @@
 //!
 //! Options for items are not a fixed list: they come from the headers of the scripts that are there.
 
+mod arguments;
 mod grammar;
 mod invocation;
 mod keeping;
