@@ -5,6 +5,7 @@
 
 mod account;
 mod allowed;
+mod astray;
 mod backup;
 mod broken;
 mod changed;
