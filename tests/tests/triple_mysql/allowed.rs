@@ -21,7 +21,9 @@ fn what_few_people_write_comes_back() {
     server.sql(
         "USE d\nDELIMITER //\n
          CREATE PROCEDURE count_up(start INT, end INT) BEGIN WHILE start <= end DO SET start = start + 1; END WHILE; END//
-         CREATE PROCEDURE both_of(v INT) BEGIN (SELECT v) UNION (SELECT v + 1); END//\nDELIMITER ;",
+         CREATE PROCEDURE both_of(v INT) BEGIN (SELECT v) UNION (SELECT v + 1); END//
+         SET NAMES swe7//
+         CREATE PROCEDURE of_letters() BEGIN SELECT 'a\\\\\\'; b', \"x\\\\\\\"y\", 1 AS `q``z`, 2 AS a]b; END//\nDELIMITER ;",
     );
     let before = server.fingerprint("d");
     let host = Host::new();
@@ -31,4 +33,25 @@ fn what_few_people_write_comes_back() {
     server.sql("DROP DATABASE d");
     host.batt_restore(&[], &["mysql", "--mysql-db", "d"]).code(0);
     assert_eq!(server.fingerprint("d"), before);
+}
+
+/// A dump of accounts has them twice, the second time in a GRANT, which would set them for whom is there already.
+#[test]
+fn a_way_in_with_quotes_comes_back_once() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE USER `a\\b``c`@localhost IDENTIFIED VIA unix_socket USING 'o''br\\\\ien';
+         GRANT SELECT ON *.* TO `a\\b``c`@localhost REQUIRE SSL",
+    );
+    let told = |server: &MariaDb| {
+        server.sql("SHOW CREATE USER `a\\b``c`@localhost; SHOW GRANTS FOR `a\\b``c`@localhost")
+    };
+    let before = told(&server);
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["--mysql-db", "mysql"]).code(0);
+    let other = MariaDb::start();
+    configure(&host, &other, &[]);
+    host.batt_restore(&[], &["mysql", "--mysql-db", "mysql"]).code(0);
+    assert_eq!(told(&other), before);
 }

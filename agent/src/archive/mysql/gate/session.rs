@@ -42,9 +42,6 @@ const KEPT: &[(&str, &str)] = &[
     ),
 ];
 
-/// A character set in which a quote is a letter.
-const AMBIGUOUS: &str = "swe7";
-
 /// The modes in which a name stands between double quotes.
 const ANSI: &[&str] = &[
     "ANSI_QUOTES",
@@ -174,8 +171,7 @@ impl Session {
             let name = value.text;
             self.wide = if is_kept { None } else { Wide::of(name) };
             // That of the dump itself is none.
-            let is_ambiguous = name.eq_ignore_ascii_case(AMBIGUOUS.as_bytes())
-                || self.wide.is_some() && (statement.is(1, "NAMES") || value.kind != Kind::Word);
+            let is_ambiguous = self.wide.is_some() && (statement.is(1, "NAMES") || value.kind != Kind::Word);
             let is_name = name
                 .iter()
                 .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');

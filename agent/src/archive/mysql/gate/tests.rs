@@ -298,7 +298,6 @@ fn a_text_cannot_be_read_in_two_ways() {
         "/*!50003 SET sql_mode = 'ANSI_QUOTES' */ ;\nCREATE TABLE \"u\" (a int);",
         "SET NAMES gbk;",
         "/*!40101 SET NAMES sjis */;",
-        "/*!50003 SET character_set_client = swe7 */;",
         "/*!50003 SET character_set_client = big5 */;\nINSERT INTO `t` VALUES (1);",
         "/*!50003 SET character_set_client = big5 */;\nCREATE TABLE `u` (a int);",
         "SET character_set_client = 'gbk';",
