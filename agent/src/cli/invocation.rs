@@ -126,6 +126,7 @@ pub(crate) enum Action {
     Load {
         check: Option<String>,
         part: Option<String>,
+        behind: Option<u64>,
         seekable: Option<u64>,
         name: OsString,
         command: Vec<OsString>,
@@ -291,6 +292,7 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "load" => Action::Load {
             check: text(inner, "check"),
             part: text(inner, "part"),
+            behind: inner.get_one::<u64>("behind").copied(),
             seekable: inner.get_one::<u64>("seekable").copied(),
             name: raw(inner, "name"),
             command: trailing(inner),

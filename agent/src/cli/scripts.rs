@@ -60,7 +60,15 @@ pub(super) fn commands() -> Vec<Command> {
                     .long("part")
                     .value_name("PARTS")
                     .requires("check")
-                    .help("of mysql, with commas between: sequences, tables, programs (routines, triggers, events), views; names prints that of a table before its rows"),
+                    .help("of mysql, with commas between: sequences, tables, programs (routines, triggers, events), views; names prints that of a table before its rows, and numbers of statements"),
+            )
+            .arg(
+                Arg::new("behind")
+                    .long("behind")
+                    .value_name("NUMBER")
+                    .requires("part")
+                    .value_parser(clap::value_parser!(u64))
+                    .help("of mysql: what comes behind this statement, and settings, and nothing more of its table"),
             )
             .arg(
                 Arg::new("seekable")

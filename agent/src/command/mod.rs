@@ -95,12 +95,13 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Load {
             check,
             part,
+            behind,
             seekable,
             name,
             command,
         } => script::load(
             check.as_deref(),
-            part.as_deref(),
+            script::stage(part.as_deref(), behind, check.as_deref())?,
             seekable,
             name,
             command,

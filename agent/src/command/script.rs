@@ -74,10 +74,24 @@ pub(crate) fn needs(check: Option<&str>, name: &OsStr, console: &mut Console) ->
     Ok(ExitCode::OK)
 }
 
+/// Returns what is asked for of a dump.
+///
+/// # Errors
+/// Words that name no part, and parts of what is made of none.
+pub(crate) fn stage(part: Option<&str>, behind: Option<u64>, check: Option<&str>) -> Result<Stage, Error> {
+    match part.map(str::parse::<Stage>) {
+        None => Ok(Stage::WHOLE),
+        Some(Ok(stage)) if kind(check)? == Some(Kind::Mysql) => Ok(stage.behind(behind.unwrap_or(0))),
+        Some(_) => Err(Error::usage(
+            "`sequences`, `tables`, `programs`, `views` and `names` are parts of what is checked as `mysql`, and of nothing else",
+        )),
+    }
+}
+
 /// Hands an archive to a command.
 pub(crate) fn load(
     check: Option<&str>,
-    part: Option<&str>,
+    stage: Stage,
     seekable: Option<u64>,
     name: OsString,
     command: Vec<OsString>,
@@ -92,15 +106,6 @@ pub(crate) fn load(
     }
     let folder = std::env::var_os("BATT_SCRATCH").map(PathBuf::from);
     let seekable = seekable.zip(folder);
-    let stage = match part.map(str::parse) {
-        None => Stage::WHOLE,
-        Some(Ok(stage)) if check == Some(Kind::Mysql) => stage,
-        Some(_) => {
-            return Err(Error::usage(
-                "`sequences`, `tables`, `programs`, `views` and `names` are parts of what is checked as `mysql`, and of nothing else",
-            ));
-        }
-    };
     let mut words = command.into_iter();
     let command = words
         .next()

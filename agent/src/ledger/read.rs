@@ -376,11 +376,15 @@ impl Reading {
                 evidence,
             } => {
                 self.open_loads.remove(&call);
-                self.fail(Failure::Load {
+                let failure = Failure::Load {
                     name,
                     reason,
                     evidence,
-                });
+                };
+                // What goes on behind a part that was refused may fail in the same way again.
+                if self.ledger.failures.last() != Some(&failure) {
+                    self.fail(failure);
+                }
             }
             Entry::CallRefused { words, reason } => self.fail(Failure::Call { words, reason }),
             Entry::StoreRefused { name, reason } => self.fail(Failure::Store { name, reason }),

@@ -1,4 +1,4 @@
-//! `batt load [--check KIND] [--part PARTS] [--seekable BYTES] NAME -- COMMAND [ARG...]`: hands an archive of a verified backup to a command, decompressed, on its stdin.
+//! `batt load [--check KIND] [--part PARTS [--behind NUMBER]] [--seekable BYTES] NAME -- COMMAND [ARG...]`: hands an archive of a verified backup to a command, decompressed, on its stdin.
 //! No shell, no pipe that hides an exit code: what began and did not end well is in the ledger, and fails the restore.
 
 mod copy;

@@ -27,6 +27,7 @@ mod locks;
 mod options;
 mod packets;
 mod played;
+mod refused;
 mod replace;
 mod replica;
 mod restore;

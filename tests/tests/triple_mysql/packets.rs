@@ -210,5 +210,5 @@ fn a_drill_takes_what_the_server_took() {
         &format!("\"largest-statement\": \"{largest}\""),
         "\"largest-statement\": \"5000\"",
     );
-    lies.drill().code(2).says("`shop` could not be restored");
+    lies.drill().code(2).says("`shop` is not whole now");
 }

@@ -14,7 +14,9 @@ use batt_tests::host::Host;
 use batt_tests::server::mariadb::MariaDb;
 
 use super::conversion::convert;
-use super::tidy::{gather, take_away_what_is_broken, take_away_what_no_dump_carries};
+use super::tidy::{
+    gather, take_away_what_is_broken, take_away_what_is_made_no_more, take_away_what_no_dump_carries,
+};
 use crate::difference::assert_same;
 use crate::mysql;
 
@@ -291,7 +293,12 @@ fn what_the_suite_of_mariadb_creates_comes_back() {
     run(&server, &suite);
     let lost = take_away_what_no_dump_carries(&server);
     eprintln!("what no dump carries: {lost:?}");
-    let broken = take_away_what_is_broken(&server);
+    let mut broken = take_away_what_is_broken(&server);
+    eprintln!(
+        "what the server makes no more: {:#?}",
+        take_away_what_is_made_no_more(&server)
+    );
+    broken.extend(take_away_what_is_broken(&server));
     gather(&server);
     let counts = server.sql(
         "SELECT COUNT(*) FROM information_schema.schemata;

@@ -126,3 +126,79 @@ pub(super) fn gather(server: &MariaDb) {
     ));
     server.sql_all(&emptied);
 }
+
+/// Takes away what a server holds and makes no more, by its own words for it, and returns what that was with the error: tables with keys to others,
+/// triggers on a column that is gone, and tables with rows that are not of the shape that their column is for.
+pub(super) fn take_away_what_is_made_no_more(server: &MariaDb) -> Vec<String> {
+    const SCRATCH: &str = "tidy_scratch";
+    let quoted = |column: &str| format!("CONCAT('`', REPLACE({column}, '`', '``'), '`')");
+    let mut taken = Vec::new();
+    let mut take = |what: &str, why: &str, statement: &str| {
+        taken.push(format!("{what}: {why}"));
+        server.sql_all(statement);
+    };
+    server.sql(&format!("CREATE DATABASE {SCRATCH}"));
+    let tables = server.sql(&format!(
+        "SELECT DISTINCT CONCAT({}, '.', {}) FROM information_schema.key_column_usage WHERE referenced_table_name IS NOT NULL
+             AND table_schema NOT IN {NOT_OURS} AND table_name NOT LIKE '%\n%'",
+        quoted("table_schema"),
+        quoted("table_name")
+    ));
+    for table in tables.lines() {
+        let made = server.sql(&format!("SHOW CREATE TABLE {table}"));
+        let (_, made) = made.split_once('\t').unwrap();
+        let told = server.sql_all(&format!(
+            "DROP DATABASE {SCRATCH}; CREATE DATABASE {SCRATCH}; USE {SCRATCH}; SET foreign_key_checks = 0; SET innodb_strict_mode = OFF; SET sql_mode = '';\n{made};"
+        ));
+        if let Some(error) = told.stderr.lines().find(|line| line.starts_with("ERROR 1005")) {
+            take(
+                table,
+                error,
+                &format!("SET foreign_key_checks = 0; DROP TABLE {table}"),
+            );
+        }
+    }
+    let triggers = server.sql(&format!(
+        "SELECT CONCAT({0}, '.', {1}), CONCAT({0}, '.', {2}), {2} FROM information_schema.triggers WHERE trigger_schema NOT IN {NOT_OURS}
+             AND trigger_name NOT LIKE '%\n%' AND event_object_table NOT LIKE '%\n%'",
+        quoted("trigger_schema"),
+        quoted("trigger_name"),
+        quoted("event_object_table")
+    ));
+    for line in triggers.lines() {
+        let [trigger, of, table] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
+        let made = server.sql(&format!("SHOW CREATE TRIGGER {trigger}"));
+        let [_, mode, made] = made.splitn(3, '\t').collect::<Vec<_>>().try_into().unwrap();
+        let told = server.sql_all(&format!(
+            "DROP DATABASE {SCRATCH}; CREATE DATABASE {SCRATCH}; USE {SCRATCH}; CREATE TABLE {table} LIKE {of}; SET sql_mode = '{mode}';\nDELIMITER //\n{}//",
+            made.rsplitn(5, '\t').last().unwrap()
+        ));
+        if let Some(error) = told.stderr.lines().find(|line| line.starts_with("ERROR 1054")) {
+            take(trigger, error, &format!("DROP TRIGGER {trigger}"));
+        }
+    }
+    server.sql(&format!("DROP DATABASE {SCRATCH}"));
+    let shapes = server.sql(&format!(
+        "SELECT CONCAT('SELECT ', QUOTE(CONCAT({0}, '.', {1})), ' FROM ', {0}, '.', {1}, ' WHERE ', {2}, ' IS NOT NULL AND ST_AsText(', {2}, ') IS NULL LIMIT 1;')
+         FROM information_schema.columns WHERE table_schema NOT IN {NOT_OURS} AND table_name NOT LIKE '%\n%'
+             AND data_type IN ('geometry', 'point', 'linestring', 'polygon', 'multipoint', 'multilinestring', 'multipolygon', 'geometrycollection')",
+        quoted("table_schema"),
+        quoted("table_name"),
+        quoted("column_name")
+    ));
+    let mut shapes: Vec<String> = server
+        .sql_all(&shapes)
+        .stdout
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    shapes.dedup();
+    for table in shapes {
+        take(
+            &table,
+            "rows without a shape",
+            &format!("DROP VIEW IF EXISTS {table}; DROP TABLE IF EXISTS {table}"),
+        );
+    }
+    taken
+}

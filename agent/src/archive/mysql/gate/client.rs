@@ -12,6 +12,23 @@ pub(super) enum Delimiter {
     Double,
 }
 
+impl Delimiter {
+    fn mark(self) -> &'static [u8] {
+        match self {
+            Self::Usual => b";",
+            Self::Double => b";;",
+        }
+    }
+
+    /// The end of a statement that is a line.
+    pub(super) fn line(self) -> &'static [u8] {
+        match self {
+            Self::Usual => b";\n",
+            Self::Double => b";;\n",
+        }
+    }
+}
+
 /// Where a statement ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct End {
@@ -23,10 +40,7 @@ pub(super) struct End {
 
 /// Finds the end of the statement that begins here; none when it has not come.
 pub(super) fn end_of_statement(text: &[u8], delimiter: Delimiter, lexing: Lexing) -> Option<End> {
-    let delimiter: &[u8] = match delimiter {
-        Delimiter::Usual => b";",
-        Delimiter::Double => b";;",
-    };
+    let delimiter = delimiter.mark();
     let mut quote = None;
     let mut in_comment = false;
     // What the client forgets at the end of each line.

@@ -15,6 +15,7 @@ mod insert;
 mod lexer;
 mod literals;
 mod needs;
+mod place;
 mod session;
 mod stage;
 mod wide;
@@ -63,6 +64,8 @@ pub(crate) struct Gate {
     held: Vec<u8>,
     /// The rows of an `INSERT` that are passing.
     rows: Option<Literals>,
+    /// Whether they belong to what is handed on.
+    are_chosen: bool,
     /// The table whose name was printed last, while its rows pass.
     named: Option<Vec<u8>>,
     /// What prints a name, and is to come before what passes next.
@@ -95,6 +98,7 @@ impl Gate {
             choice: Choice::default(),
             held: Vec::new(),
             rows: None,
+            are_chosen: false,
             named: None,
             naming: Vec::new(),
             at_line: true,
@@ -120,7 +124,7 @@ impl Gate {
             if at == held.len() {
                 break Ok(());
             }
-            let are_left_out = self.rows.is_some() && !self.choice.has_rows();
+            let are_left_out = self.rows.is_some() && !self.are_chosen;
             let part = self.part(&held[at..]);
             passed.append(&mut self.naming);
             match part {
@@ -133,7 +137,7 @@ impl Gate {
                     at += length;
                 }
                 Ok(Part::Rows(length)) => {
-                    if self.choice.has_rows() {
+                    if self.are_chosen {
                         passed.extend_from_slice(&held[at..at + length]);
                     }
                     at += length;
@@ -205,10 +209,13 @@ impl Gate {
         self.session.reads_in_one_way(&held[..end.statement])?;
         let statement = Statement::read(&held[..end.statement], self.session.lexing())?;
         let instead = self.judge(&statement)?;
-        if !self.choice.has(&statement) {
+        if !self.choice.has(&statement, self.statements) {
             return Ok(Part::Becomes(end.delimiter, Vec::new()));
         }
         self.name(None);
+        if !stage::is_everywhere(&statement) {
+            self.tell_place(&place::of(&statement));
+        }
         Ok(match instead {
             None => Part::Passes(end.delimiter),
             Some(mut instead) => {
@@ -272,7 +279,11 @@ impl Gate {
                 self.statements += 1;
                 self.session.is_usual()?;
                 self.database.fill(&table)?;
-                if self.choice.has_rows() {
+                self.are_chosen = self.choice.has_rows_of(&table, self.statements);
+                if self.are_chosen && self.named.as_ref() != Some(&table) {
+                    self.tell_place(&place::of_rows(&table));
+                }
+                if self.are_chosen {
                     self.name(Some(&table));
                 }
                 Ok(Part::Rows(length))
@@ -293,10 +304,18 @@ impl Gate {
             }
             self.naming.push(*byte);
         }
-        self.naming.extend_from_slice(match self.delimiter {
-            Delimiter::Usual => b"';\n",
-            Delimiter::Double => b"';;\n",
-        });
+        self.naming.push(b'\'');
+        self.naming.extend_from_slice(self.delimiter.line());
+    }
+
+    /// Prints the number of the statement that comes next, and what it makes: the last one that is printed is the one that a server has refused.
+    fn tell_place(&mut self, what: &str) {
+        if !self.choice.has_names() {
+            return;
+        }
+        let place = format!("SELECT 'batt-at {} {what}'", self.statements);
+        self.naming.extend_from_slice(place.as_bytes());
+        self.naming.extend_from_slice(self.delimiter.line());
     }
 
     /// Lets a statement pass, as it is or as another one, or says why not.

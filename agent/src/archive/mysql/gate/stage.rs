@@ -18,13 +18,16 @@ enum Part {
     Programs,
     /// Views.
     Views,
-    /// Before the rows of each table a statement that prints its name.
+    /// Before the rows of each table a statement that prints its name, and before whatever makes something one that prints its number.
     Names,
 }
 
-/// Which parts of a dump are handed on.
+/// Which parts of a dump are handed on, and behind which of its statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stage(u8);
+pub(crate) struct Stage {
+    parts: u8,
+    behind: u64,
+}
 
 impl Part {
     fn bit(self) -> u8 {
@@ -34,10 +37,22 @@ impl Part {
 
 impl Stage {
     /// All of it, as it is.
-    pub(crate) const WHOLE: Self = Self(0b1111);
+    pub(crate) const WHOLE: Self = Self {
+        parts: 0b1111,
+        behind: 0,
+    };
+
+    /// Returns what comes behind the statement of this number, which a server has refused: those before it were handed on already, and
+    /// when it was about a table, nothing more can be done with that.
+    pub(crate) fn behind(self, statement: u64) -> Self {
+        Self {
+            behind: statement,
+            ..self
+        }
+    }
 
     fn has(self, part: Part) -> bool {
-        self.0 & part.bit() != 0
+        self.parts & part.bit() != 0
     }
 }
 
@@ -52,7 +67,8 @@ impl FromStr for Stage {
 
     /// Reads names of parts with commas between them.
     fn from_str(words: &str) -> Result<Self, Self::Err> {
-        words.split(',').try_fold(Self(0), |stage, word| {
+        let none = Self { parts: 0, behind: 0 };
+        words.split(',').try_fold(none, |stage, word| {
             let part = match word {
                 "sequences" => Part::Sequences,
                 "tables" => Part::Tables,
@@ -61,7 +77,10 @@ impl FromStr for Stage {
                 "names" => Part::Names,
                 _ => return Err(()),
             };
-            Ok(Self(stage.0 | part.bit()))
+            Ok(Self {
+                parts: stage.parts | part.bit(),
+                ..stage
+            })
         })
     }
 }
@@ -74,6 +93,8 @@ pub(super) struct Choice {
     stand_ins: BTreeSet<Vec<u8>>,
     /// Whether there was anything besides tables, rows and sequences.
     has_seen_programs: bool,
+    /// The table that was refused.
+    refused: Option<Vec<u8>>,
 }
 
 impl Choice {
@@ -84,9 +105,10 @@ impl Choice {
         }
     }
 
-    /// Returns whether rows belong to it.
-    pub(super) fn has_rows(&self) -> bool {
-        self.stage.has(Part::Tables)
+    /// Returns whether rows for a table belong to it, whose statement has this number.
+    pub(super) fn has_rows_of(&mut self, table: &[u8], number: u64) -> bool {
+        let is_past = self.is_past(number, Some(table));
+        self.stage.has(Part::Tables) && !is_past
     }
 
     /// Returns whether the names of tables are printed.
@@ -99,14 +121,22 @@ impl Choice {
         self.has_seen_programs
     }
 
-    /// Returns whether a statement belongs to it.
-    pub(super) fn has(&mut self, statement: &Statement<'_>) -> bool {
-        if statement.is(0, "SET") || statement.is(0, "USE") || statement.has(0, &["CREATE", "DATABASE"]) {
+    /// Returns whether a statement belongs to it, which has this number.
+    pub(super) fn has(&mut self, statement: &Statement<'_>, number: u64) -> bool {
+        if is_everywhere(statement) {
             return true;
         }
         let part = self.part_of(statement);
         self.has_seen_programs |= matches!(part, Part::Programs | Part::Views);
-        self.stage.has(part)
+        let is_past = self.is_past(number, table_of(statement).as_deref());
+        self.stage.has(part) && !is_past
+    }
+
+    fn is_past(&mut self, number: u64, table: Option<&[u8]>) -> bool {
+        if number == self.stage.behind {
+            self.refused = table.map(<[u8]>::to_vec);
+        }
+        number <= self.stage.behind || table.is_some() && self.refused.as_deref() == table
     }
 
     fn part_of(&mut self, statement: &Statement<'_>) -> Part {
@@ -151,4 +181,21 @@ impl Choice {
         }
         statement.has(0, &["DROP", "VIEW"]).then_some(Part::Programs)
     }
+}
+
+/// Returns whether a statement belongs to each part: a setting, or what makes the database.
+pub(super) fn is_everywhere(statement: &Statement<'_>) -> bool {
+    statement.is(0, "SET") || statement.is(0, "USE") || statement.has(0, &["CREATE", "DATABASE"])
+}
+
+/// Returns the table that a statement makes, or does something with.
+fn table_of(statement: &Statement<'_>) -> Option<Vec<u8>> {
+    let is_of_table = statement.is(1, "TABLE") || statement.is(1, "TABLES");
+    let at = match () {
+        () if !is_of_table => return None,
+        () if statement.has(2, &["IF", "NOT", "EXISTS"]) => 5,
+        () if statement.has(2, &["IF", "EXISTS"]) => 4,
+        () => 2,
+    };
+    statement.name(at)
 }

@@ -424,35 +424,80 @@ fn a_dump_comes_in_parts() {
     }
 }
 
-#[test]
-fn the_names_of_tables_are_printed_before_their_rows() {
-    let routine =
-        "DELIMITER ;;\nCREATE DEFINER=`r`@`l` PROCEDURE `p`()\nBEGIN SELECT 1; END ;;\nDELIMITER ;\n";
-    let table = "CREATE TABLE `it's\\` (\n  `a` int\n) ENGINE=InnoDB;\n";
-    let first = "INSERT INTO `t` VALUES (1);\n";
-    let second = "INSERT INTO `it's\\` VALUES (1);\n";
-    let dump = [HEAD, first, first, table, second, routine].concat();
-    let named = [
-        HEAD,
-        "SELECT 'batt-rows t';\n",
-        first,
-        first,
-        "SELECT 'batt-rows ';\n",
-        table,
-        "SELECT 'batt-rows it''s\\\\';\n",
-        second,
-        "DELIMITER ;;\nSELECT 'batt-rows ';;\n",
-        routine.strip_prefix("DELIMITER ;;\n").unwrap(),
-    ]
-    .concat();
-    for piece in [1, 5, dump.len()] {
-        let stage = "sequences,tables,programs,views,names".parse().unwrap();
+/// What passes of a dump at a stage, whatever the pieces are that it comes in.
+fn passed_at(stage: Stage, dump: &str) -> String {
+    let passed_in = |piece: usize| {
         let mut gate = Gate::new(Content::Database).only(stage);
         let mut passed = Vec::new();
         for piece in dump.as_bytes().chunks(piece) {
             gate.take(piece, &mut passed).unwrap();
         }
         gate.finish().unwrap();
-        assert_eq!(String::from_utf8(passed).unwrap(), named);
+        String::from_utf8(passed).unwrap()
+    };
+    let passed = passed_in(dump.len());
+    for piece in [1, 5] {
+        assert_eq!(passed_in(piece), passed, "pieces of {piece}");
+    }
+    passed
+}
+
+const ROUTINE: &str =
+    "DELIMITER ;;\nCREATE DEFINER=`r`@`l` PROCEDURE `p`()\nBEGIN SELECT 1; END ;;\nDELIMITER ;\n";
+const NAMES: &str = "sequences,tables,programs,views,names";
+
+#[test]
+fn the_names_of_tables_and_the_numbers_of_statements_are_printed() {
+    let before_table = HEAD.find("CREATE TABLE").unwrap();
+    let (head, first_table) = HEAD.split_at(before_table);
+    let table = "CREATE TABLE `it's\\` (\n  `a` int\n) ENGINE=InnoDB;\n";
+    let first = "INSERT INTO `t` VALUES (1);\n";
+    let second = "INSERT INTO `it's\\` VALUES (1);\n";
+    let dump = [HEAD, first, first, table, second, ROUTINE].concat();
+    let named = [
+        head,
+        "SELECT 'batt-at 5 table t';\n",
+        first_table,
+        "SELECT 'batt-at 6 rows of t';\nSELECT 'batt-rows t';\n",
+        first,
+        first,
+        "SELECT 'batt-rows ';\nSELECT 'batt-at 8 table it?s?';\n",
+        table,
+        "SELECT 'batt-at 9 rows of it?s?';\nSELECT 'batt-rows it''s\\\\';\n",
+        second,
+        "DELIMITER ;;\nSELECT 'batt-rows ';;\nSELECT 'batt-at 10 procedure p';;\n",
+        ROUTINE.strip_prefix("DELIMITER ;;\n").unwrap(),
+    ]
+    .concat();
+    assert_eq!(passed_at(NAMES.parse().unwrap(), &dump), named);
+}
+
+#[test]
+fn behind_a_statement_settings_pass_and_whatever_is_of_no_table_of_it() {
+    let before_table = HEAD.find("CREATE TABLE").unwrap();
+    let table = "CREATE TABLE `u` (\n  `a` int\n) ENGINE=InnoDB;\n";
+    let first = "/*!40000 ALTER TABLE `t` DISABLE KEYS */;\nINSERT INTO `t` VALUES (1);\nINSERT INTO `t` VALUES (2);\n";
+    let setting = "SET AUTOCOMMIT=@OLD_AUTOCOMMIT;\n";
+    let second = "INSERT INTO `u` VALUES (1);\n";
+    let dump = [HEAD, first, setting, table, second, ROUTINE].concat();
+    for (number, passes) in [
+        // Of a table that was not made.
+        (5, [setting, table, second, ROUTINE].concat()),
+        // Of one into which rows did not go.
+        (7, [setting, table, second, ROUTINE].concat()),
+        (10, [setting, "", "", ROUTINE].concat()),
+        (11, [setting, "", "", ROUTINE].concat()),
+        (12, [setting, "", "", "DELIMITER ;;\nDELIMITER ;\n"].concat()),
+    ] {
+        let stage: Stage = "sequences,tables,programs,views".parse().unwrap();
+        let passed = passed_at(stage.behind(number), &dump);
+        let lines = |text: &str| -> Vec<String> {
+            text.lines()
+                .filter(|line| !line.trim().is_empty())
+                .map(str::to_owned)
+                .collect()
+        };
+        let expected = [&HEAD[..before_table], &passes].concat();
+        assert_eq!(lines(&passed), lines(&expected), "behind {number}");
     }
 }
