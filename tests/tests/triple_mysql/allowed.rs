@@ -1,5 +1,7 @@
 //! What a server allows, and what the suite of MariaDB itself leaves behind: whatever is backed up comes back.
 
+use std::collections::BTreeSet;
+
 use batt_tests::host::Host;
 use batt_tests::server::mariadb::MariaDb;
 
@@ -41,7 +43,7 @@ fn a_way_in_with_quotes_comes_back_once() {
     let server = MariaDb::start();
     server.sql(
         "CREATE USER `a\\b``c`@localhost IDENTIFIED VIA unix_socket USING 'o''br\\\\ien';
-         GRANT SELECT ON *.* TO `a\\b``c`@localhost REQUIRE SSL",
+         GRANT SELECT, READ_ONLY ADMIN ON *.* TO `a\\b``c`@localhost REQUIRE SSL",
     );
     let told = |server: &MariaDb| {
         server.sql("SHOW CREATE USER `a\\b``c`@localhost; SHOW GRANTS FOR `a\\b``c`@localhost")
@@ -54,4 +56,33 @@ fn a_way_in_with_quotes_comes_back_once() {
     configure(&host, &other, &[]);
     host.batt_restore(&[], &["mysql", "--mysql-db", "mysql"]).code(0);
     assert_eq!(told(&other), before);
+}
+
+/// What was granted on a table stays when that is dropped.
+#[test]
+fn what_is_granted_on_what_is_not_there_keeps_no_account_from_coming_back() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE gone; CREATE TABLE gone.t (a INT, b INT); CREATE PROCEDURE gone.p() SELECT 1;
+         CREATE DATABASE d; CREATE TABLE d.t (a INT, b INT); CREATE TABLE d.`x``y` (a INT); CREATE USER app@localhost; CREATE USER `z``z`@localhost;
+         GRANT SELECT ON gone.t TO app@localhost; GRANT UPDATE (a) ON gone.t TO `z``z`@localhost; GRANT EXECUTE ON PROCEDURE gone.p TO app@localhost;
+         GRANT INSERT, DELETE ON d.`x``y` TO `z``z`@localhost WITH GRANT OPTION; GRANT UPDATE (a, b) ON d.t TO app@localhost;
+         GRANT SELECT ON d.t TO `z``z`@localhost; DROP DATABASE gone; DROP TABLE d.`x``y`",
+    );
+    let told =
+        |server: &MariaDb| server.sql("SHOW GRANTS FOR app@localhost; SHOW GRANTS FOR `z``z`@localhost");
+    let before = told(&server);
+    assert!(before.contains("ON PROCEDURE `gone`.`p`") && before.contains("UPDATE (`a`) ON `gone`.`t`"));
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["mysql"])
+        .code(0)
+        .says("which is not in the backup: `gone`.`t`, PROCEDURE `gone`.`p`");
+    host.batt_drill("mysql").code(0).says("proven");
+    let other = MariaDb::start();
+    configure(&host, &other, &[]);
+    host.batt_restore(&[], &["mysql"]).code(0);
+    let of_routine = |line: &&str| !line.contains("`gone`.`p`") && !line.contains("(`a`) ON `gone`");
+    let kept: BTreeSet<&str> = before.lines().filter(of_routine).collect();
+    assert_eq!(told(&other).lines().collect::<BTreeSet<_>>(), kept);
 }

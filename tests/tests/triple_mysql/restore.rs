@@ -252,7 +252,7 @@ fn accounts_come_back_though_a_database_does_not() {
     server.sql(
         "CREATE DATABASE a; CREATE TABLE a.t (id INT); CREATE DATABASE b; CREATE TABLE b.large (t VARCHAR(700) PRIMARY KEY) CHARSET utf8mb4;
          CREATE TABLE b.later (id INT);
-         CREATE USER app@localhost; GRANT SELECT ON b.large TO app@localhost; GRANT SELECT ON b.later TO app@localhost; GRANT SELECT ON a.t TO app@localhost",
+         CREATE USER app@localhost; GRANT SELECT (t) ON b.large TO app@localhost; GRANT SELECT ON b.later TO app@localhost; GRANT SELECT ON a.t TO app@localhost",
     );
     let host = Host::new();
     configure(&host, &server, &[]);
