@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -107,7 +108,8 @@ impl Host {
         Finished::run(&mut command)
     }
 
-    /// Returns every file below the folder for backups with its content, and every link, as text.
+    /// Returns every file below the folder for backups with its content, and every link, as text. What goes while it is looked at was
+    /// not there.
     pub fn published(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut found = BTreeMap::new();
         walk(&self.root().join("backup"), &mut found);
@@ -225,8 +227,12 @@ fn walk(folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
             found.insert(path.clone(), Vec::new());
             walk(&path, found);
         } else if kind.is_file() {
-            let content = fs::read(&path).expect("the file can be read");
-            found.insert(path, content);
+            match fs::read(&path) {
+                Ok(content) => {
+                    found.insert(path, content);
+                }
+                Err(cause) => assert_eq!(cause.kind(), ErrorKind::NotFound, "{}", path.display()),
+            }
         } else {
             found.insert(path, b"neither file nor folder".to_vec());
         }

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,6 +20,7 @@ use crate::finished::Finished;
 use crate::host::under_test;
 use crate::process::until;
 use crate::server::SEARCH_PATH;
+use crate::zone::far_from_midnight;
 
 pub use running::Running;
 pub use sshd::{Sshd, new_key, public_key};
@@ -246,6 +248,7 @@ impl Fleet {
         let mut command = Command::new(under_test("batt"));
         command.env_clear().env("PATH", SEARCH_PATH);
         command.arg("--home").arg(self.home(host)).args(arguments);
+        command.envs(far_from_midnight().map(|zone| ("TZ", zone)));
         Finished::run(command.env("HOME", self.user_home()))
     }
 
@@ -306,7 +309,7 @@ pub fn assert_class(document: &Value, name: &str, class: &str, reason: &str) {
     assert!(told.contains(reason), "`{reason}` is not in {host:#}");
 }
 
-/// Returns the text of every file below a folder.
+/// Returns the text of every file below a folder. One that goes while it is looked at was none.
 pub fn texts_below(folder: &Path) -> BTreeMap<PathBuf, String> {
     let mut texts = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -315,8 +318,12 @@ pub fn texts_below(folder: &Path) -> BTreeMap<PathBuf, String> {
             if path.is_dir() && !path.is_symlink() {
                 folders.push(path);
             } else if path.is_file() {
-                let content = fs::read(&path).expect("the file can be read");
-                texts.insert(path, String::from_utf8_lossy(&content).into_owned());
+                match fs::read(&path) {
+                    Ok(content) => {
+                        texts.insert(path, String::from_utf8_lossy(&content).into_owned());
+                    }
+                    Err(cause) => assert_eq!(cause.kind(), ErrorKind::NotFound, "{}", path.display()),
+                }
             }
         }
     }

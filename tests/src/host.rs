@@ -12,11 +12,13 @@ use tempfile::TempDir;
 
 use crate::finished::Finished;
 use crate::server::{SEARCH_PATH, program};
+use crate::zone::far_from_midnight;
 
 /// A host with the shipped scripts installed.
 #[derive(Debug)]
 pub struct Host {
     folder: TempDir,
+    zone: Option<String>,
 }
 
 impl Host {
@@ -31,7 +33,10 @@ impl Host {
             .prefix("batt-host-")
             .tempdir_in(parent)
             .expect("a temporary folder");
-        let host = Self { folder };
+        let host = Self {
+            folder,
+            zone: far_from_midnight(),
+        };
         fs::create_dir(host.user_home()).expect("the folder can be written");
         let mut init = host.command(&under_test("batt"));
         init.arg("--home").arg(host.home()).arg("init");
@@ -292,6 +297,7 @@ impl Host {
             .env("PATH", SEARCH_PATH)
             .env("HOME", self.user_home());
         command.env("LC_ALL", "C.UTF-8").current_dir(self.folder.path());
+        command.envs(self.zone.as_ref().map(|zone| ("TZ", zone)));
         command
     }
 }

@@ -19,3 +19,4 @@ pub mod racing;
 pub mod server;
 pub mod trace;
 pub mod triple;
+pub mod zone;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long a condition may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// When a test gives up on a condition. Far more than any of them takes on a machine whose disk stalls: nothing is measured by it.
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Waits until something holds.
 #[track_caller]
@@ -17,6 +17,13 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(begun.elapsed() < PATIENCE, "it never came: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Returns an address of the loopback network that no other process of a test has, so that each of its ports is free.
+pub fn address_of_our_own() -> String {
+    // The number of a process has at most 22 bits (proc(5)).
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    format!("127.{}.{middle}.{low}", 128 + (high & 0x3f))
 }
 
 /// Returns the living processes whose command line or environment holds `text`, zombies left out.
@@ -61,6 +68,13 @@ pub fn assert_none_lives(text: &str) {
 /// Sends a signal to a child.
 pub fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).expect("the child is there");
+}
+
+/// Kills the living processes whose command line or environment holds `text`. One that ends by itself meanwhile is none of them.
+pub fn kill_those_with(text: &str) {
+    for pid in living_with(text).into_iter().filter_map(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
 }
 
 /// Kills a process by its number.

@@ -51,6 +51,11 @@ impl Running {
         until(text, || read(&self.stderr).contains(text));
     }
 
+    /// Waits until it has told a text on stdout.
+    pub fn tells(&self, text: &str) {
+        until(text, || read(&self.stdout).contains(text));
+    }
+
     /// Waits for its end.
     pub fn wait(mut self) -> Finished {
         let mut status = None;

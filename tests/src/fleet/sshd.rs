@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::until;
 use crate::finished::Finished;
 use crate::server::SEARCH_PATH;
+use crate::zone::far_from_midnight;
 
 /// Tells apart the fleets of one test program.
 static FLEETS: AtomicU32 = AtomicU32::new(0);
@@ -132,10 +133,11 @@ fn launch(folder: &Path, addresses: &[String], lines: &str, port: u16) -> Option
         .iter()
         .map(|address| format!("ListenAddress {address}\n"))
         .collect();
+    let zone = far_from_midnight().map_or_else(String::new, |zone| format!(" TZ={zone}"));
     // With a level of its own, bash does not take itself for a login over the network and leaves ~/.bashrc alone.
     let configuration = format!(
         "Port {port}\n{listen}HostKey {shown}/sshd_host\nAuthorizedKeysFile {shown}/authorized_keys\n\
-         SetEnv SHLVL=5 PATH={shown}/bin:{SEARCH_PATH}\nUsePAM no\nStrictModes no\nPidFile none\n\
+         SetEnv SHLVL=5 PATH={shown}/bin:{SEARCH_PATH}{zone}\nUsePAM no\nStrictModes no\nPidFile none\n\
          PermitRootLogin yes\nMaxStartups 500\n{lines}\n"
     );
     let file = folder.join("sshd_config");

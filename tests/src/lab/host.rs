@@ -14,9 +14,8 @@ use super::blueprint::{Blueprint, Kind, Network};
 use super::builtin::BuiltinServer;
 use super::openssh::{Cable, Sshd};
 use super::{key, notes, processes};
+use crate::process::PATIENCE;
 
-/// How long a host may take to answer, on a machine that is busy with other tests.
-const DEADLINE: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// How long runs may take to end when they are asked to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -213,9 +212,9 @@ impl LabHost {
     }
 
     pub(super) fn wait_until_it_answers(&self) -> io::Result<()> {
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            let Err(error) = TcpStream::connect_timeout(&self.address, DEADLINE) else {
+            let Err(error) = TcpStream::connect_timeout(&self.address, PATIENCE) else {
                 return Ok(());
             };
             let ended = match self.server().as_mut() {

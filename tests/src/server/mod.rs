@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::finished::{Finished, INSTALL_HINT};
+use crate::process::PATIENCE;
 
 pub mod fake_mysql;
 pub mod fake_postgresql;
@@ -37,8 +38,6 @@ fn flood(output: &mut impl Write, again: &[u8], told: &AtomicU64) -> Option<()> 
     Some(())
 }
 
-/// How long a server may take for what is waited for, on a machine that is busy with other tests.
-const DEADLINE: Duration = Duration::from_secs(60);
 /// How often it is asked meanwhile.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -157,7 +156,7 @@ impl Running {
             child: Mutex::new(child),
             stop,
         };
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + PATIENCE;
         while !answers() {
             let ended = running.child().try_wait().expect("a child can be waited for");
             assert!(
@@ -193,7 +192,7 @@ impl Drop for Running {
 /// Asks until the answer is yes.
 #[track_caller]
 fn wait_until(what: &str, answer: impl Fn() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
+    let deadline = Instant::now() + PATIENCE;
     while !answer() {
         assert!(Instant::now() < deadline, "waited too long for: {what}");
         thread::sleep(POLL_INTERVAL);

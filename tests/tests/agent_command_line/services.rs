@@ -236,12 +236,12 @@ fn several_services_run_at_a_time_and_one_that_fails_stops_no_other() {
         host.drop_in(own, &body);
     }
     host.drop_in("bad", "exit 9");
-    host.settings("[defaults]\nmax_duration = \"20s\"\n");
+    host.settings("[defaults]\nmax_duration = \"10m\"\n");
     host.batt(&["--jobs", "2", "one", "two"]).success();
     for name in ["one", "two"] {
         fs::remove_file(host.scratch().join(name)).unwrap();
     }
-    host.settings("jobs = 3\n[defaults]\nmax_duration = \"20s\"\n");
+    host.settings("jobs = 3\n[defaults]\nmax_duration = \"10m\"\n");
     let finished = host.batt(&["--format", "json", "bad", "one", "two"]);
     assert_eq!(finished.code, Some(2));
     let report = json(&finished);

@@ -15,7 +15,7 @@ fn two_runs_at_once_are_one_run_and_a_busy_one() {
     // Another service is not kept waiting.
     host.try_script("other", "echo x > $BATT_DEST/other/a")
         .succeeded();
-    let second = start(&host, &["--wait", "30s", "--format", "json", "data"]);
+    let second = start(&host, &["--wait", "10m", "--format", "json", "data"]);
     until("the second one waits", || {
         has_open(&second, &host.home().join("var/locks/data.lock"))
     });

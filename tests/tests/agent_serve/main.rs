@@ -16,12 +16,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
-use std::time::Duration;
 
 use batt_tests::drop_in::chmod;
 use batt_tests::finished::Finished;
 use batt_tests::host::{Host, under_test};
-use batt_tests::process::{assert_none_lives, kill, living_with, until};
+use batt_tests::process::{PATIENCE, assert_none_lives, kill, living_with, until};
 use serde_json::{Value, json};
 
 /// A line to `batt serve`.
@@ -66,9 +65,7 @@ impl Line {
     }
 
     fn raw(&self) -> String {
-        self.lines
-            .recv_timeout(Duration::from_secs(30))
-            .expect("batt serve answers")
+        self.lines.recv_timeout(PATIENCE).expect("batt serve answers")
     }
 
     fn next(&self) -> Value {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use batt_tests::process::{kill, living_with, until};
+use batt_tests::process::{kill_those_with, until};
 use serde_json::Value;
 
 use super::extent::is_full;
@@ -102,9 +102,7 @@ fn cut_at(seed: u64) {
         is_cut.store(true, Ordering::SeqCst);
         before
     });
-    for pid in living_with(watched.host.root().to_str().unwrap()) {
-        kill(pid);
-    }
+    kill_those_with(watched.host.root().to_str().unwrap());
     disk.unmount();
     disk.mount();
 

@@ -170,7 +170,7 @@ fn two_runs_at_once_and_one_that_is_killed_while_the_other_waits() {
     watched.hold_at_once("two runs at once", Some(&busy));
     let second = watched
         .host
-        .batt_command(&["--wait", "60s", "--format", "json", "data"])
+        .batt_command(&["--wait", "10m", "--format", "json", "data"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

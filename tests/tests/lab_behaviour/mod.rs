@@ -7,20 +7,11 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use batt_tests::finished::Finished;
 use batt_tests::lab::{Lab, LabHost};
 
-/// Waits for the condition; a minute is far more than any of these takes on a loaded machine.
-#[track_caller]
-pub(crate) fn until(what: &str, condition: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !condition() {
-        assert!(Instant::now() < end, "waited in vain: {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
+pub(crate) use batt_tests::process::until;
 
 /// Returns an `ssh` to the host that knows its key as it is now, and nothing else.
 pub(crate) fn ssh(host: &LabHost) -> Command {

@@ -17,11 +17,11 @@ pub(super) use cable::Cable;
 use super::host::{Access, LabHost};
 use super::processes;
 use crate::finished::INSTALL_HINT;
+use crate::process::PATIENCE;
 use crate::server::{SEARCH_PATH, program};
 
 const SCRIPT: &str = include_str!("host.sh");
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Tells whether hosts of this kind can be had here.
 ///
@@ -111,7 +111,7 @@ impl Sshd {
     fn init(&self) -> io::Result<Pid> {
         let unshare = self.child.lock().unwrap_or_else(PoisonError::into_inner).id();
         let children = format!("/proc/{unshare}/task/{unshare}/children");
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let known = fs::read_to_string(&children).unwrap_or_default();
             let first = known
