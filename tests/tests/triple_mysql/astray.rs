@@ -15,13 +15,13 @@ const OKDB: &str = "
     CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT 1";
 
 /// A host whose dump program is led astray.
-pub struct Astray {
-    pub server: MariaDb,
-    pub host: Host,
+pub(crate) struct Astray {
+    pub(crate) server: MariaDb,
+    pub(crate) host: Host,
 }
 
 impl Astray {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let astray = Self {
             server: MariaDb::start(),
             host: Host::new(),
@@ -32,7 +32,7 @@ impl Astray {
     }
 
     /// Has the dump program be one that calls the real one.
-    pub fn dump_by(&self, command: &str, more: &[(&str, &str)]) {
+    pub(crate) fn dump_by(&self, command: &str, more: &[(&str, &str)]) {
         let tools = self.host.scratch().join("tools");
         let program = tools.join("mariadb-dump");
         fs::write(&program, format!("#!/bin/bash\nset -o pipefail\ncase $* in *--version*) exec /usr/bin/mariadb-dump \"$@\" ;; esac\n{command}\n")).unwrap();

@@ -7,6 +7,8 @@ use batt_tests::server::mariadb::MariaDb;
 use crate::astray::Astray;
 use crate::content::{Shop, configure};
 use crate::forgery::Forgery;
+use crate::gate::Gate;
+use crate::held::Running;
 use batt_tests::host::Host;
 
 #[test]
@@ -290,15 +292,12 @@ fn a_lock_that_is_lost_makes_no_backup() {
     );
     let host = Host::new();
     configure(&host, &server, &[]);
-    let finished = thread::scope(|scope| {
-        let run = scope.spawn(|| host.batt(&["--mysql-db", "old"]));
-        server.wait_until(
-            "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT /*!40001 SQL_NO_CACHE */%'",
-        );
-        let lock = server.sql("SELECT MIN(id) FROM information_schema.processlist WHERE command = 'Sleep'");
-        server.sql(&format!("KILL {}", lock.trim()));
-        run.join().unwrap()
-    });
-    finished.code(2).says("the lock was lost during the dump");
+    let gate = Gate::of_dumps(&host);
+    let running = Running::start(&host, &["--mysql-db", "old"]);
+    gate.wait_for(&["old"]);
+    let lock = server.sql("SELECT MIN(id) FROM information_schema.processlist WHERE command = 'Sleep'");
+    server.sql(&format!("KILL {}", lock.trim()));
+    gate.open();
+    running.end().code(2).says("the lock was lost during the dump");
     assert!(host.backups("mysql").is_empty());
 }

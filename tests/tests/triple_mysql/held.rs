@@ -9,6 +9,8 @@ use batt_tests::process::{living_with, until};
 use batt_tests::server::mariadb::MariaDb;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::gate::Gate;
+
 /// A call of batt that goes on meanwhile.
 pub(crate) struct Running {
     batt: Child,
@@ -90,7 +92,8 @@ pub(crate) fn wait_for(server: &MariaDb, statement: &str) {
     ));
 }
 
-/// Starts batt, and does something while it loads the table `big` of a database of a name like this, which it is told. The load goes on afterwards.
+/// Starts batt, and does something while it loads the table `big` of a database of a name like this, which it is told. The load goes on
+/// afterwards.
 pub(crate) fn while_loading<T>(
     host: &Host,
     server: &MariaDb,
@@ -98,17 +101,19 @@ pub(crate) fn while_loading<T>(
     arguments: &[&str],
     look: impl FnOnce(&Running, &str) -> T,
 ) -> (Running, T) {
+    let gate = Gate::of_loads(host);
     let running = Running::start(host, arguments);
     let place = format!(
-        "SELECT db FROM information_schema.processlist WHERE info LIKE 'INSERT INTO `big`%' AND db LIKE '{database}'"
+        "SELECT table_schema FROM information_schema.tables WHERE table_name = 'big' AND table_schema LIKE '{database}'"
     );
     let mut found = String::new();
-    until("it is loaded", || {
+    until("it is about to be loaded", || {
         found = server.sql(&place);
         !found.is_empty()
     });
     let place = found.trim_end();
     let seen = holding(server, &format!("LOCK TABLES `{place}`.big WRITE"), || {
+        gate.open();
         wait_for(server, "INSERT%");
         look(&running, place)
     });

@@ -107,7 +107,7 @@ fn a_dump_that_has_to_give_way_each_time_is_no_backup() {
     assert!(astray.host.backups("mysql").is_empty());
     astray
         .server
-        .sql("SET SESSION lock_wait_timeout = 1; INSERT INTO okdb.m VALUES (1)");
+        .sql("SET SESSION lock_wait_timeout = 60; INSERT INTO okdb.m VALUES (1)");
 }
 
 /// A view without its column, and one over a function whose definer is gone. The rest is whole, so it counts.

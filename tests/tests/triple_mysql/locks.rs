@@ -2,12 +2,12 @@
 
 use std::thread;
 
+use batt_tests::finished::Finished;
 use batt_tests::host::Host;
-use batt_tests::process::living_with;
 use batt_tests::server::mariadb::MariaDb;
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::content::configure;
+use crate::gate::Gate;
 use crate::held::{Running, holding, wait_for};
 
 /// A database of which a dump takes a while, with tables of every kind that no transaction holds still.
@@ -28,29 +28,13 @@ t` VALUES (1);
     CREATE DATABASE shop; CREATE TABLE shop.t (id INT) ENGINE=InnoDB; CREATE TABLE shop.m (id INT) ENGINE=MyISAM;
 ";
 
-/// What of the first table the dump program is handed.
-const DUMPED: &str =
-    "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT /*!40001 SQL_NO_CACHE */%`a`%'";
-
-/// Starts a backup of `old`, stops the dump program in the middle of the first table, does something, and lets it go on.
-fn while_dumping<T>(
-    host: &Host,
-    server: &MariaDb,
-    meanwhile: impl FnOnce() -> T,
-) -> (batt_tests::finished::Finished, T) {
+/// Starts a backup of `old`, does something in the middle of the dump of its first table, and lets it go on.
+fn while_dumping<T>(host: &Host, meanwhile: impl FnOnce() -> T) -> (Finished, T) {
+    let gate = Gate::of_dumps(host);
     let running = Running::start(host, &["--mysql-db", "old"]);
-    server.wait_until(DUMPED);
-    let root = host.root().display().to_string();
-    let is_dump = |pid: &i32| {
-        std::fs::read_to_string(format!("/proc/{pid}/comm"))
-            .is_ok_and(|name| name.trim_end() == "mariadb-dump" || name.trim_end() == "mysqldump")
-    };
-    let dump = living_with(&root).into_iter().find(is_dump);
-    let dump = dump.and_then(Pid::from_raw).unwrap();
-    kill_process(dump, Signal::STOP).unwrap();
-    assert_ne!(server.sql(DUMPED), "", "it is in the middle");
+    gate.wait_for(&["old"]);
     let done = meanwhile();
-    kill_process(dump, Signal::CONT).unwrap();
+    gate.open();
     (running.end(), done)
 }
 
@@ -60,10 +44,10 @@ fn a_dump_keeps_others_from_writing_to_its_own_unsteady_tables_alone() {
     server.sql(MIXED);
     let host = Host::new();
     configure(&host, &server, &[]);
-    let (finished, ()) = while_dumping(&host, &server, || {
-        // Whoever waits in vain is told after a second.
+    let (finished, ()) = while_dumping(&host, || {
+        // Whoever waits in vain is told after a while.
         server.sql(
-            "SET SESSION lock_wait_timeout = 1;
+            "SET SESSION lock_wait_timeout = 60;
              INSERT INTO shop.t VALUES (1); INSERT INTO shop.m VALUES (1); CREATE TABLE shop.new (id INT); DROP TABLE shop.new;
              INSERT INTO old.e VALUES (2); DO NEXT VALUE FOR old.s; SELECT COUNT(*) FROM old.d, old.a;",
         );
@@ -93,7 +77,7 @@ fn writers_that_wait_do_not_hold_the_dump_up() {
     let host = Host::new();
     configure(&host, &server, &[]);
     thread::scope(|scope| {
-        let (finished, writer) = while_dumping(&host, &server, || {
+        let (finished, writer) = while_dumping(&host, || {
             let writer = scope.spawn(|| server.sql("INSERT INTO old.d VALUES (2)"));
             server.wait_until(
                 "SELECT id FROM information_schema.processlist WHERE state LIKE 'Waiting for table%' AND info LIKE 'INSERT INTO old.d%'",
@@ -117,14 +101,14 @@ fn tables_that_somebody_goes_on_writing_to_are_waited_for_a_while() {
         let finished = host.batt(&["--mysql-db", "old"]);
         // Neither is anybody left waiting.
         let others = server.sql_all(
-            "SET SESSION lock_wait_timeout = 1; INSERT INTO old.a VALUES (1, ''); INSERT INTO old.b VALUES (1)",
+            "SET SESSION lock_wait_timeout = 60; INSERT INTO old.a VALUES (1, ''); INSERT INTO old.b VALUES (1)",
         );
         (finished, others)
     });
     finished.code(2).says("could not be locked within 2 s");
     others.code(0);
     // One that goes away in time is none; nor are those who only read.
-    configure(&host, &server, &[("MYSQL_LOCK_WAIT", "20")]);
+    configure(&host, &server, &[("MYSQL_LOCK_WAIT", "300")]);
     let running = holding(&server, in_use, || {
         let running = Running::start(&host, &["--mysql-db", "old"]);
         server.wait_until(
@@ -152,7 +136,7 @@ fn who_wants_a_locked_table_for_himself_gets_it_soon() {
         configure(&host, &server, &[]);
         let table = &statement[statement.len() - 1..];
         thread::scope(|scope| {
-            let (finished, other) = while_dumping(&host, &server, || {
+            let (finished, other) = while_dumping(&host, || {
                 let other = scope.spawn(|| server.sql(statement));
                 wait_for(&server, &format!("{statement}%"));
                 other
@@ -186,7 +170,7 @@ fn a_table_that_needs_a_lock_and_comes_meanwhile_is_locked() {
     ] {
         let host = Host::new();
         configure(&host, &server, &[("MYSQL_CONSISTENCY", consistency)]);
-        let (finished, _) = while_dumping(&host, &server, || server.sql(comes));
+        let (finished, _) = while_dumping(&host, || server.sql(comes));
         let finished = finished.code(code);
         server.sql("DROP TABLE old.m");
         if code != 0 {

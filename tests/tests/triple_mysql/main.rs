@@ -17,6 +17,7 @@ mod edits_rare;
 mod engines;
 mod foreseen;
 mod forgery;
+mod gate;
 mod grants;
 mod held;
 mod inventory;

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::chown;
 
 use batt_tests::host::Host;
+use batt_tests::process::address_of_our_own;
 use batt_tests::server::mariadb::MariaDb;
 
 use crate::content::configure;
@@ -266,21 +267,16 @@ fn no_setting_leads_a_restore_to_the_server_of_a_drill() {
 /// MariaDB's dump program does not hear the variable by which its client knows the host.
 #[test]
 fn a_host_that_only_the_conf_names_is_the_one_that_is_backed_up() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .unwrap()
-        .port()
-        .to_string();
-    let listening = format!("--port={port}");
+    let address = address_of_our_own();
     let server = MariaDb::start_with(&[
         "--skip-log-bin",
         "--skip-networking=0",
-        "--bind-address=127.0.0.1",
-        &listening,
+        &format!("--bind-address={address}"),
+        "--port=33060",
     ]);
     server.sql("CREATE DATABASE d; CREATE TABLE d.t (id INT); INSERT INTO d.t VALUES (1)");
     let host = Host::new();
-    host.configure("mysql", &[("MYSQL_HOST", "127.0.0.1"), ("MYSQL_TCP_PORT", &port)]);
+    host.configure("mysql", &[("MYSQL_HOST", &address), ("MYSQL_TCP_PORT", "33060")]);
     host.batt(&["mysql"]).code(0);
     server.sql("DROP DATABASE d");
     host.batt(&["restore", "mysql", "--mysql-db", "d"]).code(0);

@@ -245,8 +245,8 @@ fn a_kill_while_it_is_loaded_loses_nothing() {
 #[test]
 fn an_interrupted_replacement_is_taken_back() {
     let live = Live::new();
-    let running = Running::start(&live.host, &REPLACE);
     let ended = holding(&live.server, "LOCK TABLES other.t WRITE", || {
+        let running = Running::start(&live.host, &REPLACE);
         wait_for(&live.server, "%CREATE ALGORITHM%far%");
         running.interrupt();
         running.end()
@@ -258,10 +258,11 @@ fn an_interrupted_replacement_is_taken_back() {
 
 /// Kills a replacement when a statement like this waits for what somebody holds.
 fn killed_at(live: &Live, hold: &str, statement: &str) -> Finished {
-    let running = Running::start(&live.host, &REPLACE);
-    holding(&live.server, hold, || {
+    let running = holding(&live.server, hold, || {
+        let running = Running::start(&live.host, &REPLACE);
         wait_for(&live.server, statement);
         running.kill();
+        running
     });
     running.end()
 }

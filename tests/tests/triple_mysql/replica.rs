@@ -1,8 +1,7 @@
 //! A server that follows another one: what is recorded of where it is, and when it is said that it does not follow.
 
-use std::process;
-
 use batt_tests::host::Host;
+use batt_tests::process::{address_of_our_own, until};
 use batt_tests::server::mariadb::MariaDb;
 
 use crate::content::configure;
@@ -19,9 +18,7 @@ struct Pair {
 impl Pair {
     /// Starts both; the second has got all of the first.
     fn start() -> Self {
-        // An address of this process alone, so that nobody else has the port: a process id has at most 22 bits (proc(5)).
-        let [_, high, middle, low] = process::id().to_be_bytes();
-        let address = format!("127.{}.{middle}.{low}", 128 + (high & 0x3f));
+        let address = address_of_our_own();
         let first = MariaDb::start_with(&[
             "--log-bin",
             "--server-id=1",
@@ -110,7 +107,9 @@ fn one_that_cannot_get_in_is_told_with_the_reason() {
     let pair = Pair::start();
     pair.follower
         .sql("STOP SLAVE; CHANGE MASTER TO MASTER_PASSWORD='wrong', MASTER_CONNECT_RETRY=3600; START SLAVE");
-    pair.follower.wait_until("SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting to reconnect%' OR state LIKE 'Connecting%'");
+    until("it was refused", || {
+        pair.follower.sql("SHOW SLAVE STATUS").contains("Access denied")
+    });
     let warnings = pair.warnings();
     assert!(warnings.contains("does not follow"), "{warnings}");
     assert!(warnings.contains("Access denied"), "{warnings}");
