@@ -204,7 +204,7 @@ fn a_broken_connection_is_mended_and_the_truth_told() {
 fn a_host_that_never_comes_back_is_lost() {
     let fleet = Fleet::of(&["db1"]);
     fleet.mode("db1", "gate");
-    let running = fleet.start(&["run", "-g", "db", "--deadline", "8s"]);
+    let running = fleet.start(&["run", "-g", "db"]);
     fleet.started("db1");
     until("the controller knows that it started", || {
         let known = texts_below(&fleet.state());
@@ -237,7 +237,7 @@ fn a_host_that_never_comes_back_is_lost() {
 fn the_json_of_a_lost_host_names_what_is_not_known_to_have_ended() {
     let fleet = Fleet::of(&["db1"]);
     fleet.mode("db1", "gate");
-    let running = fleet.start(&["run", "-g", "db", "--deadline", "8s", "--format", "json"]);
+    let running = fleet.start(&["run", "-g", "db", "--format", "json"]);
     fleet.started("db1");
     until("the controller knows that it started", || {
         let known = texts_below(&fleet.state());

