@@ -327,7 +327,7 @@ fn what_a_drill_says_of_itself_is_bounded_and_is_of_its_own_backup() {
 fn as_nobody(folder: &Path, program: &Path, arguments: &[&str]) -> Finished {
     let mut command = std::process::Command::new("setpriv");
     command
-        .args(["--reuid=61190", "--regid=61190", "--clear-groups", "--"])
+        .args(["--reuid=61040", "--regid=61040", "--clear-groups", "--"])
         .arg(program)
         .args(["--home", folder.join("home").to_str().unwrap()])
         .args(arguments)
@@ -342,7 +342,7 @@ fn as_nobody(folder: &Path, program: &Path, arguments: &[&str]) -> Finished {
 #[test]
 fn a_caller_who_is_not_root_gets_a_cell_by_a_user_namespace() {
     let folder = tempfile::tempdir().unwrap();
-    let own = |path: &Path| std::os::unix::fs::chown(path, Some(61190), Some(61190)).unwrap();
+    let own = |path: &Path| std::os::unix::fs::chown(path, Some(61_040), Some(61_040)).unwrap();
     chmod(folder.path(), 0o755);
     own(folder.path());
     let batt = batt_tests::host::under_test("batt");

@@ -116,7 +116,7 @@ impl Stage {
         let path = self.host.home().join("scripts-available").join(script);
         let inherited = std::env::var("PATH").unwrap_or_default();
         let mut command = Command::new("timeout");
-        command.arg("60").arg(path).args(items);
+        command.arg("300").arg(path).args(items);
         command.env_clear().env("LC_ALL", "C.UTF-8").env("HOME", "/");
         command.env("PATH", format!("{}:{inherited}", self.folder().display()));
         command

@@ -115,7 +115,7 @@ fn a_server_is_given_no_file_but_its_own() {
                 ("REDIS_METHOD", "bgsave"),
             ],
         );
-        let finished = host.batt_within("timeout", &["60"], &["redis"]);
+        let finished = host.batt_within("timeout", &["300"], &["redis"]);
         assert_eq!(finished.code, Some(code), "{file}: {}", finished.said());
     }
 }

@@ -63,7 +63,7 @@ fn a_client_that_logs_in_with_a_password_may_do_nothing_here() {
         format!("[client]\nquick\n!include {}\nquick\n", options.display()),
     )
     .unwrap();
-    let names = ["mariadb", "mariadb-dump", "mysql", "mysqldump"];
+    let names = ["mariadb-dump", "mariadb", "mysql", "mysqldump"];
 
     for path in [&options, &including] {
         host.configure(
@@ -73,21 +73,19 @@ fn a_client_that_logs_in_with_a_password_may_do_nothing_here() {
                 ("OTHER_PASSWORD", SECRET),
             ],
         );
-        let (clients, finished) = seen(&host, &names, || host.batt(&["mysql"]));
-        finished.code(0);
-        assert!(
-            clients.iter().any(|client| client.name == "mariadb-dump"),
-            "{clients:?}"
-        );
+        let clients = seen(&host, &names, || {
+            host.batt(&["mysql"]).code(0);
+        });
         for client in &clients {
             assert_harmless(client, &host, SECRET);
             assert!(!client.arguments.contains("canary"), "{client:?}");
         }
     }
 
-    let (clients, finished) = seen(&host, &names, || host.batt(&["restore", "mysql", "--replace"]));
-    finished.code(0);
-    assert!(!clients.is_empty());
+    let names = ["mariadb", "mysql"];
+    let clients = seen(&host, &names, || {
+        host.batt(&["restore", "mysql", "--replace"]).code(0);
+    });
     for client in &clients {
         assert_harmless(client, &host, SECRET);
     }
