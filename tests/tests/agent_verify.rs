@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use batt_tests::finished::Finished;
 use batt_tests::host::{Host, under_test};
 use batt_tests::process::{signal, until};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 const DATA: &str = "batt store a.txt -- echo \"a of $BATT_RUN_ID\" && mkdir $BATT_DEST/data/deep && echo x > $BATT_DEST/data/deep/b";
@@ -176,28 +176,47 @@ fn reads(pid: u32, file: &Path) -> bool {
         .any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == file))
 }
 
-/// A backup that is read for seconds, so that something can be done meanwhile. `damaged`: its last byte is another one.
+/// A backup whose reading stands still at its beginning while something is done. `damaged`: its last byte is another one.
 fn while_it_is_read(damaged: bool, meanwhile: impl FnOnce(&Host)) -> (Host, Option<i32>, String) {
     let host = Host::new();
     host.settings("[defaults]\nmax_shrink = \"100%\"\n");
     let place = host
-        .try_script("data", "truncate -s 1G $BATT_DEST/data/a")
+        .try_script("data", "head -c 4M /dev/zero > $BATT_DEST/data/a")
         .succeeded()
         .to_owned();
     host.drop_in("data", "echo \"$BATT_RUN_ID\" > $BATT_DEST/data/a");
     let archive = place.join("a");
     if damaged {
         let inner = fs::OpenOptions::new().write(true).open(&archive).unwrap();
-        std::os::unix::fs::FileExt::write_all_at(&inner, b"x", (1 << 30) - 1).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&inner, b"x", (4 << 20) - 1).unwrap();
     }
-    let child = host
-        .batt_command(&["verify"])
+    // It stops at its first call that reads the archive.
+    let trace = host.scratch().join("trace");
+    let batt = host.batt_command(&["verify"]);
+    let mut command = Command::new("strace");
+    command
+        .args(["-f", "-qq", "-e", "trace=read,pread64"])
+        .args(["-e", "inject=read,pread64:signal=SIGSTOP:when=1", "-P"])
+        .arg(&archive)
+        .arg("-o")
+        .arg(&trace)
+        .arg(batt.get_program())
+        .args(batt.get_args())
+        .env_clear()
+        .envs(batt.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    let child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    until("batt reads the archive", || reads(child.id(), &archive));
+    until("batt has stopped", || {
+        fs::read_to_string(&trace).is_ok_and(|trace| trace.contains("stopped by SIGSTOP"))
+    });
+    let strace = child.id();
+    let stopped = fs::read_to_string(format!("/proc/{strace}/task/{strace}/children")).unwrap();
+    let stopped = Pid::from_raw(stopped.trim().parse().unwrap()).unwrap();
     meanwhile(&host);
+    kill_process(stopped, Signal::CONT).unwrap();
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     (host, output.status.code(), said.into_owned())

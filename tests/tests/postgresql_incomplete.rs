@@ -292,9 +292,11 @@ fn a_server_that_is_gone_leaves_a_word_of_what_was_set_aside() {
 fn a_process_of_pg_restore_that_was_killed_says_nothing_of_the_backup() {
     let server = Postgresql::start();
     server.sql("postgres", "CREATE DATABASE shop");
+    // It goes on for long while it is restored, and not while it is made.
     server.sql(
         "shop",
-        "CREATE TABLE article AS SELECT 1 AS id; CREATE MATERIALIZED VIEW slow AS SELECT id, pg_sleep(1)::text FROM article",
+        "CREATE TABLE pause (seconds int); INSERT INTO pause VALUES (0); CREATE TABLE article AS SELECT 1 AS id;
+         CREATE MATERIALIZED VIEW slow AS SELECT pg_sleep(seconds)::text FROM pause; UPDATE pause SET seconds = 600",
     );
     let host = host_of(&server, &[("PG_FORMAT", "directory")]);
     host.batt(&["postgresql"]).code(0);

@@ -230,7 +230,9 @@ fn put_in_the_way(host: &Host, command: &str) {
     );
 }
 
-const SLOW: &str = "CREATE TABLE article AS SELECT 1 AS id; CREATE MATERIALIZED VIEW slow AS SELECT id, pg_sleep(1)::text FROM article";
+/// So long while it is restored, and not while it is made.
+const SLOW: &str = "CREATE TABLE pause (seconds int); INSERT INTO pause VALUES (0); CREATE TABLE article AS SELECT 1 AS id;
+    CREATE MATERIALIZED VIEW slow AS SELECT pg_sleep(seconds)::text FROM pause; UPDATE pause SET seconds = 600";
 
 #[test]
 fn a_process_that_was_killed_says_nothing_of_the_backup() {
@@ -257,12 +259,7 @@ fn a_process_that_was_killed_says_nothing_of_the_backup() {
 fn a_restore_that_is_ended_in_the_middle_leaves_nothing() {
     let server = Postgresql::start();
     server.sql("postgres", "CREATE DATABASE shop");
-    // So long while it is restored, and not while it is made.
-    server.sql(
-        "shop",
-        "CREATE TABLE pause (seconds int); INSERT INTO pause VALUES (0); CREATE TABLE article AS SELECT 1 AS id;
-         CREATE MATERIALIZED VIEW slow AS SELECT pg_sleep(seconds)::text FROM pause; UPDATE pause SET seconds = 600",
-    );
+    server.sql("shop", SLOW);
     let host = host_of(&server, &[]);
     host.batt(&["postgresql"]).code(0);
     server.sql("postgres", "DROP DATABASE shop");

@@ -237,6 +237,11 @@ fn a_drill_proves_a_backup_and_leaves_the_running_server_alone() {
     let before = server.fingerprint("shop");
     // Nothing of a drill comes here.
     let activity = "SELECT sum(xact_commit) FROM pg_stat_database WHERE datname = 'shop'";
+    // Those of this test count when they are over, which is a moment after their clients have gone.
+    server.wait_until(
+        "postgres",
+        "SELECT 1 WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'shop')",
+    );
     let seen = server.sql("postgres", activity);
 
     host.batt(&["drill", "postgresql"]).code(0).says("proven");

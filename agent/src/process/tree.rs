@@ -392,6 +392,13 @@ mod tests {
             .spawn()
             .unwrap();
         let pid = Pid::from_child(&child);
+        // A program that has just begun has no environment for a moment.
+        while fs::read(format!("/proc/{}/environ", child.id()))
+            .unwrap()
+            .is_empty()
+        {
+            std::thread::yield_now();
+        }
         let family = |since| Family {
             leader: None,
             cgroup: None,

@@ -154,7 +154,7 @@ fn a_store_that_failed_fails_the_service_whatever_the_script_says() {
         ("kind", "batt store --check mysql a -- echo no dump; exit 0", "a"),
         (
             "never",
-            "(batt store a -- sh -c 'echo x; sleep 1000') & sleep 0.5; echo x > $BATT_DEST/never/b; kill -9 $!; exit 0",
+            "(batt store a -- sh -c 'echo x; touch '$TMPDIR'/runs; sleep 1000') & until [ -e $TMPDIR/runs ]; do sleep 0.02; done; echo x > $BATT_DEST/never/b; kill -9 $!; exit 0",
             "a",
         ),
     ];

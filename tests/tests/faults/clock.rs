@@ -133,7 +133,8 @@ fn a_clock_that_jumps_in_the_middle_of_a_run() {
         assert_eq!(finished.code, Some(0), "{what}: {}", finished.said());
         let report: Value = serde_json::from_str(&finished.stdout).unwrap();
         let seconds = report["services"][0]["seconds"].as_f64().unwrap();
-        assert!((0.0..60.0).contains(&seconds), "{what}: {seconds}");
+        // The shortest jump is one of an hour.
+        assert!((0.0..3000.0).contains(&seconds), "{what}: {seconds}");
         let started = fs::read_to_string(
             Path::new(report["services"][0]["path"].as_str().unwrap()).join("manifest.json"),
         )

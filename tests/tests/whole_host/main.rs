@@ -5,16 +5,19 @@
 mod odd;
 
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use batt_tests::finished::Finished;
 use batt_tests::host::Host;
+use batt_tests::process::{living_with, until};
 use batt_tests::server::mariadb::MariaDb;
 use batt_tests::server::postgresql::Postgresql;
 use batt_tests::server::redis::Redis;
 use batt_tests::server::sqlite;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 const SHOP: &str = "
     CREATE DATABASE shop CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci; USE shop;
@@ -156,27 +159,31 @@ fn fingerprint(tree: &Path) -> String {
 }
 
 /// Writes rows into a SQLite database until it is dropped.
-struct Writer(Child);
+struct Writer {
+    child: Child,
+    database: String,
+}
 
 impl Writer {
     fn start(database: &Path) -> Self {
         let script = r#"n=0; while :; do n=$((n + 1)); sqlite3 -cmd '.timeout 10000' "$1" "INSERT INTO post (body) VALUES ('live $n')"; done"#;
         let mut writer = Command::new("bash");
         writer.args(["-c", script, "bash"]).arg(database);
-        Self(
-            writer
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap(),
-        )
+        // A group of its own, so that no client of it writes on when it is killed.
+        writer.process_group(0);
+        let writer = writer.stdout(Stdio::null()).stderr(Stdio::null());
+        Self {
+            child: writer.spawn().unwrap(),
+            database: database.display().to_string(),
+        }
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+        kill_process_group(Pid::from_child(&self.child), Signal::KILL).unwrap();
+        self.child.wait().unwrap();
+        until("nobody of it is left", || living_with(&self.database).is_empty());
     }
 }
 
