@@ -29,6 +29,7 @@ pub(crate) struct CheckFacts {
     definitions: Definitions,
     keys: Option<BTreeMap<u64, u64>>,
     places: Option<Places>,
+    refused: Option<String>,
 }
 
 /// A value is for people and for comparing, and comes from the stream: it is cut to this many characters.
@@ -95,6 +96,16 @@ impl CheckFacts {
     /// Returns where the data lie in the stream, when that was asked for.
     pub(crate) fn places(&self) -> Option<&Places> {
         self.places.as_ref()
+    }
+
+    /// Keeps why a restore will not take the stream, which is complete.
+    pub(crate) fn refuse(&mut self, reason: String) {
+        self.refused = Some(reason);
+    }
+
+    /// Returns why a restore will not take the stream, when that was looked for.
+    pub(crate) fn refused(&self) -> Option<&str> {
+        self.refused.as_deref()
     }
 
     /// Returns what the stream holds.

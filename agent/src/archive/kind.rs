@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::StreamCheck;
-use super::mysql::{Content, Gate, MysqlCheck};
+use super::mysql::{Content, Gate, MysqlCheck, VettedDump};
 use super::postgresql::{directory_check, postgresql_check, postgresql_placing_check};
 use super::postgresql_globals::globals_vetting;
 use super::postgresql_plain::{PlainDump, PostgresqlPlainCheck};
@@ -123,6 +123,15 @@ impl Kind {
         match self {
             Kind::Tar => tar_vetting(),
             Kind::PostgresqlGlobals => globals_vetting(),
+            _ => self.stream_check(),
+        }
+    }
+
+    /// Returns a new check for one stream of this kind that also looks whether [`Kind::restore_gate`] would let it pass.
+    pub(crate) fn vetting_check(self) -> Box<dyn StreamCheck> {
+        match self {
+            Kind::Mysql => Box::new(VettedDump::new(Content::Database)),
+            Kind::MysqlAccounts => Box::new(VettedDump::new(Content::Accounts)),
             _ => self.stream_check(),
         }
     }

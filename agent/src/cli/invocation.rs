@@ -92,6 +92,7 @@ pub(crate) enum Action {
     Launch(LaunchRequest),
     Store {
         check: Option<String>,
+        vet: Option<String>,
         inventories: Vec<PathBuf>,
         recorded: Vec<PathBuf>,
         retries: u8,
@@ -279,6 +280,7 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "launch" => launch(inner)?,
         "store" => Action::Store {
             check: text(inner, "check"),
+            vet: text(inner, "vet"),
             inventories: files(inner, "inventory"),
             recorded: files(inner, "record"),
             retries: inner.get_one("retry").copied().unwrap_or(0),

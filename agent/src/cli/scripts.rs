@@ -21,6 +21,13 @@ pub(super) fn commands() -> Vec<Command> {
                     .help("what the stream must be, whole"),
             )
             .arg(
+                Arg::new("vet")
+                    .long("vet")
+                    .value_name("KIND")
+                    .requires("check")
+                    .help("of mysql: name it as missing, though it is stored, where `batt load --check KIND` would not hand it on"),
+            )
+            .arg(
                 Arg::new("inventory")
                     .long("inventory")
                     .value_name("FILE")

@@ -85,12 +85,21 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Launch(request) => process::launch(&request),
         Action::Store {
             check,
+            vet,
             inventories,
             recorded,
             retries,
             name,
             command,
-        } => script::store(check.as_deref(), inventories, recorded, retries, name, command),
+        } => script::store(
+            check.as_deref(),
+            vet.as_deref(),
+            inventories,
+            recorded,
+            retries,
+            name,
+            command,
+        ),
         Action::Needs { check, name } => script::needs(check.as_deref(), &name, console),
         Action::Load {
             check,

@@ -18,6 +18,7 @@ use crate::store::{self, StoreRequest};
 /// Runs a dump command and keeps what it prints, checked.
 pub(crate) fn store(
     check: Option<&str>,
+    vet: Option<&str>,
     inventories: Vec<PathBuf>,
     recorded: Vec<PathBuf>,
     retries: u8,
@@ -30,6 +31,14 @@ pub(crate) fn store(
         error
     };
     let check = kind(check).map_err(refused)?;
+    let vet = kind(vet).map_err(refused)?;
+    if vet.is_some_and(|vet| !matches!(vet, Kind::Mysql | Kind::MysqlAccounts))
+        || vet.is_some() && check != Some(Kind::Mysql)
+    {
+        return Err(refused(Error::usage(
+            "what is checked as `mysql` can be vetted as `mysql` or `mysql-accounts`, and nothing else",
+        )));
+    }
     if !inventories.is_empty() && !matches!(check, Some(Kind::Mysql | Kind::Rdb)) {
         return Err(refused(Error::usage(
             "only what is checked as `mysql` or `rdb` can be held to an inventory",
@@ -47,6 +56,7 @@ pub(crate) fn store(
     let request = StoreRequest {
         name,
         check,
+        vet,
         inventories,
         recorded,
         retries,

@@ -1,4 +1,4 @@
-//! `batt store [--check KIND] [--inventory FILE]... [--record FILE]... NAME -- COMMAND [ARG...]`: runs a dump command and streams its output compressed and
+//! `batt store [--check KIND] [--vet KIND] [--inventory FILE]... [--record FILE]... NAME -- COMMAND [ARG...]`: runs a dump command and streams its output compressed and
 //! hashed into the backup. No shell, no pipe that hides an exit code: what began and did not end well is in the ledger.
 
 mod archive_file;
@@ -34,6 +34,8 @@ pub(crate) struct StoreRequest {
     pub(crate) name: OsString,
     /// What the output must be a complete one of.
     pub(crate) check: Option<Kind>,
+    /// What it is looked at as, as `batt load --check` will.
+    pub(crate) vet: Option<Kind>,
     /// Files with what the engine says is there, which are read when the command has ended: the output is held to them.
     pub(crate) inventories: Vec<PathBuf>,
     /// Those of them whose lines are facts of the archive.
@@ -126,7 +128,9 @@ fn stored(request: &StoreRequest, target: &Target, file: File, name: &str) -> Re
     let start = Instant::now();
     let (dump, output) = Dump::start(&request.command, &request.arguments)?;
     let output = Throttled::new(output, rate::of_this_run());
-    let streamed = match stream::write(output, file, request.check.map(Kind::stream_check)) {
+    let vetting = request.vet.map(Kind::vetting_check);
+    let check = vetting.or_else(|| request.check.map(Kind::stream_check));
+    let streamed = match stream::write(output, file, check) {
         Ok(streamed) => streamed,
         Err(error) => {
             dump.kill();
@@ -163,6 +167,10 @@ fn stored(request: &StoreRequest, target: &Target, file: File, name: &str) -> Re
             value: value.clone(),
         })
     });
+    let refused = facts.refused().map(|reason| Entry::Missing {
+        name: name.to_owned(),
+        reason: format!("it is stored, and `batt restore` does not take it: {reason}\nhint: change or drop what it names; what is stored can be restored by hand, as RESTORE.md beside it tells"),
+    });
     let ended = StoreEnded {
         name: name.to_owned(),
         file: target.file_name().to_owned(),
@@ -180,6 +188,7 @@ fn stored(request: &StoreRequest, target: &Target, file: File, name: &str) -> Re
     Ok(content
         .chain(recorded)
         .chain([Entry::StoreEnded(ended)])
+        .chain(refused)
         .collect())
 }
 

@@ -31,6 +31,7 @@ impl Run {
         let request = StoreRequest {
             name: name.into(),
             check,
+            vet: None,
             inventories: Vec::new(),
             recorded: Vec::new(),
             retries: 1,

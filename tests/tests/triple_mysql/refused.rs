@@ -71,6 +71,25 @@ fn what_a_server_makes_no_more_is_named_and_costs_nothing_else() {
     assert_eq!(server.sql("SELECT COUNT(*) FROM d.still"), "4\n");
 }
 
+/// A letter of Shift JIS with a backslash for its second byte: server and client read the text in different ways.
+#[test]
+fn what_no_restore_takes_is_no_good_backup() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE d; USE d; CREATE TABLE t (id INT); INSERT INTO t VALUES (1); CREATE DATABASE e; CREATE TABLE e.t (id INT)",
+    );
+    server.sql("USE d; SET @made = CONCAT(\"CREATE PROCEDURE p() SELECT '\", '表', \"'\"); SET character_set_client = sjis; EXECUTE IMMEDIATE @made");
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    let told = host.batt(&["mysql"]).code(2);
+    told.says("only a part is proven, 3 archives");
+    told.says("`d`: it is stored, and `batt restore` does not take it: it ends within a statement: `CREATE DEFINER=`root`@`localhost` PROCEDURE `p`()");
+    let listed = host.listed();
+    assert_eq!(listed[0]["state"], "partial", "{listed:#?}");
+    server.sql("DROP PROCEDURE d.p");
+    host.batt(&["mysql"]).code(0);
+}
+
 /// What follows would be read by the server in another way than it was looked at.
 #[test]
 fn behind_a_setting_that_is_refused_nothing_is_loaded() {

@@ -12,6 +12,7 @@ mod table_name;
 mod tables;
 mod token;
 mod values;
+mod vetted;
 
 #[cfg(test)]
 #[path = "tests.rs"]
@@ -19,6 +20,7 @@ mod properties;
 
 pub(crate) use gate::{Content, Gate, Needs, Stage};
 use rows::Rows;
+pub(super) use vetted::VettedDump;
 
 use super::text_ends::TextEnds;
 use super::{CheckFacts, StreamCheck};

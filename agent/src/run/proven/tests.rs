@@ -20,6 +20,7 @@ fn stored(staging: &Staging, name: &str, command: &str) {
         retries: 0,
         name: name.into(),
         check: None,
+        vet: None,
         command: "sh".into(),
         arguments: vec!["-c".into(), command.into()],
     };

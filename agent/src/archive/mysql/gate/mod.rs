@@ -40,6 +40,7 @@ const SANDBOX: [&[u8]; 2] = [
 
 /// The longest statement that is held back: rows are not, and nothing else is as long.
 const LIMIT: usize = 4 << 20;
+const INSERT: [&[u8]; 2] = [b"INSERT ", b"REPLACE "];
 /// As much of a statement as is shown.
 const SHOWN: usize = 80;
 
@@ -165,7 +166,7 @@ impl Gate {
     /// Returns what is wrong at the end of the dump.
     pub(crate) fn finish(&self) -> Result<(), String> {
         if self.rows.is_some() || self.held.iter().any(|byte| !byte.is_ascii_whitespace()) {
-            return Err("it ends within a statement".to_owned());
+            return Err(format!("it ends within a statement: `{}`", shown(&self.held)));
         }
         Ok(())
     }
@@ -227,7 +228,6 @@ impl Gate {
 
     /// What is a line, or begins with one: a comment, a delimiter, the head of an `INSERT`.
     fn line(&mut self, held: &[u8]) -> Result<Option<Part>, String> {
-        const INSERT: [&[u8]; 2] = [b"INSERT ", b"REPLACE "];
         for word in [
             &b"-- "[..],
             b"--\n",
@@ -334,11 +334,17 @@ impl Gate {
     }
 }
 
-/// What is shown of a statement: its first line.
+/// What is shown of a statement: its first line, and nothing of rows.
 fn shown(statement: &[u8]) -> String {
     let part = &statement[..statement.len().min(4 * SHOWN)];
     let text = String::from_utf8_lossy(part);
-    text.trim_start()
+    let end = if INSERT.iter().any(|word| part.starts_with(word)) {
+        text.find('(').unwrap_or(text.len())
+    } else {
+        text.len()
+    };
+    text[..end]
+        .trim_start()
         .chars()
         .take_while(|character| *character != '\n')
         .filter(|character| !character.is_control())

@@ -42,6 +42,9 @@ impl Stage {
         behind: 0,
     };
 
+    /// Nothing but settings, for one who only looks.
+    pub(crate) const NOTHING: Self = Self { parts: 0, behind: 0 };
+
     /// Returns what comes behind the statement of this number, which a server has refused: those before it were handed on already, and
     /// when it was about a table, nothing more can be done with that.
     pub(crate) fn behind(self, statement: u64) -> Self {
@@ -67,8 +70,7 @@ impl FromStr for Stage {
 
     /// Reads names of parts with commas between them.
     fn from_str(words: &str) -> Result<Self, Self::Err> {
-        let none = Self { parts: 0, behind: 0 };
-        words.split(',').try_fold(none, |stage, word| {
+        words.split(',').try_fold(Self::NOTHING, |stage, word| {
             let part = match word {
                 "sequences" => Part::Sequences,
                 "tables" => Part::Tables,
