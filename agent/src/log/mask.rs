@@ -1,5 +1,6 @@
-//! Hides secrets in a stream, wherever it is cut.
+//! Hides secrets in a stream, wherever it is cut, and values of rows.
 
+use super::values::{Values, without_values};
 use crate::secrets::{UserInfo, forms, user_info};
 
 const MASK: &[u8] = b"********";
@@ -18,6 +19,7 @@ pub(crate) struct Mask {
     held: Vec<u8>,
     /// The byte before that.
     before: u8,
+    values: Values,
 }
 
 /// What stands at a place of the stream.
@@ -51,6 +53,7 @@ impl Mask {
             begins,
             held: Vec::new(),
             before: b' ',
+            values: Values::default(),
         }
     }
 
@@ -82,20 +85,29 @@ impl Mask {
     /// Returns what can be shown now.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(bytes);
-        self.take(false)
+        let shown = self.take(false);
+        self.values.feed(&shown)
     }
 
     /// Returns what was held, when nothing more will come.
     pub(crate) fn finish(&mut self) -> Vec<u8> {
-        let shown = self.take(true);
+        let last = self.take(true);
         self.before = b' ';
+        let mut shown = self.values.feed(&last);
+        shown.extend(self.values.finish());
         shown
     }
 
     /// Returns a text as it can be shown.
     pub(crate) fn whole(&mut self, text: &str) -> String {
-        let mut shown = self.feed(text.as_bytes());
-        shown.extend(self.finish());
+        without_values(self.without_secrets(text))
+    }
+
+    /// Returns a text with nothing but secrets hidden: what a restore compares is compared as it is.
+    pub(crate) fn without_secrets(&mut self, text: &str) -> String {
+        self.held.extend_from_slice(text.as_bytes());
+        let shown = self.take(true);
+        self.before = b' ';
         String::from_utf8_lossy(&shown).into_owned()
     }
 

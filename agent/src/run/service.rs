@@ -166,7 +166,7 @@ fn attempt(
     let mut ledger = Ledger::read(&staging.path()).masked(|text| everywhere.whole(text));
     let secrets = secrets::of_content(&conf, &planned.items, &ledger);
     *mask = Mask::new(secrets.clone());
-    ledger.mask_content(|text| mask.whole(text));
+    ledger.mask_content(|text| mask.without_secrets(text));
     let hiding = RefCell::new(Mask::new(secrets));
     running.show(Stage::Verifying);
     // Read now: hours may have passed since the script was started.

@@ -107,6 +107,39 @@ fn values_are_not_told() {
     }
 }
 
+/// What a client says of a row that is refused has the value in it.
+#[test]
+fn a_value_that_is_there_twice_is_in_no_log_and_no_report() {
+    let server = MariaDb::start();
+    let host = backed_up(
+        &server,
+        "CREATE TABLE t (id INT PRIMARY KEY, mail VARCHAR(99), UNIQUE KEY by_mail (mail)); INSERT INTO t VALUES (1, 'canary@example.org\n1');
+         CREATE TABLE u (a INT) PARTITION BY LIST (a) (PARTITION p VALUES IN (1)); INSERT INTO u VALUES (1)",
+    );
+    let other = MariaDb::start();
+    for (table, row, said) in [
+        (
+            "t",
+            "(2,'canary@example.org\\n1')",
+            "Duplicate entry '…' for key ",
+        ),
+        ("u", "(1471100815)", "Table has no partition for value …"),
+    ] {
+        let rows = format!("\"rows.{table}\": \"1\"");
+        let forgery = Forgery::of(&host.backup("mysql"))
+            .append("shop.zst", &format!("INSERT INTO `{table}` VALUES {row};"))
+            .doctor(&rows, &rows.replace('1', "2"));
+        for told in [forgery.drill().code(2), forgery.restore_to(&other, &[]).code(2)] {
+            told.says(said);
+            for value in ["canary", "1471100815"] {
+                assert!(!told.said().contains(value), "{}", told.said());
+                forgery.assert_nowhere(value);
+            }
+        }
+        other.sql("DROP DATABASE IF EXISTS shop");
+    }
+}
+
 /// What a server makes of values by itself, it makes of the same values again.
 #[test]
 fn what_was_changed_when_it_was_written_comes_back_as_it_is() {

@@ -111,6 +111,12 @@ impl Forgery {
         self.host.batt(&["verify", "--from", folder.to_str().unwrap()])
     }
 
+    /// Asserts that a text is in no file of the host that has drilled or restored it.
+    #[track_caller]
+    pub(crate) fn assert_nowhere(&self, text: &str) {
+        self.host.assert_nowhere(text);
+    }
+
     /// Drills it.
     pub(crate) fn drill(&self) -> Finished {
         let folder = self.path("");
