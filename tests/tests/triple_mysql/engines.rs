@@ -72,6 +72,32 @@ fn tables_of_connect_show_files_that_are_not_backed_up_and_that_is_said() {
         .says("`d` has tables of FEDERATED, CONNECT or SPIDER");
 }
 
+/// Rows of SPHINX are an answer of another server to the question in the column `query`; without one there are none.
+#[test]
+fn tables_of_sphinx_show_rows_that_are_not_backed_up_and_that_is_said() {
+    let server = MariaDb::start();
+    server.sql(
+        "INSTALL SONAME 'ha_sphinx'; CREATE DATABASE d; USE d; CREATE TABLE plain (id INT); INSERT INTO plain VALUES (7);
+         CREATE TABLE found (id BIGINT UNSIGNED NOT NULL, weight INT NOT NULL, query VARCHAR(3072) NOT NULL, INDEX (query)) ENGINE=SPHINX CONNECTION='sphinx://127.0.0.1:1/words'",
+    );
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    let left_out = "tables of `d` show rows of another server or of a file, which are not in the backup: `found` (SPHINX)";
+    host.batt(&["enable", "mysql"]).code(0);
+    host.batt(&["check"]).says(left_out);
+    let told = host.batt(&["mysql"]).code(0).said();
+    assert!(!told.contains("lock"), "{told}");
+    assert_eq!(host.fact("mysql", "warning.1"), left_out);
+    assert_eq!(host.fact("mysql", "consistency.d"), "transaction");
+    host.batt_drill("mysql").code(0).says("proven");
+    server.sql("DROP DATABASE d");
+    host.batt_restore(&[], &["mysql", "--mysql-db", "d"]).code(0);
+    assert_eq!(
+        server.sql("SELECT id FROM d.plain; SHOW TABLES IN d"),
+        "7\nfound\nplain\n"
+    );
+}
+
 /// The dump program refuses the history of all tables for one whose history is kept by transactions.
 #[test]
 fn a_table_with_a_history_by_transactions_keeps_no_database_from_being_backed_up() {
