@@ -86,3 +86,37 @@ fn what_is_granted_on_what_is_not_there_keeps_no_account_from_coming_back() {
     let kept: BTreeSet<&str> = before.lines().filter(of_routine).collect();
     assert_eq!(told(&other).lines().collect::<BTreeSet<_>>(), kept);
 }
+
+/// In strict mode a server makes no table of which the longest row would not fit into half a page. A session may say otherwise, and rows that
+/// are shorter are there.
+#[test]
+fn a_table_whose_rows_may_be_too_long_for_its_format_comes_back() {
+    let server = MariaDb::start();
+    let columns = |kind: &str, count: usize| -> String {
+        let columns: Vec<String> = (1..=count).map(|number| format!("c{number} {kind}")).collect();
+        columns.join(", ")
+    };
+    server.sql(&format!(
+        "CREATE DATABASE d; USE d; SET SESSION innodb_strict_mode = OFF;
+         CREATE TABLE wide ({}) CHARACTER SET latin1 ROW_FORMAT=COMPACT; INSERT INTO wide (c1, c40) VALUES ('first', 'last');
+         CREATE TABLE texts (id INT PRIMARY KEY AUTO_INCREMENT, {}) ROW_FORMAT=REDUNDANT; INSERT INTO texts (c1, c20) VALUES (REPEAT('x', 5000), 'y')",
+        columns("VARCHAR(255)", 40),
+        columns("TEXT", 20),
+    ));
+    let refused = server.sql_all(&format!(
+        "CREATE TABLE d.strict ({}) CHARACTER SET latin1 ROW_FORMAT=COMPACT",
+        columns("VARCHAR(255)", 40)
+    ));
+    refused.says("ERROR 1118 ");
+    let before = server.fingerprint("d");
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    host.batt(&["mysql"]).code(0);
+    host.batt_drill("mysql").code(0).says("proven");
+    host.batt_restore(&[], &["mysql", "--mysql-db", "d", "--replace"])
+        .code(0);
+    assert_eq!(server.fingerprint("d"), before);
+    server.sql("DROP DATABASE d");
+    host.batt_restore(&[], &["mysql", "--mysql-db", "d"]).code(0);
+    assert_eq!(server.fingerprint("d"), before);
+}
