@@ -12,6 +12,9 @@ pub(crate) const VALUE_LIMIT: usize = 64 << 10;
 /// How the key of a fact begins that is the digest of a definition; its first part says in which form that was digested.
 pub(crate) const DEFINITION: &str = "definition-";
 
+/// How the key of a fact begins that is the number which comes next of something that counts: a restore may be ahead of it, and not behind.
+pub(crate) const COUNTERS: [&str; 2] = ["auto-increment.", "next-value."];
+
 /// The key of a fact: begins with a letter or digit, then letters, digits, spaces and `._:/@+%-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

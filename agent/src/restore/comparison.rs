@@ -7,7 +7,7 @@ use batt_protocol::text::quoted;
 use serde::Serialize;
 
 use crate::backup::{ArchiveRecord, Manifest};
-use crate::fact::DEFINITION;
+use crate::fact::{COUNTERS, DEFINITION};
 use crate::ledger::Ledger;
 use crate::log::Mask;
 
@@ -37,6 +37,7 @@ enum Difference<'a> {
     Other(&'a str, &'a str, &'a str),
     Missing(&'a str, &'a str),
     Unexpected(&'a str, &'a str),
+    Behind(&'a str, &'a str, &'a str),
 }
 
 impl Comparison {
@@ -120,6 +121,10 @@ pub(crate) fn differences(
     let forms = Forms::of(expected, found);
     let told = expected.iter().filter(|(key, _)| forms.tell(key));
     let expected_first = told.filter_map(|(key, value)| {
+        if is_counter(key) {
+            let found = found.get(key).filter(|found| is_behind(found, value))?;
+            return Some(Difference::Behind(key, value, found));
+        }
         let mut fitting = fitting(key, expected, found).peekable();
         let first = fitting.peek().copied();
         match first {
@@ -131,7 +136,7 @@ pub(crate) fn differences(
     let masked: Vec<&String> = expected.keys().filter(|key| Mask::is_masked(key)).collect();
     let unexpected = found
         .iter()
-        .filter(|(key, _)| !expected.contains_key(*key) && forms.tell(key))
+        .filter(|(key, _)| !expected.contains_key(*key) && forms.tell(key) && !is_counter(key))
         .filter(|(key, _)| !masked.iter().any(|masked| Mask::may_be(masked, key)))
         .map(|(key, value)| Difference::Unexpected(key, value));
     expected_first
@@ -168,6 +173,27 @@ fn form(key: &str) -> Option<&str> {
     kind.starts_with(DEFINITION).then_some(kind)
 }
 
+/// Tells whether a fact is the number that comes next of something that counts. A restore that does not tell it, and a backup of which it was not
+/// told, are compared by the rest.
+fn is_counter(key: &str) -> bool {
+    COUNTERS.iter().any(|counter| key.starts_with(counter))
+}
+
+/// Tells whether a counter gives numbers again which it has given: `5 and down` is ahead of `7 and down`. What is no number is another one.
+fn is_behind(found: &str, recorded: &str) -> bool {
+    let read = |text: &str| {
+        let (number, is_down) = text
+            .strip_suffix(" and down")
+            .map_or((text, false), |number| (number, true));
+        number.parse::<i128>().ok().map(|number| (number, is_down))
+    };
+    match (read(found), read(recorded)) {
+        (Some((found, true)), Some((recorded, true))) => found > recorded,
+        (Some((found, false)), Some((recorded, false))) => found < recorded,
+        _ => found != recorded,
+    }
+}
+
 /// Returns the values that were found under a key: the one of that key, or where it holds a secret those of all keys that it
 /// may have been.
 fn fitting<'a>(
@@ -194,6 +220,13 @@ impl fmt::Display for Difference<'_> {
             Difference::Other(key, expected, found) => write!(
                 formatter,
                 "{} is {} instead of {}",
+                quoted(key),
+                quoted(found),
+                quoted(expected)
+            ),
+            Difference::Behind(key, expected, found) => write!(
+                formatter,
+                "{} is {} instead of {}: numbers would be given twice",
                 quoted(key),
                 quoted(found),
                 quoted(expected)
@@ -326,6 +359,42 @@ mod tests {
                 &facts(&[("v", "1"), ("definition-15.table.t", "a1")])
             ),
             [""; 0]
+        );
+    }
+
+    #[test]
+    fn a_counter_may_be_ahead_and_not_behind() {
+        let recorded = facts(&[
+            ("auto-increment.t", "18446744073709551615"),
+            ("auto-increment.u", "5"),
+            ("next-value.down", "-5 and down"),
+            ("next-value.s", "7"),
+        ]);
+        let compared = |found: &[(&str, &str)]| differences(&recorded, &facts(found));
+        assert_eq!(compared(&[]), [""; 0]);
+        assert_eq!(
+            compared(&[
+                ("auto-increment.t", "18446744073709551615"),
+                ("auto-increment.u", "6"),
+                ("auto-increment.v", "6"),
+                ("next-value.down", "-6 and down"),
+                ("next-value.s", "1007"),
+            ]),
+            [""; 0]
+        );
+        assert_eq!(
+            compared(&[
+                ("auto-increment.t", "18446744073709551614"),
+                ("auto-increment.u", "4"),
+                ("next-value.down", "-4 and down"),
+                ("next-value.s", "9 and down"),
+            ]),
+            [
+                "`auto-increment.t` is `18446744073709551614` instead of `18446744073709551615`: numbers would be given twice",
+                "`auto-increment.u` is `4` instead of `5`: numbers would be given twice",
+                "`next-value.down` is `-4 and down` instead of `-5 and down`: numbers would be given twice",
+                "`next-value.s` is `9 and down` instead of `7`: numbers would be given twice",
+            ]
         );
     }
 

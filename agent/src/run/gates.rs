@@ -24,7 +24,15 @@ const COUNTS: [&str; 4] = ["rows", "keys", "members", "large-objects"];
 /// Of these, what is not said when there is none: a database of Redis without keys is not in its dump.
 const UNSAID_WHEN_EMPTY: [&str; 2] = ["keys", "large-objects"];
 /// Kinds of content that are figures, and not objects that may be lost.
-const FIGURES: [&str; 5] = ["bytes", "functions", "keys", "large-objects", "members"];
+const FIGURES: [&str; 7] = [
+    "auto-increment",
+    "bytes",
+    "functions",
+    "keys",
+    "large-objects",
+    "members",
+    "next-value",
+];
 /// With what kinds begin that are checksums, which come and go with settings and with the size of tables: of whole tables (`checksum`) or of a part (`checksum-1-of-8`).
 const CHECKSUM: &str = "checksum";
 

@@ -20,9 +20,11 @@ fn every_object_is_recorded_and_every_row_counted() {
     assert_eq!(
         keys,
         [
+            "auto-increment.article",
             "collation",
             "event.nightly",
             "function.twice",
+            "next-value.numbers",
             "package-body.bag",
             "package.bag",
             "procedure.tidy",

@@ -47,6 +47,12 @@ impl Forgery {
 
     /// Puts a statement before the last line of a dump.
     pub(crate) fn append(self, archive: &str, statement: &str) -> Self {
+        let end = "\n-- Dump completed";
+        self.replace(archive, end, &format!("\n{statement}{end}"))
+    }
+
+    /// Puts something else in the place of the last of these words in a dump.
+    pub(crate) fn replace(self, archive: &str, from: &str, to: &str) -> Self {
         let file = self.path(archive);
         let dump = Command::new("zstd")
             .arg("-dc")
@@ -54,11 +60,11 @@ impl Forgery {
             .output()
             .unwrap()
             .stdout;
-        let end = dump
-            .windows(17)
-            .rposition(|text| text == b"-- Dump completed")
-            .unwrap();
-        let forged = [&dump[..end], statement.as_bytes(), b"\n", &dump[end..]].concat();
+        let place = dump
+            .windows(from.len())
+            .rposition(|text| text == from.as_bytes())
+            .unwrap_or_else(|| panic!("`{from}` is not in the dump"));
+        let forged = [&dump[..place], to.as_bytes(), &dump[place + from.len()..]].concat();
         let plain = self.folder.path().join("plain");
         fs::write(&plain, &forged).unwrap();
         Finished::run(

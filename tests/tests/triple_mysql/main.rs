@@ -10,6 +10,7 @@ mod backup;
 mod broken;
 mod changed;
 mod content;
+mod counters;
 mod drill;
 mod edits;
 mod edits_accounts;

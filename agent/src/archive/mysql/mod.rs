@@ -3,6 +3,7 @@
 //! the exit code is needed beside it. The rows of each table are counted on the way.
 
 mod bulk_load;
+mod counter;
 mod gate;
 mod head;
 mod routines;
@@ -175,6 +176,36 @@ mod tests {
             Some("bin.000001, MASTER_LOG_POS=811")
         );
         assert_eq!(facts.get("gtid-position"), Some("0-1-29"));
+    }
+
+    /// What comes next of each table and sequence, where the dump tells it.
+    #[test]
+    fn the_next_numbers_are_told() {
+        let dump = "-- MariaDB dump 10.19\n\
+            CREATE TABLE `t` (\n  `id` int NOT NULL AUTO_INCREMENT COMMENT 'AUTO_INCREMENT=5',\n  PRIMARY KEY (`id`)\n) ENGINE=InnoDB AUTO_INCREMENT=5001 DEFAULT CHARSET=utf8mb4 COMMENT='AUTO_INCREMENT=6';\n\
+            CREATE TABLE `none` (\n  `id` int NOT NULL AUTO_INCREMENT,\n  PRIMARY KEY (`id`)\n) ENGINE=InnoDB;\n\
+            CREATE TABLE `shown` (\n  `id` int NOT NULL AUTO_INCREMENT,\n  PRIMARY KEY (`id`)\n) ENGINE=FEDERATED AUTO_INCREMENT=7;\n\
+            CREATE TABLE `old` (\n  `id` int NOT NULL AUTO_INCREMENT,\n  PRIMARY KEY (`id`)\n) ENGINE=ARCHIVE AUTO_INCREMENT=7;\n\
+            CREATE SEQUENCE `s` start with 100 minvalue 1 maxvalue 9223372036854775806 increment by 1 cache 1000 nocycle ENGINE=InnoDB;\n\
+            DO SETVAL(`s`, 1100, 0);\n\
+            CREATE SEQUENCE `down` start with -1 minvalue -9 maxvalue -1 increment by -1 nocache ENGINE=InnoDB;\n\
+            SELECT SETVAL(`down`, -5, 0);\n\
+            DO SETVAL(`unknown`, 1, 0);\nDO SLEEP(7, 0);\n-- Dump completed\n";
+        let facts = check(Kind::Mysql, dump.as_bytes()).unwrap();
+        let told: Vec<String> = facts
+            .content()
+            .iter()
+            .filter(|(key, _)| !key.starts_with("rows."))
+            .map(|(key, value)| format!("{key} {value}"))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "auto-increment.t 5001",
+                "next-value.down -5 and down",
+                "next-value.s 1100"
+            ]
+        );
     }
 
     /// With all that a client may send along: what stands before it, and its end.

@@ -1,6 +1,7 @@
 //! What a statement of a dump is about: as many of its tokens as tell that are looked at, the others pass by.
 
 use super::bulk_load::Prepared;
+use super::counter::{AutoIncrement, Call, Direction};
 use super::table_name::Naming;
 use super::tables::Tables;
 use super::token::Token;
@@ -31,6 +32,8 @@ pub(super) enum Statement {
     View(View),
     /// Such a comment that prepares or executes a statement.
     Prepared(Prepared),
+    /// `DO` or `SELECT`.
+    Call(Call),
     /// What has no rows in it.
     Other,
 }
@@ -41,6 +44,8 @@ pub(super) struct Creation {
     is_sequence: bool,
     name: Naming,
     engine: Engine,
+    counter: AutoIncrement,
+    direction: Direction,
 }
 
 /// What a comment that servers execute makes. One without `ALGORITHM` stands for a view until that can be made.
@@ -77,6 +82,7 @@ impl Statement {
             match std::mem::take(self) {
                 Statement::Creation(creation) => creation.finish(tables),
                 Statement::View(view) => view.finish(tables),
+                Statement::Call(call) => call.finish(tables),
                 Statement::Prepared(prepared) if !prepared.is_bulk_load() => {
                     tables.reach_elsewhere("PREPARE");
                 }
@@ -95,6 +101,7 @@ impl Statement {
             Statement::Conditional => self.begin_conditional(token, tables),
             Statement::View(view) => view.take(token),
             Statement::Prepared(prepared) => prepared.take(token),
+            Statement::Call(call) => call.take(token),
             Statement::Change { is_drop } => {
                 let is_drop = *is_drop;
                 self.change(is_drop, token, tables);
@@ -153,6 +160,7 @@ impl Statement {
             Token::Word(word) if is(word, &["USE"]) => Statement::Use,
             Token::Word(word) if is(word, &["DROP"]) => Statement::Change { is_drop: true },
             Token::Word(word) if is(word, &["ALTER"]) => Statement::Change { is_drop: false },
+            Token::Word(word) if is(word, &["DO", "SELECT"]) => Statement::Call(Call::default()),
             Token::Word(word) if is(word, &OTHERS) => Statement::Other,
             Token::Conditional => Statement::Conditional,
             Token::Word(word) => {
@@ -216,6 +224,8 @@ impl Statement {
                 is_sequence: is(word, &["SEQUENCE"]),
                 name: Naming::default(),
                 engine: Engine::Unknown,
+                counter: AutoIncrement::default(),
+                direction: Direction::default(),
             }),
             _ => Statement::Other,
         };
@@ -249,6 +259,10 @@ impl View {
 
 impl Creation {
     fn take(&mut self, token: Token<'_>) {
+        self.counter.take(token);
+        if self.is_sequence {
+            self.direction.take(token);
+        }
         match token {
             Token::Word(word) if self.name.is_awaited() && is(word, &["IF", "NOT", "EXISTS"]) => {}
             Token::Word(word) if !self.name.is_awaited() && is(word, &["ENGINE"]) => {
@@ -262,11 +276,20 @@ impl Creation {
     }
 
     fn finish(self, tables: &mut Tables) {
-        match (self.name.name(), self.engine) {
-            (None, _) => {}
-            (Some(name), _) if self.is_sequence => tables.create_sequence(&name),
-            (Some(name), Engine::Known(engine)) => tables.create(&name, Some(&engine)),
-            (Some(name), _) => tables.create(&name, None),
+        let Some(name) = self.name.name() else { return };
+        if self.is_sequence {
+            tables.create_sequence(&name, self.direction);
+            return;
+        }
+        let engine = match &self.engine {
+            Engine::Known(engine) => Some(engine.as_slice()),
+            _ => None,
+        };
+        tables.create(&name, engine);
+        // A table of ARCHIVE is restored without its counter, or it takes no rows.
+        let is_archive = engine.is_some_and(|engine| engine.eq_ignore_ascii_case(b"ARCHIVE"));
+        if let Some(next) = self.counter.next().filter(|_| !is_archive) {
+            tables.count_from(&name, next);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::CheckFacts;
 use super::super::definitions::Definitions;
+use super::counter::Direction;
 use super::table_name::TableName;
 
 /// More tables than anybody has in one dump; those beyond are not counted.
@@ -27,6 +28,8 @@ pub(super) struct Tables {
     /// The database of the last `USE`; empty before one.
     database: String,
     tables: BTreeMap<(String, String), Table>,
+    /// The next number of each, as it is told.
+    counters: BTreeMap<(String, String), Counter>,
     definitions: Definitions,
     /// How many statements have begun.
     statements: u64,
@@ -41,6 +44,15 @@ enum Table {
     /// Rows that are no matter of the dump: a sequence, or a table whose rows lie elsewhere.
     #[default]
     Elsewhere,
+}
+
+/// What counts.
+#[derive(Debug)]
+enum Counter {
+    /// The AUTO_INCREMENT of a table.
+    Table(String),
+    /// A sequence, the direction in which it goes, and the number, where the dump tells it.
+    Sequence(Direction, Option<String>),
 }
 
 impl Tables {
@@ -107,9 +119,26 @@ impl Tables {
     }
 
     /// A `CREATE SEQUENCE` statement. Earlier versions of MariaDB dump its state as a row.
-    pub(super) fn create_sequence(&mut self, name: &TableName) {
+    pub(super) fn create_sequence(&mut self, name: &TableName, direction: Direction) {
         self.define_in_place("sequence", name);
         self.put(name, Table::Elsewhere);
+        self.count(name, Counter::Sequence(direction, None));
+    }
+
+    /// The number that a table gives next.
+    pub(super) fn count_from(&mut self, name: &TableName, next: String) {
+        // What lies elsewhere counts there.
+        if self.tables.get(&self.key(name)) != Some(&Table::Elsewhere) {
+            self.count(name, Counter::Table(next));
+        }
+    }
+
+    /// The number that a sequence gives next.
+    pub(super) fn go_on_from(&mut self, name: &TableName, next: String) {
+        let key = self.key(name);
+        if let Some(Counter::Sequence(_, told)) = self.counters.get_mut(&key) {
+            *told = Some(next);
+        }
     }
 
     /// An `INSERT` or `REPLACE` statement.
@@ -138,6 +167,21 @@ impl Tables {
                 facts.insert_content("rows", &format!("{database}.{table}"), *rows);
             }
         }
+        for ((database, name), counter) in &self.counters {
+            let name = if is_one {
+                name.clone()
+            } else {
+                format!("{database}.{name}")
+            };
+            match counter {
+                Counter::Table(next) => facts.insert_content("auto-increment", &name, next),
+                Counter::Sequence(Direction::Down, Some(next)) => {
+                    facts.insert_content("next-value", &name, format!("{next} and down"));
+                }
+                Counter::Sequence(_, Some(next)) => facts.insert_content("next-value", &name, next),
+                Counter::Sequence(_, None) => {}
+            }
+        }
     }
 
     fn define_in_place(&mut self, kind: &'static str, name: &TableName) {
@@ -155,6 +199,13 @@ impl Tables {
         if self.tables.len() < LIMIT {
             let key = self.key(name);
             self.tables.insert(key, table);
+        }
+    }
+
+    fn count(&mut self, name: &TableName, counter: Counter) {
+        if self.counters.len() < LIMIT {
+            let key = self.key(name);
+            self.counters.insert(key, counter);
         }
     }
 

@@ -158,8 +158,10 @@ fn write_value(out: &mut Vec<u8>, value: &Value, raw_binary: bool) {
     }
 }
 
+/// Returns the rows of each table.
 fn content(facts: &CheckFacts) -> BTreeMap<String, String> {
-    facts.content().clone()
+    let rows = facts.content().iter().filter(|(key, _)| key.starts_with("rows."));
+    rows.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn counted(dump: &[u8], pieces: &[usize]) -> Result<BTreeMap<String, String>, String> {
