@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use batt_tests::drop_in::told;
+use batt_tests::drop_in::{chmod, told};
 use batt_tests::finished::Finished;
 use batt_tests::host::Host;
 use batt_tests::process::{assert_none_lives, signal, until};
@@ -286,15 +286,25 @@ fn a_database_that_cannot_be_dumped_leaves_the_others() {
     let server = MariaDb::start();
     server.sql(
         "CREATE DATABASE first; USE first; CREATE TABLE t AS SELECT seq FROM seq_1_to_10;
-         CREATE DATABASE second; CREATE TABLE second.t (id INT); FLUSH TABLES;
+         CREATE DATABASE second; CREATE TABLE second.t (id INT);
          CREATE DATABASE third; USE third; CREATE TABLE t AS SELECT seq FROM seq_1_to_10;",
     );
-    // The definition of a table that cannot be read any more.
-    let definition = server.socket().with_file_name("data").join("second/t.frm");
-    fs::write(&definition, "nothing of a table").unwrap();
     let host = Host::new();
+    let tools = host.scratch().join("tools");
+    fs::create_dir(&tools).unwrap();
+    let dump = tools.join("mariadb-dump");
+    fs::write(
+        &dump,
+        "#!/bin/bash\ncase ${!#} in second) echo 'mariadb-dump: Got errno 5 on write' >&2; exit 5 ;; esac\nexec /usr/bin/mariadb-dump \"$@\"\n",
+    )
+    .unwrap();
+    chmod(&dump, 0o755);
     let options = server.option_file("root", "");
-    host.configure("mysql", &[("MYSQL_CREDS", options.to_str().unwrap())]);
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", tools.display());
+    host.configure(
+        "mysql",
+        &[("MYSQL_CREDS", options.to_str().unwrap()), ("PATH", &path)],
+    );
 
     let partial = host.told("mysql", &["mysql"]);
     let path = partial.beside("partial", &["without `second`", "`batt store second` failed"]);
@@ -305,8 +315,7 @@ fn a_database_that_cannot_be_dumped_leaves_the_others() {
     assert!(!archives.contains(&"second.zst".to_owned()), "{archives:?}");
     host.assert_sound();
 
-    fs::remove_file(&definition).unwrap();
-    server.sql("DROP DATABASE second; CREATE DATABASE second; CREATE TABLE second.t (id INT)");
+    fs::remove_file(&dump).unwrap();
     let whole = host.told("mysql", &["mysql"]);
     assert!(whole.succeeded().join("second.zst").is_file());
     assert!(path.is_dir());
