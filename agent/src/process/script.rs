@@ -28,6 +28,10 @@ const TICK: Duration = Duration::from_millis(200);
 const GRACE: Duration = Duration::from_secs(10);
 /// How long the pipes are drained when the script has ended and others still hold them.
 const DRAIN: Duration = Duration::from_secs(2);
+/// How long a disk that stalls may take to write down what was in the pipe by then.
+const LAST_WORDS: Duration = Duration::from_secs(60);
+/// As much as a pipe holds at most, where nobody made it larger (pipe(7)).
+const PIPE: usize = 1 << 20;
 
 /// Everything that a script is started with.
 #[derive(Debug)]
@@ -268,11 +272,12 @@ impl Drain {
         }
     }
 
-    /// Ends the draining, whoever still holds the pipe, and returns why the log could not be kept.
+    /// Ends the draining, whoever still holds the pipe, and returns why the log could not be kept. What is in the pipe is taken: a script
+    /// says why it failed at last.
     fn end(mut self, time: Duration) -> Option<Error> {
         self.wait(time);
         self.stop.store(true, Ordering::Relaxed);
-        self.wait(time);
+        self.wait(LAST_WORDS);
         self.result.flatten()
     }
 }
@@ -292,15 +297,18 @@ fn drain(
     };
     let mut buffer = vec![0u8; 64 << 10];
     let mut file = std::fs::File::from(reader);
-    while !stop.load(Ordering::Relaxed) {
+    let mut left = PIPE;
+    while left > 0 {
+        let is_last = stop.load(Ordering::Relaxed);
         let time = Timespec {
             tv_sec: 0,
-            tv_nsec: 200_000_000,
+            tv_nsec: if is_last { 0 } else { 200_000_000 },
         };
         match poll(
             &mut [PollFd::from_borrowed_fd(file.as_fd(), PollFlags::IN)],
             Some(&time),
         ) {
+            Ok(0) if is_last => break,
             Ok(0) | Err(rustix::io::Errno::INTR) => continue,
             Ok(_) => {}
             Err(_) => break,
@@ -309,6 +317,9 @@ fn drain(
             Ok(0) => break,
             Ok(length) => {
                 bytes.fetch_add(length as u64, Ordering::Relaxed);
+                if is_last {
+                    left = left.saturating_sub(length);
+                }
                 keep(&mask.feed(&buffer[..length]));
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -317,4 +328,45 @@ fn drain(
     }
     keep(&mask.finish());
     failure
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    /// Drains a pipe that somebody goes on to hold, though it is to end.
+    fn drained(text: &[u8]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        std::thread::scope(|threads| {
+            threads.spawn(|| writer.write_all(text));
+            let log = LogWriter::create(&folder.path().join("log"), 16 << 20).unwrap();
+            // As when a disk held the thread up until now.
+            while rustix::io::ioctl_fionread(&reader).unwrap() == 0 {
+                std::thread::yield_now();
+            }
+            let failure = drain(
+                reader.into(),
+                log,
+                Mask::new(Vec::new()),
+                &AtomicU64::new(0),
+                &AtomicBool::new(true),
+            );
+            assert!(failure.is_none());
+        });
+        std::fs::read_to_string(folder.path().join("log")).unwrap()
+    }
+
+    #[test]
+    fn last_words_are_taken_though_somebody_holds_the_pipe() {
+        assert_eq!(drained(b"cannot open `x`\n"), "cannot open `x`\n");
+    }
+
+    #[test]
+    fn whoever_goes_on_is_not_listened_to_for_ever() {
+        let told = drained(&vec![b'x'; 8 << 20]);
+        assert!(told.len() <= PIPE + (64 << 10), "{}", told.len());
+    }
 }
