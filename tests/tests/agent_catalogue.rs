@@ -253,7 +253,7 @@ fn a_list_shows_what_each_is_worth_and_what_keeps_it() {
     }
     host.rebuild();
     let drilled = format!(
-        "\n{{\"record\":\"drilled\",\"id\":\"{}\",\"drill\":{{\"at\":\"2026-01-09T00:00:00Z\",\"proven\":false,\
+        "\n{{\"record\":\"drilled\",\"id\":\"{}\",\"drill\":{{\"at\":\"2026-01-09T12:00:00Z\",\"proven\":false,\
          \"seconds\":1.0,\"compared\":1,\"facts\":{{}},\"reason\":\"rows\"}}}}\n",
         Published::of("data", "2026-01-04T02:30:00Z").id()
     );
@@ -281,7 +281,7 @@ fn a_list_shows_what_each_is_worth_and_what_keeps_it() {
         "{said}"
     );
     let told = listed(&host);
-    assert_eq!(told[3]["drill_failed"], "2026-01-09T00:00:00Z");
+    assert_eq!(told[3]["drill_failed"], "2026-01-09T12:00:00Z");
     assert_eq!(told[3]["drilled"], Value::Null);
     assert_eq!(told[3]["drill"], "failed");
     assert_eq!(told[3]["drill_reason"], "rows");

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use batt_tests::fleet::{Fleet, assert_class, host_of, quoted, texts_below};
 use batt_tests::host::under_test;
-use batt_tests::process::until;
+use batt_tests::process::{living_with, until};
 
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -334,6 +334,9 @@ fn what_a_killed_push_left_is_no_harm() {
     fleet.with(|sshd| sshd.kill_connections());
     let first = running.wait();
     assert!(first.code == Some(4) || first.code == Some(0), "{}", first.said());
+    // Who had begun to put all in place does so to the end, and nobody else may meanwhile.
+    let home = fleet.home("db1").display().to_string();
+    until("nobody works there any more", || living_with(&home).is_empty());
     let (code, document) = fleet.json(&["run", "-g", "db"]);
     assert_eq!(code, Some(0), "{document:#}");
     for number in 0..40 {
