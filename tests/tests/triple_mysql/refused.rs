@@ -86,8 +86,16 @@ fn what_no_restore_takes_is_no_good_backup() {
     told.says("`d`: it is stored, and `batt restore` does not take it: it ends within a statement: `CREATE DEFINER=`root`@`localhost` PROCEDURE `p`()");
     let listed = host.listed();
     assert_eq!(listed[0]["state"], "partial", "{listed:#?}");
-    server.sql("DROP PROCEDURE d.p");
+    server.sql("DROP PROCEDURE d.p; CREATE VIEW d.v AS SELECT id FROM d.t");
     host.batt(&["mysql"]).code(0);
+    // What was seen then needs not be seen again.
+    let manifest = host.manifest("mysql");
+    let needs = |name: &str| {
+        let archives = manifest["archives"].as_array().unwrap();
+        let archive = archives.iter().find(|one| one["name"] == name).unwrap();
+        archive["facts"]["needs"].as_str().unwrap().to_owned()
+    };
+    assert_eq!([needs("d"), needs("e")], ["programs", "none"]);
 }
 
 /// What follows would be read by the server in another way than it was looked at.

@@ -3,6 +3,9 @@
 use super::gate::{Content, Gate, Stage};
 use super::{CheckFacts, MysqlCheck, StreamCheck};
 
+/// The fact that tells what a restore needs besides rights on the one database.
+const NEEDS: &str = "needs";
+
 /// The check of a dump that has to pass the gate of a restore.
 pub(crate) struct VettedDump {
     check: MysqlCheck,
@@ -33,8 +36,13 @@ impl StreamCheck for VettedDump {
 
     fn finish(self: Box<Self>) -> Result<CheckFacts, String> {
         let mut facts = Box::new(self.check).finish()?;
-        if let Some(reason) = self.refused.or_else(|| self.gate.finish().err()) {
-            facts.refuse(reason);
+        match (
+            self.refused.or_else(|| self.gate.finish().err()),
+            self.gate.needs().words(),
+        ) {
+            (Some(reason), _) => facts.refuse(reason),
+            (None, Some(needs)) => facts.insert(NEEDS, &needs),
+            (None, None) => {}
         }
         Ok(facts)
     }

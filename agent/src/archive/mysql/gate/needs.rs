@@ -52,6 +52,16 @@ impl Needs {
         }
     }
 
+    /// Returns it as words of ours with commas between, or `none`; nothing where it names databases, whose names may hold anything.
+    pub(crate) fn words(&self) -> Option<String> {
+        let lines = self.lines();
+        match self.databases.is_empty() {
+            true if lines.is_empty() => Some("none".to_owned()),
+            true => Some(lines.join(",")),
+            false => None,
+        }
+    }
+
     /// Returns it as lines: `programs`, `directory`, `encryption`, `engine NAME`, `database NAME`. In a name a backslash, a tab and a line feed are
     /// `\\`, `\t` and `\n`, as the clients print them.
     pub(crate) fn lines(&self) -> Vec<String> {
