@@ -21,6 +21,7 @@ mod hatch;
 mod home;
 mod home_access;
 mod host;
+mod interleave;
 mod journal;
 mod kernel_calls;
 mod ledger;

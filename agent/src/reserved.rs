@@ -15,6 +15,7 @@ pub(crate) const SUBCOMMANDS: &[&str] = &[
     "enable",
     "help",
     "init",
+    "interleave",
     "launch",
     "list",
     "load",

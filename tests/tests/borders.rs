@@ -37,6 +37,7 @@ const AGENT: &[&str] = &[
     "archive",
     "ending",
     "ledger",
+    "interleave",
     "store",
     "log",
     "journal",

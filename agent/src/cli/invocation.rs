@@ -15,6 +15,7 @@ use super::scripts::{as_request, endings, paths, placement, raw, trailing};
 use crate::account::AsRequest;
 use crate::enclosure::ShowRequest;
 use crate::home::Home;
+use crate::interleave::InterleaveRequest;
 use crate::pattern::Pattern;
 use crate::place::Placement;
 use crate::process::{Cell, LaunchRequest};
@@ -134,6 +135,7 @@ pub(crate) enum Action {
     },
     As(AsRequest),
     ShowPath(ShowRequest),
+    Interleave(InterleaveRequest),
     Stage {
         path: PathBuf,
         command: Vec<OsString>,
@@ -287,6 +289,10 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
             name: raw(inner, "name"),
             command: trailing(inner),
         },
+        "interleave" => Action::Interleave(InterleaveRequest {
+            rows: inner.get_one("rows").copied().unwrap_or(1),
+            command: trailing(inner),
+        }),
         "load" if inner.get_flag("needs") => Action::Needs {
             check: text(inner, "check"),
             name: raw(inner, "name"),

@@ -54,6 +54,17 @@ pub(super) fn commands() -> Vec<Command> {
             )
             .arg(raw_argument("name", "NAME", "the archive's name").required(true))
             .arg(trailing_command()),
+        Command::new("interleave")
+            .about("For scripts: run several dumps of one MySQL database at once, and print the one dump that they are together")
+            .arg(
+                Arg::new("rows")
+                    .long("rows")
+                    .value_name("N")
+                    .required(true)
+                    .value_parser(clap::value_parser!(u16).range(1..=1000))
+                    .help("how many of them dump rows"),
+            )
+            .arg(trailing_command()),
         Command::new("load")
             .about("For scripts: hand an archive of a backup to a command, verified")
             .arg(

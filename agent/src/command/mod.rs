@@ -100,6 +100,7 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
             name,
             command,
         ),
+        Action::Interleave(request) => script::interleave(&request),
         Action::Needs { check, name } => script::needs(check.as_deref(), &name, console),
         Action::Load {
             check,

@@ -1,15 +1,18 @@
 //! `batt store`, `batt load` and `batt record`: what scripts call.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::path::PathBuf;
 
 use batt_protocol::text::escaped;
 use batt_protocol::{Error, ExitCode};
 
 use crate::archive::{Kind, Stage, UnknownKind};
+use crate::cancellation::Cancellation;
 use crate::cli::Action;
 use crate::console::Console;
 use crate::hatch::Desk;
+use crate::interleave::{self, InterleaveRequest};
 use crate::ledger::{Entry, EnvironmentError, ScriptEnvironment};
 use crate::load::{self, LoadRequest, Seekable};
 use crate::record::{self, RecordRequest};
@@ -157,6 +160,18 @@ pub(crate) fn record(of: Option<OsString>, fact: Option<(OsString, OsString)>) -
             }
             Error::new(ExitCode::from_code(error.exit_code()), error.to_string())
         })
+}
+
+/// Runs several dumps at once, and prints the one that they are together.
+pub(crate) fn interleave(request: &InterleaveRequest) -> Result<ExitCode, Error> {
+    let cancellation = Cancellation::by_signals()?;
+    // That of the library looks for lines.
+    let output = rustix::stdio::stdout()
+        .try_clone_to_owned()
+        .map_err(|cause| Error::system("cannot write to stdout", cause))?;
+    interleave::interleave(request, File::from(output), &cancellation)
+        .map(|()| ExitCode::OK)
+        .map_err(|error| Error::new(ExitCode::from_code(error.exit_code()), error.to_string()))
 }
 
 /// Remembers what of an item the script could not have.

@@ -28,6 +28,7 @@ mod lies;
 mod locks;
 mod options;
 mod packets;
+mod parts;
 mod played;
 mod refused;
 mod replace;
