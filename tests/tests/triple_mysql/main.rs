@@ -25,6 +25,7 @@ mod inventory;
 mod jobs;
 mod kept;
 mod lies;
+mod loads;
 mod locks;
 mod options;
 mod packets;
