@@ -277,6 +277,35 @@ fn a_part_that_fails_fails_its_database_and_names_the_table() {
     assert_nobody_is_left(&server);
 }
 
+/// As a dump program of another release may.
+#[test]
+fn where_a_part_holds_what_no_rows_have_one_program_dumps_all() {
+    let server = MariaDb::start();
+    server.sql(LARGE);
+    let host = Host::new();
+    let tools = host.scratch().join("tools");
+    fs::create_dir_all(&tools).unwrap();
+    let program = tools.join("mariadb-dump");
+    fs::write(
+        &program,
+        "#!/bin/bash\ncase $* in *--where=*) echo 'DO 0;' ;; esac\nexec /usr/bin/mariadb-dump \"$@\"\n",
+    )
+    .unwrap();
+    chmod(&program, 0o755);
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", tools.display());
+    configure(&host, &server, &[&SPLIT[..], &[("PATH", &path)]].concat());
+    host.batt(&["--mysql-db", "a"]).code(0);
+    let log = host.logs("mysql");
+    assert!(
+        log.contains("is dumped by one program all the same: ")
+            && log.contains("is not what it has to be: it has a line that no dump of rows has"),
+        "{log}"
+    );
+    assert!(host.facts("mysql", "parts.").is_empty());
+    let archive = host.manifest("mysql")["archives"][0].clone();
+    assert_eq!(archive["content"]["rows.t"], "24000");
+}
+
 #[test]
 fn where_parts_can_be_of_no_common_moment_one_program_dumps_all_and_that_is_said() {
     let server = MariaDb::start();
