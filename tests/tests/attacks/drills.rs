@@ -174,9 +174,9 @@ fn a_drill_sees_programs_and_what_is_its_own() {
     let open = format!("exec 57<'{descriptor}'; exec \"$@\"");
     let place = notes.place();
     let place = format!("TMPDIR={}", place.display());
-    let finished = notes
-        .host
-        .batt_within("env", &[&place, "bash", "-c", &open, "bash"], &["drill", "notes"]);
+    // Without a time zone of the caller's, which a drill would have too.
+    let wrapper = ["-u", "TZ", &place, "bash", "-c", &open, "bash"];
+    let finished = notes.host.batt_within("env", &wrapper, &["drill", "notes"]);
     let seen = seen(&finished);
     let user: u32 = seen["user"].parse().unwrap();
     assert!((61184..=65519).contains(&user), "{user}");
