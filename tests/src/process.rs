@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Child;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -19,11 +20,13 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Returns an address of the loopback network that no other process of a test has, so that each of its ports is free.
-pub fn address_of_our_own() -> String {
+/// Returns an address of the loopback network, and a port of it, that no other test has.
+pub fn address_of_our_own() -> (String, u16) {
+    static NEXT: AtomicU16 = AtomicU16::new(20_000);
     // The number of a process has at most 22 bits (proc(5)).
     let [_, high, middle, low] = std::process::id().to_be_bytes();
-    format!("127.{}.{middle}.{low}", 128 + (high & 0x3f))
+    let address = format!("127.{}.{middle}.{low}", 128 + (high & 0x3f));
+    (address, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Returns the living processes whose command line or environment holds `text`, zombies left out.

@@ -267,16 +267,17 @@ fn no_setting_leads_a_restore_to_the_server_of_a_drill() {
 /// MariaDB's dump program does not hear the variable by which its client knows the host.
 #[test]
 fn a_host_that_only_the_conf_names_is_the_one_that_is_backed_up() {
-    let address = address_of_our_own();
+    let (address, port) = address_of_our_own();
+    let port = port.to_string();
     let server = MariaDb::start_with(&[
         "--skip-log-bin",
         "--skip-networking=0",
         &format!("--bind-address={address}"),
-        "--port=33060",
+        &format!("--port={port}"),
     ]);
     server.sql("CREATE DATABASE d; CREATE TABLE d.t (id INT); INSERT INTO d.t VALUES (1)");
     let host = Host::new();
-    host.configure("mysql", &[("MYSQL_HOST", &address), ("MYSQL_TCP_PORT", "33060")]);
+    host.configure("mysql", &[("MYSQL_HOST", &address), ("MYSQL_TCP_PORT", &port)]);
     host.batt(&["mysql"]).code(0);
     server.sql("DROP DATABASE d");
     host.batt(&["restore", "mysql", "--mysql-db", "d"]).code(0);

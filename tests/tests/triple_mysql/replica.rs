@@ -6,8 +6,6 @@ use batt_tests::server::mariadb::MariaDb;
 
 use crate::content::configure;
 
-const PORT: u16 = 33_060;
-
 /// A server and one that follows it.
 struct Pair {
     first: MariaDb,
@@ -18,13 +16,13 @@ struct Pair {
 impl Pair {
     /// Starts both; the second has got all of the first.
     fn start() -> Self {
-        let address = address_of_our_own();
+        let (address, port) = address_of_our_own();
         let first = MariaDb::start_with(&[
             "--log-bin",
             "--server-id=1",
             "--skip-networking=0",
             &format!("--bind-address={address}"),
-            &format!("--port={PORT}"),
+            &format!("--port={port}"),
         ]);
         first.sql(
             "CREATE USER follower@'%' IDENTIFIED BY 'secret'; GRANT REPLICATION SLAVE ON *.* TO follower@'%';
@@ -32,7 +30,7 @@ impl Pair {
         );
         let follower = MariaDb::start_with(&["--skip-log-bin", "--server-id=2"]);
         follower.sql(&format!(
-            "CHANGE MASTER TO MASTER_HOST='{address}', MASTER_PORT={PORT}, MASTER_USER='follower', MASTER_PASSWORD='secret'; START SLAVE"
+            "CHANGE MASTER TO MASTER_HOST='{address}', MASTER_PORT={port}, MASTER_USER='follower', MASTER_PASSWORD='secret'; START SLAVE"
         ));
         follower.wait_until("SELECT table_name FROM information_schema.tables WHERE table_schema = 'shop'");
         let host = Host::new();
