@@ -327,6 +327,12 @@ impl<'a> Body<'a> {
             } else if self.take("NOT") {
                 self.take("FOUND").then_some(())?;
             } else {
+                // The name or the number of a condition.
+                let is_name = self
+                    .tokens
+                    .get(self.at)
+                    .is_some_and(|token| token.kind != Kind::Mark);
+                is_name.then_some(())?;
                 self.at += 1;
             }
             if !self.is_mark(b',') {

@@ -7,6 +7,34 @@ pub(super) struct Lexing {
     pub(super) escapes: bool,
     /// Whether a name stands between double quotes.
     pub(super) ansi_quotes: bool,
+    /// Whether a name stands between brackets.
+    pub(super) brackets: bool,
+    pub(super) letters: Letters,
+}
+
+/// Which bytes outside of quotes are letters to a server, in the character set of the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Letters {
+    /// All that are not ASCII: no blank is among them.
+    Unicode,
+    /// Some signs of ASCII, too.
+    Swe7,
+    /// Not known of those that are not ASCII: one may be a blank.
+    Other,
+}
+
+impl Letters {
+    /// Returns those of the character set of this name.
+    pub(super) fn of(name: &[u8]) -> Self {
+        let is = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
+        if ["utf8mb4", "utf8mb3", "utf8"].iter().any(is) {
+            Self::Unicode
+        } else if is(&"swe7") {
+            Self::Swe7
+        } else {
+            Self::Other
+        }
+    }
 }
 
 /// A token.
@@ -79,17 +107,23 @@ impl<'a> Statement<'a> {
             let byte = bytes[at];
             let rest = &bytes[at..];
             let (kind, text, length) = match byte {
-                byte if byte.is_ascii_whitespace() => {
+                b' ' | b'\t' | b'\n' | b'\r' => {
                     at += 1;
                     continue;
                 }
                 b'#' => {
-                    at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                    at += rest_of_line(rest)?;
                     continue;
                 }
-                b'-' if rest.starts_with(b"--") && rest.get(2).is_none_or(u8::is_ascii_whitespace) => {
-                    at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                b'-' if begins_comment(rest)? => {
+                    at += rest_of_line(rest)?;
                     continue;
+                }
+                byte if byte.is_ascii_control() => return Err("a control character between words".to_owned()),
+                byte if lexing.is_doubtful(byte) => {
+                    return Err(
+                        "a letter outside of quotes that a server may take for something else".to_owned(),
+                    );
                 }
                 b'/' if rest.starts_with(b"/*") => {
                     let Some((version, length)) = version(rest)? else {
@@ -118,11 +152,18 @@ impl<'a> Statement<'a> {
                 b'"' if lexing.ansi_quotes => quoted(rest, Kind::Name, false)?,
                 b'\'' | b'"' => quoted(rest, Kind::Text, lexing.escapes)?,
                 byte if is_word(byte) => {
-                    let length = rest.iter().take_while(|byte| is_word(**byte)).count();
-                    (Kind::Word, &rest[..length], length)
+                    let length = rest
+                        .iter()
+                        .take_while(|byte| is_word(**byte) && !lexing.is_doubtful(**byte))
+                        .count();
+                    let word = &rest[..length];
+                    // Newer servers of MySQL take what follows for a text, up to the same word.
+                    if byte == b'$' && word[1..].contains(&b'$') {
+                        return Err("a text between dollars".to_owned());
+                    }
+                    (Kind::Word, word, length)
                 }
                 b'\\' => return Err("a backslash between words".to_owned()),
-                0 => return Err("a NUL between words".to_owned()),
                 _ => (Kind::Mark, &rest[..1], 1),
             };
             tokens.push(Token {
@@ -226,6 +267,9 @@ fn version(rest: &[u8]) -> Result<Option<(u32, usize)>, String> {
 fn comment(rest: &[u8]) -> Result<usize, String> {
     let end = memchr::memmem::find(&rest[2..], b"*/").ok_or("it ends within a comment")?;
     let text = &rest[2..2 + end];
+    if text.contains(&0) {
+        return Err("a NUL in a comment".to_owned());
+    }
     if memchr::memmem::find(text, b"/*").is_some() {
         return Err("a comment in another one".to_owned());
     }
@@ -234,6 +278,37 @@ fn comment(rest: &[u8]) -> Result<usize, String> {
         return Err("a hint with more than words in it".to_owned());
     }
     Ok(end + 4)
+}
+
+/// Returns whether a comment begins here. What a server takes for a blank behind `--`, which a client may not, stands in no dump.
+fn begins_comment(rest: &[u8]) -> Result<bool, String> {
+    match rest.strip_prefix(b"--").map(<[u8]>::first) {
+        None | Some(Some(b'!'..=b'~')) => Ok(false),
+        Some(None | Some(b' ' | b'\t' | b'\n' | b'\r')) => Ok(true),
+        Some(Some(_)) => Err("a comment that not everybody takes for one".to_owned()),
+    }
+}
+
+/// Returns the length of a comment that ends with its line.
+fn rest_of_line(rest: &[u8]) -> Result<usize, String> {
+    let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+    // A server takes it for its end.
+    match memchr::memchr(0, &rest[..length]) {
+        Some(_) => Err("a NUL in a comment".to_owned()),
+        None => Ok(length),
+    }
+}
+
+impl Lexing {
+    /// Returns whether a byte outside of quotes may be something else to a server than what it looks like.
+    fn is_doubtful(self, byte: u8) -> bool {
+        let is_letter = match self.letters {
+            Letters::Unicode => false,
+            Letters::Swe7 => matches!(byte, b'[' | b']' | b'{' | b'}' | b'^' | b'~') || !byte.is_ascii(),
+            Letters::Other => !byte.is_ascii(),
+        };
+        is_letter || self.brackets && byte == b'['
+    }
 }
 
 /// Reads what stands between quotes.

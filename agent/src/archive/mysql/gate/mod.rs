@@ -153,7 +153,7 @@ impl Gate {
                     break Err(format!(
                         "statement {} is none of a dump: {reason}: `{}`",
                         self.statements,
-                        shown(&held[at..])
+                        self.shown(&held[at..])
                     ));
                 }
             }
@@ -166,9 +166,21 @@ impl Gate {
     /// Returns what is wrong at the end of the dump.
     pub(crate) fn finish(&self) -> Result<(), String> {
         if self.rows.is_some() || self.held.iter().any(|byte| !byte.is_ascii_whitespace()) {
-            return Err(format!("it ends within a statement: `{}`", shown(&self.held)));
+            return Err(format!(
+                "it ends within a statement: `{}`",
+                self.shown(&self.held)
+            ));
         }
         Ok(())
+    }
+
+    /// What is shown of a statement. Values of rows, and what accounts get in with, are not for a message.
+    fn shown(&self, statement: &[u8]) -> String {
+        match self.content {
+            _ if self.rows.is_some() => "rows".to_owned(),
+            Content::Accounts => before_secrets(shown(statement)),
+            Content::Database => shown(statement),
+        }
     }
 
     /// Returns what all that has come needs besides rights on its database.
@@ -350,6 +362,15 @@ fn shown(statement: &[u8]) -> String {
         .filter(|character| !character.is_control())
         .take(SHOWN)
         .collect()
+}
+
+/// What is shown of a statement about an account: nothing from where it tells how somebody gets in.
+fn before_secrets(shown: String) -> String {
+    let end = shown
+        .to_ascii_uppercase()
+        .find(" IDENTIFIED")
+        .unwrap_or(shown.len());
+    shown[..end].to_owned()
 }
 
 /// Returns whether a token is this word.

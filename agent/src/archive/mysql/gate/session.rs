@@ -1,6 +1,6 @@
 //! What a dump sets for the session that loads it: only what dump programs set, and nothing by which a text could be read in two ways.
 
-use super::lexer::{Kind, Lexing, Statement, Token};
+use super::lexer::{Kind, Letters, Lexing, Statement, Token};
 use super::wide::Wide;
 
 /// Settings of a session that dump programs change.
@@ -62,6 +62,8 @@ pub(super) struct Session {
     is_oracle: bool,
     /// The character set of the client, where a quote can be a part of a character in it.
     wide: Option<Wide>,
+    /// What it is outside of routines.
+    usual: Letters,
 }
 
 impl Default for Session {
@@ -70,10 +72,13 @@ impl Default for Session {
             lexing: Lexing {
                 escapes: true,
                 ansi_quotes: false,
+                brackets: false,
+                letters: Letters::Unicode,
             },
             is_foreign: false,
             is_oracle: false,
             wide: None,
+            usual: Letters::Unicode,
         }
     }
 }
@@ -170,6 +175,10 @@ impl Session {
         if setting == "CHARACTER_SET_CLIENT" {
             let name = value.text;
             self.wide = if is_kept { None } else { Wide::of(name) };
+            if statement.is(1, "NAMES") {
+                self.usual = Letters::of(name);
+            }
+            self.lexing.letters = if is_kept { self.usual } else { Letters::of(name) };
             // That of the dump itself is none.
             let is_ambiguous = self.wide.is_some() && (statement.is(1, "NAMES") || value.kind != Kind::Word);
             let is_name = name
@@ -181,9 +190,15 @@ impl Session {
         }
         if setting == "SQL_MODE" {
             if is_kept {
+                let usual = Self::default();
                 *self = Self {
                     wide: self.wide,
-                    ..Self::default()
+                    usual: self.usual,
+                    lexing: Lexing {
+                        letters: self.lexing.letters,
+                        ..usual.lexing
+                    },
+                    ..usual
                 };
                 return Ok(());
             }
@@ -207,6 +222,8 @@ impl Session {
             self.lexing = Lexing {
                 escapes: !has(&["NO_BACKSLASH_ESCAPES"]),
                 ansi_quotes: has(ANSI),
+                brackets: has(&["MSSQL"]),
+                letters: self.lexing.letters,
             };
             self.is_oracle = has(&["ORACLE"]);
             self.is_foreign =

@@ -1,6 +1,6 @@
 //! Character sets in which a byte of one character can be a quote or a backslash. A statement passes in them where none of its
 //! characters is such: then a text is read in one way, by whomever. In `swe7` the bytes of quotes and of the backslash are letters as well, and
-//! servers take them for signs of the language all the same, so it is none of these.
+//! servers take them for signs of the language all the same, so it is none of these; other signs are letters to them, and are refused outside of quotes.
 
 /// A character set with such characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -131,6 +131,11 @@ fn a_routine_of_a_character_set_with_quotes_in_its_characters_passes_without_suc
     // Its quotes and its backslash are letters as well, and remain signs of the language.
     assert_eq!(of("swe7", b"a\\'; b"), None);
     assert!(of("swe7", b"a\\\\'; b").is_some());
+    assert!(of("swe7", b"a', 1 AS [b, '").is_some());
+    // What is a blank in one of these sets is none in another.
+    assert!(of("latin1", b"a' \xa0, '").is_some());
+    assert_eq!(of("latin1", b"\xa0"), None);
+    assert_eq!(of("utf8mb4", "a' AS größe, '".as_bytes()), None);
 }
 
 #[test]
@@ -168,4 +173,69 @@ fn what_is_written_in_oracles_way_alone_is_one_statement() {
     ] {
         stops(&routine(body));
     }
+}
+
+#[test]
+fn what_servers_read_otherwise_than_clients_passes_nowhere() {
+    let routine = |mode: &str, body: &str| {
+        format!(
+            "{HEAD}/*!50003 SET sql_mode = '{mode}' */ ;\nDELIMITER ;;\nCREATE DEFINER=`r`@`l` PROCEDURE `p`()\n{body} ;;\nDELIMITER ;\n"
+        )
+    };
+    for body in [
+        // A comment to the server, and none to the client.
+        "SELECT 1 --\u{1}'\n; DROP DATABASE other; -- '",
+        "SELECT 1 --\u{b}'\n; DROP DATABASE other; -- '",
+        "SELECT 1 --\u{7f}'\n; DROP DATABASE other; -- '",
+        "SELECT 1 --\u{a0}'\n; DROP DATABASE other; -- '",
+        // Blanks to the server.
+        "BEGIN DECLARE EXIT HANDLER FOR \u{b} BEGIN END; DROP DATABASE other; END",
+        "BEGIN DECLARE EXIT HANDLER FOR \u{c} BEGIN END; DROP DATABASE other; END",
+        "BEGIN DECLARE EXIT HANDLER FOR [BEGIN SET @a = 1; END; DROP DATABASE other; END",
+        // The end of a comment to the server.
+        "SELECT 1 # \0 ; DROP DATABASE other",
+        "SELECT 1 -- \0 ; DROP DATABASE other",
+        "SELECT 1 /* \0 */",
+        // A text to newer servers of MySQL.
+        "SELECT $x$ ' $x$; DROP DATABASE other; SELECT 2 #'",
+        "SELECT $$ ' $$; DROP DATABASE other; SELECT 2 #'",
+    ] {
+        stops(&routine("ANSI", body));
+    }
+    passes(&routine("ANSI", "SELECT 1--1, a$b, $c, 2 -- größe\n\t+ 1\r\n"));
+    // A name in brackets.
+    let brackets = "SELECT 1 AS [']; DROP DATABASE other; SELECT 2 AS [']";
+    stops(&routine("PIPES_AS_CONCAT,ANSI_QUOTES,MSSQL", brackets));
+    stops(&format!(
+        "{HEAD}CREATE TABLE `u` (a int) --\u{1}'\n; DROP DATABASE other; -- ';\n"
+    ));
+}
+
+#[test]
+fn what_is_refused_is_shown_without_values_and_secrets() {
+    let refused = |content: Content, statements: &str| {
+        let reason = verdict(content, statements.as_bytes()).1.unwrap();
+        assert!(!reason.contains("canary"), "{reason}");
+    };
+    let accounts = "-- MariaDB dump 10.19\n\n/*!40101 SET NAMES utf8mb4 */;\n";
+    refused(
+        Content::Accounts,
+        &format!("{accounts}GRANT USAGE ON *.* TO `a`@`%` IDENTIFIED VIA pam USING 'canary';\n"),
+    );
+    refused(
+        Content::Accounts,
+        &format!("{accounts}ALTER USER `a`@`%` identified by 'canary"),
+    );
+    refused(
+        Content::Database,
+        &format!("{HEAD}INSERT INTO `t` VALUES (1,'canary'),\n('canary' + now());\n"),
+    );
+    refused(
+        Content::Database,
+        &format!("{HEAD}INSERT INTO `no` VALUES ('canary');\n"),
+    );
+    refused(
+        Content::Database,
+        &format!("{HEAD}INSERT INTO `t` VALUES (1,\n'canary"),
+    );
 }
