@@ -128,7 +128,8 @@ pub(crate) enum Action {
     Load {
         check: Option<String>,
         part: Option<String>,
-        behind: Option<u64>,
+        mark: Option<String>,
+        behind: Vec<u64>,
         seekable: Option<u64>,
         name: OsString,
         command: Vec<OsString>,
@@ -300,7 +301,12 @@ fn action(matches: &ArgMatches, items: &ItemOptions) -> Result<Action, Error> {
         "load" => Action::Load {
             check: text(inner, "check"),
             part: text(inner, "part"),
-            behind: inner.get_one::<u64>("behind").copied(),
+            mark: text(inner, "mark"),
+            behind: inner
+                .get_many::<u64>("behind")
+                .unwrap_or_default()
+                .copied()
+                .collect(),
             seekable: inner.get_one::<u64>("seekable").copied(),
             name: raw(inner, "name"),
             command: trailing(inner),

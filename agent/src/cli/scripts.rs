@@ -81,12 +81,21 @@ pub(super) fn commands() -> Vec<Command> {
                     .help("of mysql, with commas between: sequences, tables, programs (routines, triggers, events), views; names prints that of a table before its rows, and numbers of statements"),
             )
             .arg(
+                Arg::new("mark")
+                    .long("mark")
+                    .value_name("WORD")
+                    .requires("part")
+                    .value_parser(mark)
+                    .help("of mysql: how what is printed begins [default: batt]"),
+            )
+            .arg(
                 Arg::new("behind")
                     .long("behind")
-                    .value_name("NUMBER")
+                    .value_name("NUMBERS")
                     .requires("part")
+                    .value_delimiter(',')
                     .value_parser(clap::value_parser!(u64))
-                    .help("of mysql: what comes behind this statement, and settings, and nothing more of its table"),
+                    .help("of mysql: what comes behind the last of these statements, and settings, and nothing more of their tables"),
             )
             .arg(
                 Arg::new("seekable")
@@ -366,4 +375,14 @@ pub(super) fn trailing(matches: &ArgMatches) -> Vec<OsString> {
         .unwrap_or_default()
         .cloned()
         .collect()
+}
+
+/// Reads a word of letters, digits and `-`, which stands in a text of SQL.
+fn mark(word: &str) -> Result<String, String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if (1..=64).contains(&word.len()) && word.bytes().all(is_plain) {
+        Ok(word.to_owned())
+    } else {
+        Err("it has to be 1 to 64 letters, digits and `-`".to_owned())
+    }
 }

@@ -105,13 +105,14 @@ pub(crate) fn execute(invocation: Invocation, console: &mut Console) -> Result<E
         Action::Load {
             check,
             part,
+            mark,
             behind,
             seekable,
             name,
             command,
         } => script::load(
             check.as_deref(),
-            script::stage(part.as_deref(), behind, check.as_deref())?,
+            script::stage(part.as_deref(), mark, behind, check.as_deref())?,
             seekable,
             name,
             command,

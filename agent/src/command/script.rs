@@ -91,10 +91,17 @@ pub(crate) fn needs(check: Option<&str>, name: &OsStr, console: &mut Console) ->
 ///
 /// # Errors
 /// Words that name no part, and parts of what is made of none.
-pub(crate) fn stage(part: Option<&str>, behind: Option<u64>, check: Option<&str>) -> Result<Stage, Error> {
+pub(crate) fn stage(
+    part: Option<&str>,
+    mark: Option<String>,
+    behind: Vec<u64>,
+    check: Option<&str>,
+) -> Result<Stage, Error> {
     match part.map(str::parse::<Stage>) {
         None => Ok(Stage::WHOLE),
-        Some(Ok(stage)) if kind(check)? == Some(Kind::Mysql) => Ok(stage.behind(behind.unwrap_or(0))),
+        Some(Ok(stage)) if kind(check)? == Some(Kind::Mysql) => {
+            Ok(stage.behind(behind).marked(mark.unwrap_or_default()))
+        }
         Some(_) => Err(Error::usage(
             "`sequences`, `tables`, `programs`, `views` and `names` are parts of what is checked as `mysql`, and of nothing else",
         )),

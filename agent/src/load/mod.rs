@@ -1,4 +1,4 @@
-//! `batt load [--check KIND] [--part PARTS [--behind NUMBER]] [--seekable BYTES] NAME -- COMMAND [ARG...]`: hands an archive of a verified backup to a command, decompressed, on its stdin.
+//! `batt load [--check KIND] [--part PARTS [--behind NUMBERS]] [--seekable BYTES] NAME -- COMMAND [ARG...]`: hands an archive of a verified backup to a command, decompressed, on its stdin.
 //! No shell, no pipe that hides an exit code: what began and did not end well is in the ledger, and fails the restore.
 
 mod copy;
@@ -195,7 +195,12 @@ fn loaded(
     }
     let length = [(LENGTH, archive.raw_bytes.to_string())];
     let mut intake = Intake::start(&request.command, &request.arguments, &length)?;
-    let mut vetted = Vetted::new(&mut intake, request.check, request.stage, archive.raw_bytes);
+    let mut vetted = Vetted::new(
+        &mut intake,
+        request.check,
+        request.stage.clone(),
+        archive.raw_bytes,
+    );
     let handed = unpack(file, &archive.file, &mut vetted);
     let objection = vetted.end(handed.is_ok()).err();
     match sound(&archive, handed, objection) {

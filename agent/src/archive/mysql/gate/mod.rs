@@ -226,8 +226,8 @@ impl Gate {
             return Ok(Part::Becomes(end.delimiter, Vec::new()));
         }
         self.name(None);
-        if !stage::is_everywhere(&statement) {
-            self.tell_place(&place::of(&statement));
+        if let Some(what) = place::of(&statement) {
+            self.tell_place(&what);
         }
         Ok(match instead {
             None => Part::Passes(end.delimiter),
@@ -309,7 +309,8 @@ impl Gate {
             return;
         }
         self.named = table.map(<[u8]>::to_vec);
-        self.naming.extend_from_slice(b"SELECT 'batt-rows ");
+        let before = format!("SELECT '{}-rows ", self.choice.mark());
+        self.naming.extend_from_slice(before.as_bytes());
         for byte in table.unwrap_or_default() {
             if matches!(byte, b'\'' | b'\\') {
                 self.naming.push(*byte);
@@ -325,7 +326,7 @@ impl Gate {
         if !self.choice.has_names() {
             return;
         }
-        let place = format!("SELECT 'batt-at {} {what}'", self.statements);
+        let place = format!("SELECT '{}-at {} {what}'", self.choice.mark(), self.statements);
         self.naming.extend_from_slice(place.as_bytes());
         self.naming.extend_from_slice(self.delimiter.line());
     }

@@ -1,12 +1,22 @@
 //! What a statement makes, in words: a name stands in them as far as any session reads it as it is, whatever its mode and its character set.
 
 use super::lexer::{Kind, Statement};
+use super::stage::is_everywhere;
 
+/// What is no thing of the database: nothing comes behind it where a server refuses it.
+const SETTING: &str = "a setting";
 /// As much of a name as is told.
 const SHOWN: usize = 80;
 
-/// Returns what a statement makes or changes.
-pub(super) fn of(statement: &Statement<'_>) -> String {
+/// Returns what a statement makes or changes; nothing of what makes the database itself.
+pub(super) fn of(statement: &Statement<'_>) -> Option<String> {
+    if statement.is(0, "SET") {
+        return Some(SETTING.to_owned());
+    }
+    (!is_everywhere(statement)).then(|| thing(statement))
+}
+
+fn thing(statement: &Statement<'_>) -> String {
     const THINGS: [&str; 9] = [
         "TABLE",
         "TABLES",

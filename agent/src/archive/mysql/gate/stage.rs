@@ -23,10 +23,13 @@ enum Part {
 }
 
 /// Which parts of a dump are handed on, and behind which of its statements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stage {
     parts: u8,
-    behind: u64,
+    /// The statements that a server has refused.
+    refused: Vec<u64>,
+    /// How what is printed begins; as usual when it is empty.
+    mark: String,
 }
 
 impl Part {
@@ -39,22 +42,29 @@ impl Stage {
     /// All of it, as it is.
     pub(crate) const WHOLE: Self = Self {
         parts: 0b1111,
-        behind: 0,
+        refused: Vec::new(),
+        mark: String::new(),
     };
 
     /// Nothing but settings, for one who only looks.
-    pub(crate) const NOTHING: Self = Self { parts: 0, behind: 0 };
+    pub(crate) const NOTHING: Self = Self {
+        parts: 0,
+        refused: Vec::new(),
+        mark: String::new(),
+    };
 
-    /// Returns what comes behind the statement of this number, which a server has refused: those before it were handed on already, and
-    /// when it was about a table, nothing more can be done with that.
-    pub(crate) fn behind(self, statement: u64) -> Self {
-        Self {
-            behind: statement,
-            ..self
-        }
+    /// Returns what comes behind the last of the statements of these numbers, which a server has refused: those before it were handed on already, and
+    /// when one was about a table, nothing more can be done with that.
+    pub(crate) fn behind(self, refused: Vec<u64>) -> Self {
+        Self { refused, ..self }
     }
 
-    fn has(self, part: Part) -> bool {
+    /// Returns the same with a word before whatever is printed, which no value can know.
+    pub(crate) fn marked(self, mark: String) -> Self {
+        Self { mark, ..self }
+    }
+
+    fn has(&self, part: Part) -> bool {
         self.parts & part.bit() != 0
     }
 }
@@ -95,8 +105,8 @@ pub(super) struct Choice {
     stand_ins: BTreeSet<Vec<u8>>,
     /// Whether there was anything besides tables, rows and sequences.
     has_seen_programs: bool,
-    /// The table that was refused.
-    refused: Option<Vec<u8>>,
+    /// The tables that were refused, or whose rows were.
+    refused: BTreeSet<Vec<u8>>,
 }
 
 impl Choice {
@@ -111,6 +121,15 @@ impl Choice {
     pub(super) fn has_rows_of(&mut self, table: &[u8], number: u64) -> bool {
         let is_past = self.is_past(number, Some(table));
         self.stage.has(Part::Tables) && !is_past
+    }
+
+    /// How what is printed begins.
+    pub(super) fn mark(&self) -> &str {
+        if self.stage.mark.is_empty() {
+            "batt"
+        } else {
+            &self.stage.mark
+        }
     }
 
     /// Returns whether the names of tables are printed.
@@ -135,10 +154,11 @@ impl Choice {
     }
 
     fn is_past(&mut self, number: u64, table: Option<&[u8]>) -> bool {
-        if number == self.stage.behind {
-            self.refused = table.map(<[u8]>::to_vec);
+        if self.stage.refused.contains(&number) {
+            self.refused.extend(table.map(<[u8]>::to_vec));
         }
-        number <= self.stage.behind || table.is_some() && self.refused.as_deref() == table
+        let is_behind = self.stage.refused.iter().all(|refused| number > *refused);
+        !is_behind || table.is_some_and(|table| self.refused.contains(table))
     }
 
     fn part_of(&mut self, statement: &Statement<'_>) -> Part {

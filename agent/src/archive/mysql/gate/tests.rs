@@ -425,9 +425,9 @@ fn a_dump_comes_in_parts() {
 }
 
 /// What passes of a dump at a stage, whatever the pieces are that it comes in.
-fn passed_at(stage: Stage, dump: &str) -> String {
+fn passed_at(stage: &Stage, dump: &str) -> String {
     let passed_in = |piece: usize| {
-        let mut gate = Gate::new(Content::Database).only(stage);
+        let mut gate = Gate::new(Content::Database).only(stage.clone());
         let mut passed = Vec::new();
         for piece in dump.as_bytes().chunks(piece) {
             gate.take(piece, &mut passed).unwrap();
@@ -454,8 +454,17 @@ fn the_names_of_tables_and_the_numbers_of_statements_are_printed() {
     let first = "INSERT INTO `t` VALUES (1);\n";
     let second = "INSERT INTO `it's\\` VALUES (1);\n";
     let dump = [HEAD, first, first, table, second, ROUTINE].concat();
+    let marked = |number: u64| format!("SELECT 'batt-at {number} a setting';\n");
+    let (before, names) = head.split_once("/*!40101 SET NAMES").unwrap();
+    let (names, mode) = names.split_once('\n').unwrap();
     let named = [
-        head,
+        before,
+        &marked(3),
+        "/*!40101 SET NAMES",
+        names,
+        "\n",
+        &marked(4),
+        mode,
         "SELECT 'batt-at 5 table t';\n",
         first_table,
         "SELECT 'batt-at 6 rows of t';\nSELECT 'batt-rows t';\n",
@@ -469,7 +478,10 @@ fn the_names_of_tables_and_the_numbers_of_statements_are_printed() {
         ROUTINE.strip_prefix("DELIMITER ;;\n").unwrap(),
     ]
     .concat();
-    assert_eq!(passed_at(NAMES.parse().unwrap(), &dump), named);
+    let stage: Stage = NAMES.parse().unwrap();
+    assert_eq!(passed_at(&stage, &dump), named);
+    let marked = named.replace("batt-", "one-of-ours-");
+    assert_eq!(passed_at(&stage.marked("one-of-ours".to_owned()), &dump), marked);
 }
 
 #[test]
@@ -490,7 +502,7 @@ fn behind_a_statement_settings_pass_and_whatever_is_of_no_table_of_it() {
         (12, [setting, "", "", "DELIMITER ;;\nDELIMITER ;\n"].concat()),
     ] {
         let stage: Stage = "sequences,tables,programs,views".parse().unwrap();
-        let passed = passed_at(stage.behind(number), &dump);
+        let passed = passed_at(&stage.behind(vec![number]), &dump);
         let lines = |text: &str| -> Vec<String> {
             text.lines()
                 .filter(|line| !line.trim().is_empty())
@@ -500,4 +512,21 @@ fn behind_a_statement_settings_pass_and_whatever_is_of_no_table_of_it() {
         let expected = [&HEAD[..before_table], &passes].concat();
         assert_eq!(lines(&passed), lines(&expected), "behind {number}");
     }
+}
+
+/// Those of the first one are not forgotten for the second one, also where rows of several tables come by turns.
+#[test]
+fn behind_several_statements_nothing_passes_of_any_of_their_tables() {
+    let table = |name: &str| format!("CREATE TABLE `{name}` (\n  `a` int\n) ENGINE=InnoDB;\n");
+    let rows = |name: &str| format!("INSERT INTO `{name}` VALUES (1);\n");
+    let turns = ["u", "v", "w", "u", "v", "w"].map(rows).concat();
+    let dump = [HEAD, &table("u"), &table("v"), &table("w"), &turns, ROUTINE].concat();
+    let stage: Stage = "sequences,tables,programs,views".parse().unwrap();
+    let passed = passed_at(&stage.behind(vec![6, 10]), &dump);
+    assert!(
+        !passed.contains("INTO `u`") && !passed.contains("INTO `v`"),
+        "{passed}"
+    );
+    assert_eq!(passed.matches("INTO `w`").count(), 2, "{passed}");
+    assert!(passed.contains("PROCEDURE `p`"));
 }
