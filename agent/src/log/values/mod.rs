@@ -1,6 +1,7 @@
 //! Hides values of rows in what the clients and servers of engines complain of: they are data of a person, and no matter of a log. What
 //! happened, to which table, key, column and line, stays.
 
+mod beginning;
 mod mysql;
 mod postgresql;
 mod redis;
@@ -13,46 +14,15 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
+use beginning::Beginning;
 use rule::{End, Rule, Value};
 
 /// What stands for a value.
 const HIDDEN: &str = "…";
 /// A longer line is taken in pieces.
 const LINE_LIMIT: usize = 64 << 10;
-
-/// Words at the beginning of a line with which no value goes on: who says it, and what.
-const BEGINNINGS: [&str; 30] = [
-    "ERROR",
-    "FATAL:",
-    "PANIC:",
-    "WARNING:",
-    "NOTICE:",
-    "Warning ",
-    "Note ",
-    "DETAIL:",
-    "HINT:",
-    "CONTEXT:",
-    "QUERY:",
-    "STATEMENT:",
-    "LOCATION:",
-    "LINE ",
-    "Command was: ",
-    "psql:",
-    "pg_restore:",
-    "pg_dump:",
-    "mysql",
-    "mariadb",
-    "sqlite3:",
-    "redis-",
-    "valkey-",
-    "batt",
-    "backup-",
-    "restore-",
-    "drill-",
-    "hint: ",
-    "warning: ",
-    "note: ",
-];
+/// So much is kept of what may be a message or a part of a value.
+const KEPT_LIMIT: usize = 4 << 10;
 
 /// Replaces values in a stream of bytes.
 #[derive(Debug, Default)]
@@ -73,6 +43,8 @@ struct Open {
     owes_line_feed: bool,
     /// How many bytes of it may come.
     left: usize,
+    /// Lines from one on that may be a message: shown as what they are, unless its end comes behind them.
+    kept: Vec<u8>,
 }
 
 /// How a piece of a line ends.
@@ -123,6 +95,9 @@ impl Values {
         if !held.is_empty() {
             self.take(&held, Ending::Text, &mut shown);
         }
+        while self.open.as_ref().is_some_and(|open| !open.kept.is_empty()) {
+            self.close(&mut shown);
+        }
         self.open = None;
         self.is_within = false;
         shown
@@ -131,26 +106,34 @@ impl Values {
     /// Takes a line, or a piece of one.
     fn take(&mut self, line: &[u8], ending: Ending, shown: &mut Vec<u8>) {
         let begins = !std::mem::replace(&mut self.is_within, ending != Ending::LineFeed);
+        self.take_piece(line, begins, ending, shown);
+    }
+
+    fn take_piece(&mut self, line: &[u8], begins: bool, ending: Ending, shown: &mut Vec<u8>) {
         let mut rest = line;
+        let beginning = if begins && self.open.is_some() {
+            Beginning::of(line)
+        } else {
+            Beginning::Other
+        };
+        if begins {
+            self.close_before(line, beginning, ending, shown);
+        }
         if let Some(mut open) = self.open.take() {
-            let is_over = begins && (begins_a_message(line) || line.len() >= open.left);
-            match open.end.place(line, ending) {
-                _ if is_over => {
-                    if open.owes_line_feed {
-                        shown.push(b'\n');
-                    }
+            if let Some(end) = open.end.place(line, ending) {
+                rest = &line[end..];
+            } else {
+                open.left = open.left.saturating_sub(line.len() + 1);
+                if beginning == Beginning::MayBe || begins && !open.kept.is_empty() {
+                    open.kept.extend_from_slice(line);
+                    open.kept.extend((ending == Ending::LineFeed).then_some(b'\n'));
+                } else if !begins && ending == Ending::LineFeed {
+                    // The first line, of which pieces came before.
+                    open.owes_line_feed = open.end.is_awaited();
+                    shown.extend((!open.owes_line_feed).then_some(b'\n'));
                 }
-                Some(end) => rest = &line[end..],
-                None => {
-                    open.left = open.left.saturating_sub(line.len() + 1);
-                    if !begins && ending == Ending::LineFeed {
-                        // The first line, of which pieces came before.
-                        open.owes_line_feed = open.end.is_awaited();
-                        shown.extend((!open.owes_line_feed).then_some(b'\n'));
-                    }
-                    self.open = Some(open);
-                    return;
-                }
+                self.open = Some(open);
+                return;
             }
         }
         let (text, goes_on) = hidden(rest, ending);
@@ -158,10 +141,47 @@ impl Values {
         self.open = goes_on.map(|end| Open {
             owes_line_feed: ending == Ending::LineFeed && end.is_awaited(),
             left: end.most(),
+            kept: Vec::new(),
             end,
         });
         if ending == Ending::LineFeed && self.open.as_ref().is_none_or(|open| !open.owes_line_feed) {
             shown.push(b'\n');
+        }
+    }
+
+    /// Closes the value that is open where a line is none of it for certain, or as many bytes came as it may have.
+    fn close_before(&mut self, line: &[u8], beginning: Beginning, ending: Ending, shown: &mut Vec<u8>) {
+        while let Some(open) = &mut self.open {
+            let may_be_none = beginning == Beginning::MayBe || !open.kept.is_empty();
+            let is_over = match beginning {
+                Beginning::Message => true,
+                Beginning::Continuation => {
+                    open.kept.clear();
+                    true
+                }
+                Beginning::MayBe if first_value(line, ending).is_some() => true,
+                _ if open.left == 0 => true,
+                _ => {
+                    let room = open.left.min(KEPT_LIMIT.saturating_sub(open.kept.len()));
+                    may_be_none && line.len() >= room && open.end.place(line, ending).is_none()
+                }
+            };
+            if !is_over {
+                return;
+            }
+            self.close(shown);
+        }
+    }
+
+    /// Closes the value that is open. What was kept may begin others.
+    fn close(&mut self, shown: &mut Vec<u8>) {
+        let Some(open) = self.open.take() else { return };
+        shown.extend(open.owes_line_feed.then_some(b'\n'));
+        for piece in open.kept.split_inclusive(|byte| *byte == b'\n') {
+            match piece.strip_suffix(b"\n") {
+                Some(line) => self.take_piece(line, true, Ending::LineFeed, shown),
+                None => self.take_piece(piece, true, Ending::Text, shown),
+            }
         }
     }
 }
@@ -196,6 +216,9 @@ fn hidden(line: &[u8], ending: Ending) -> (Vec<u8>, Option<End>) {
 
 /// Returns the first value of a line.
 fn first_value(line: &[u8], ending: Ending) -> Option<(Value, End)> {
+    if !has_beginning(line) {
+        return None;
+    }
     let found = rules().filter_map(|rule| rule.value(line, ending).map(|value| (value, rule.end)));
     // Of two at one place the rule that comes first has it.
     found.reduce(|first, other| {
@@ -227,11 +250,4 @@ fn plain(line: &[u8]) -> usize {
         let longest = rules().filter_map(|rule| rule.may_begin_at_the_end(line)).max();
         line.len() - longest.unwrap_or(0)
     })
-}
-
-/// Tells whether a line is the beginning of something else than a value.
-fn begins_a_message(line: &[u8]) -> bool {
-    let line = line.trim_ascii_start();
-    let is_dated = line.len() > 5 && line[..4].iter().all(u8::is_ascii_digit) && line[4] == b'-';
-    is_dated || BEGINNINGS.iter().any(|word| line.starts_with(word.as_bytes()))
 }

@@ -2,7 +2,7 @@
 
 use super::rule::{End, Rule};
 
-const QUOTED: End = End::Before(&["'"]);
+const QUOTED: End = End::Quoted(&[]);
 
 pub(super) const RULES: &[Rule] = &[
     // 1062, 1569, 1586.
@@ -17,7 +17,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::behind(
         "ncorrect ",
         " value: '",
-        End::Before(&["' for column ", "' for function ", "'"]),
+        End::Quoted(&["' for column ", "' for function "]),
     ),
     Rule::of("Illegal double '", End::Before(&["' value found during parsing"])),
     Rule::of(

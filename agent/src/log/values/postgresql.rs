@@ -10,20 +10,19 @@ pub(super) const RULES: &[Rule] = &[
     Rule::behind(
         "DETAIL:",
         ")=(",
-        End::Before(&[
+        End::Sentence(&[
             ") already exists",
             ") is duplicated",
             ") is not present in table ",
             ") is still referenced from table ",
             ") conflicts with ",
             ") would be ",
-            ").",
         ]),
     ),
     // The second key of an exclusion constraint.
-    Rule::behind("existing key (", ")=(", End::Before(&[")."])),
-    Rule::of("DETAIL:  Failing row contains (", End::Before(&[")."])),
-    Rule::behind("failing row contains (", ") = (", End::Before(&[")."])),
+    Rule::behind("existing key (", ")=(", End::Sentence(&[])),
+    Rule::of("DETAIL:  Failing row contains (", End::Sentence(&[])),
+    Rule::behind("failing row contains (", ") = (", End::Sentence(&[])),
     // What a type takes, and the text it was given.
     Rule::behind("DETAIL:  Token ", "\"", End::Before(&["\" is invalid"])),
     Rule::behind("DETAIL:  ", ", but found \"", End::Before(&["\"."])),

@@ -4,6 +4,9 @@ use memchr::memmem;
 
 use super::{Ending, HIDDEN};
 
+/// What follows a sentence where lines were put into one.
+const JOINED: [&str; 4] = ["). CONTEXT: ", "). HINT: ", "). Command was: ", "). STATEMENT: "];
+
 /// Where in a message a value stands.
 #[derive(Debug)]
 pub(super) struct Rule {
@@ -22,6 +25,10 @@ pub(super) enum End {
     Before(&'static [&'static str]),
     /// The same, but where none of these words is in the line the message is another one.
     OnlyBefore(&'static [&'static str]),
+    /// As `Before`, or at a quote at the end of the line: one before that is a part of the value.
+    Quoted(&'static [&'static str]),
+    /// As `Before`, or at the end of a sentence in parentheses at the end of the line.
+    Sentence(&'static [&'static str]),
     /// As `Before`, and it is the part of a statement, of which only what stands between quotes, and numbers, are values.
     Statement(&'static [&'static str]),
     /// At a quote at the end of the line, or at one of these words. A quote within stands there in pairs.
@@ -96,8 +103,24 @@ impl End {
     /// Returns where a value ends in a line.
     pub(super) fn place(&self, line: &[u8], ending: Ending) -> Option<usize> {
         let last = |words: &[&str]| words.iter().find_map(|word| memmem::rfind(line, word.as_bytes()));
+        // A script may put the message into parentheses or quotes.
+        let at_the_end = |word: &[u8]| {
+            let closing = line
+                .iter()
+                .rev()
+                .take_while(|byte| matches!(byte, b')' | b'.' | b'\'' | b'"' | b'`' | b'\r' | b' '));
+            let from = line.len() - closing.count();
+            (ending != Ending::Cut)
+                .then(|| memmem::rfind(&line[from..], word))
+                .flatten()
+                .map(|place| from + place)
+        };
         match self {
             End::Before(words) | End::OnlyBefore(words) | End::Statement(words) => last(words),
+            End::Quoted(words) => last(words).or_else(|| at_the_end(b"'")),
+            End::Sentence(words) => last(words)
+                .or_else(|| last(&JOINED))
+                .or_else(|| at_the_end(b").")),
             End::Quote(words) => last(words).or_else(|| {
                 let quotes = memchr::memchr_iter(b'"', line).count();
                 (ending != Ending::Cut && line.ends_with(b"\"") && quotes % 2 == 1).then(|| line.len() - 1)
@@ -116,7 +139,9 @@ impl End {
     pub(super) fn most(&self) -> usize {
         match self {
             // A message of MySQL has 512.
-            End::Before(_) | End::OnlyBefore(_) | End::Statement(_) | End::Line => 1 << 10,
+            End::Before(_) | End::Quoted(_) | End::OnlyBefore(_) | End::Statement(_) | End::Line => 1 << 10,
+            // Of each column 64 bytes, or all of a key.
+            End::Sentence(_) => 16 << 10,
             End::Quote(_) | End::Message => 64 << 10,
         }
     }

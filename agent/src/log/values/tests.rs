@@ -1,4 +1,4 @@
-use super::{Values, without_values};
+use super::{KEPT_LIMIT, Values, without_values};
 
 /// Messages with `canary` in each value, and how they are shown.
 const MESSAGES: [(&str, &str); 42] = [
@@ -145,8 +145,8 @@ const MESSAGES: [(&str, &str); 42] = [
         "ERROR:  invalid value \"…\" for \"YYYY\"\n",
     ),
     (
-        "ERROR:  invalid input syntax for type json\nDETAIL:  Token \"canary\" is invalid.\nCONTEXT:  JSON data, line 1: {canary\ncanary...\nCOPY t, line 1\npg_restore: more\n",
-        "ERROR:  invalid input syntax for type json\nDETAIL:  Token \"…\" is invalid.\nCONTEXT:  JSON data, line 1: …\npg_restore: more\n",
+        "ERROR:  invalid input syntax for type json\nDETAIL:  Token \"canary\" is invalid.\nCONTEXT:  JSON data, line 1: {canary\ncanary...\nCOPY t, line 1\npg_restore: error: more\n",
+        "ERROR:  invalid input syntax for type json\nDETAIL:  Token \"…\" is invalid.\nCONTEXT:  JSON data, line 1: …\npg_restore: error: more\n",
     ),
     (
         "ERROR:  invalid XML content\nDETAIL:  line 1: tag mismatch\n<a>canary\n   ^\nCONTEXT:  COPY t, line 1\n",
@@ -223,4 +223,145 @@ fn a_value_without_an_end_hides_as_much_as_a_message_may_have() {
         "{shown:.100}"
     );
     assert!(shown.len() > 10_000 * 13 - (70 << 10), "{}", shown.len());
+}
+
+/// Values of several lines, with lines that look like something else, and how they are shown.
+const OF_SEVERAL_LINES: [(&str, &str); 15] = [
+    (
+        "DETAIL:  Failing row contains (1, first\n2026-01-02 CANARY1\nERROR CANARY\nnote: CANARY2\nplain CANARY3).\nmore\n",
+        "DETAIL:  Failing row contains (…).\nmore\n",
+    ),
+    (
+        "ERROR 1062 (23000): Duplicate entry 'a\nbatt CANARY4\nmysql CANARY\nWarning CANARY' for key 'k'\nmore\n",
+        "ERROR 1062 (23000): Duplicate entry '…' for key 'k'\nmore\n",
+    ),
+    (
+        "CONTEXT:  COPY t, line 3, column x: \"a\npg_restore: CANARY\npsql: CANARY\nERROR 1062 CANARY\nLINE 1: CANARY\"\nmore\n",
+        "CONTEXT:  COPY t, line 3, column x: \"…\"\nmore\n",
+    ),
+    (
+        "DETAIL:  Key (mail)=(a\nERROR:  CANARY\nrestore-mysql: CANARY\nhint: CANARY) already exists.\nmore\n",
+        "DETAIL:  Key (mail)=(…) already exists.\nmore\n",
+    ),
+    // A sentence, or a quote, within the value.
+    (
+        "DETAIL:  Failing row contains (1, one (two). CANARY\nit's CANARY).\nmore\n",
+        "DETAIL:  Failing row contains (…).\nmore\n",
+    ),
+    (
+        "ERROR 1292 (22007): Truncated incorrect DOUBLE value: 'it's CANARY\nit's CANARY'\nmore\n",
+        "ERROR 1292 (22007): Truncated incorrect DOUBLE value: '…'\nmore\n",
+    ),
+    // Joined, or within the parentheses of a script.
+    (
+        "not restored: DETAIL:  Failing row contains (CANARY). CONTEXT:  COPY t, line 1\n",
+        "not restored: DETAIL:  Failing row contains (…). CONTEXT:  COPY t, line 1\n",
+    ),
+    (
+        "restore-mysql: refused (ERROR 1292 (22007): Truncated incorrect DOUBLE value: 'CANARY')\nhint: more\n",
+        "restore-mysql: refused (ERROR 1292 (22007): Truncated incorrect DOUBLE value: '…')\nhint: more\n",
+    ),
+    // Without the end: until the next message of an engine.
+    (
+        "ERROR 1062 (23000): Duplicate entry 'a\n2026-01-02 CANARY\nERROR 1146 (42S02) at line 5: Table 'd.t' doesn't exist\nmore\n",
+        "ERROR 1062 (23000): Duplicate entry '…\nERROR 1146 (42S02) at line 5: Table 'd.t' doesn't exist\nmore\n",
+    ),
+    (
+        "DETAIL:  Failing row contains (a\nnote: CANARY\npsql:<stdin>:12: ERROR:  relation \"t\" already exists\n",
+        "DETAIL:  Failing row contains (…\npsql:<stdin>:12: ERROR:  relation \"t\" already exists\n",
+    ),
+    // What an engine says next of the same message.
+    (
+        "DETAIL:  line 1: tag\nrestore-mysql: CANARY\nCANARY\nCommand was: INSERT INTO t\nmore\n",
+        "DETAIL:  line 1: …\nCommand was: INSERT INTO t\nmore\n",
+    ),
+    // Messages of which a script has kept the first line alone.
+    (
+        "restore-mysql: x: Duplicate entry 'CANARY\nrestore-mysql: y: Duplicate entry 'CANARY' for key 'k'\nmore\n",
+        "restore-mysql: x: Duplicate entry '…\nrestore-mysql: y: Duplicate entry '…' for key 'k'\nmore\n",
+    ),
+    (
+        "Duplicate entry 'CANARY\nrestore-mysql: one\nhint: two\nDuplicate entry 'CANARY\nnote: CANARY\nrestore-mysql: three\n",
+        "Duplicate entry '…\nrestore-mysql: one\nhint: two\nDuplicate entry '…\nrestore-mysql: three\n",
+    ),
+    (
+        "Duplicate entry 'CANARY\nrestore-mysql: one\npg_restore: error: two\nthree\n",
+        "Duplicate entry '…\nrestore-mysql: one\npg_restore: error: two\nthree\n",
+    ),
+    (
+        "argv[1]: 'CANARY'\n2026-01-02 more\n",
+        "argv[1]: …\n2026-01-02 more\n",
+    ),
+];
+
+fn in_pieces(text: &str, size: usize) -> String {
+    let mut values = Values::default();
+    let mut told = Vec::new();
+    for piece in text.as_bytes().chunks(size) {
+        told.extend(values.feed(piece));
+    }
+    told.extend(values.finish());
+    String::from_utf8(told).unwrap()
+}
+
+#[test]
+fn a_value_of_several_lines_is_hidden_up_to_its_end() {
+    for (message, shown) in OF_SEVERAL_LINES {
+        for size in 1..=message.len() {
+            assert_eq!(in_pieces(message, size), shown, "pieces of {size}");
+        }
+    }
+}
+
+/// Whatever is left of a message, and whatever lines follow it, within what it may have.
+#[test]
+fn nothing_is_shown_of_a_value_that_ends_too_early() {
+    let values = [
+        "DETAIL:  Failing row contains (1, first\n2026-01-02 CANARY1\nERROR CANARY\nnote: CANARY2\nplain CANARY3).\n",
+        "ERROR 1062 (23000): Duplicate entry 'a\nbatt CANARY4\nmysql CANARY\nWarning CANARY' for key 'k'\n",
+        "CONTEXT:  COPY t, line 3: \"a\npg_restore: CANARY\nbackup CANARY\nERROR 1062 CANARY\"\n",
+    ];
+    for text in values {
+        for length in 1..=text.len() {
+            let shown = in_pieces(&text[..length], 7);
+            assert!(!shown.contains("CANARY"), "{length}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn a_value_without_an_end_hides_lines_up_to_what_it_may_have() {
+    let line = "2026-01-02 CANARY and so on, of which the value has as many as it may have\n";
+    let text = ["Duplicate entry 'a\n", &line.repeat(200)].concat();
+    let shown = in_pieces(&text, 100);
+    assert!(shown.starts_with("Duplicate entry '…\n2026-"), "{shown:.100}");
+    let hidden = text.len() - shown.len();
+    assert!((1 << 10..(1 << 10) + line.len()).contains(&hidden), "{hidden}");
+
+    // What a script says is shown when the end does not come.
+    let text = [
+        "Duplicate entry 'a\nCANARY\nrestore-mysql: one\n",
+        &"more\n".repeat(1_000),
+    ]
+    .concat();
+    let shown = in_pieces(&text, 100);
+    assert_eq!(shown, text.replace("'a\nCANARY", "'…"));
+}
+
+/// Whoever writes the values decides on what may be a message and what may be a value.
+#[test]
+fn what_may_be_a_message_is_looked_at_few_times() {
+    let lines = "restore-x: \nin tsquery: \"x\n".repeat(400);
+    let text = ["CONTEXT:  COPY t, line 3: \"a\n", &lines].concat();
+    let mut values = Values::default();
+    let mut shown = Vec::new();
+    for piece in text.as_bytes().chunks(1_000) {
+        shown.extend(values.feed(piece));
+        let kept = values.open.as_ref().map_or(0, |open| open.kept.len());
+        assert!(kept <= KEPT_LIMIT, "{kept}");
+    }
+    shown.extend(values.finish());
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(!shown.contains("\"x"));
+    assert_eq!(shown.matches("restore-x: \n").count(), 400);
 }
