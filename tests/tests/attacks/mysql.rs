@@ -1,5 +1,6 @@
 //! Accounts, dumps and servers of MySQL that want more than they have.
 
 pub(crate) mod answers;
+mod bodies;
 mod clients;
 mod dumps;
