@@ -31,6 +31,8 @@ pub(crate) enum InterleaveError {
         /// What is wrong.
         reason: String,
     },
+    /// All of them succeeded, and together they are not what the server has.
+    Rows(String),
     /// What was written could not be handed on, or not be read.
     Machine(String),
     /// Somebody wished to stop.
@@ -75,7 +77,7 @@ impl InterleaveError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::NoCommand => 64,
-            Self::Start { .. } | Self::Part { .. } | Self::Content { .. } => 2,
+            Self::Start { .. } | Self::Part { .. } | Self::Content { .. } | Self::Rows(_) => 2,
             Self::Machine(_) => 1,
             Self::Cancelled(Wish::Interrupted) => 130,
             Self::Cancelled(Wish::Terminated) => 143,
@@ -94,6 +96,10 @@ impl fmt::Display for InterleaveError {
             Self::Content { part, reason } => {
                 write!(formatter, "the dump `{part}` is not what it has to be: {reason}")
             }
+            Self::Rows(reason) => write!(
+                formatter,
+                "what the dumps are together is not what it has to be: {reason}"
+            ),
             Self::Machine(reason) => write!(formatter, "cannot hand the dump on: {reason}"),
             Self::Cancelled(_) => formatter.write_str("the dump was stopped"),
         }

@@ -1,22 +1,26 @@
 //! `batt interleave --rows N -- COMMAND [ARG...]`: several dump programs of one database at once become one dump, on stdout.
 //!
-//! COMMAND runs `N + 1` times at once, with one word more: `definitions` for a dump without rows, routines, triggers and events, and `rows-0`,
-//! `rows-1` and so on for dumps of nothing but rows; and then once more with `programs`, for a dump of nothing but routines, triggers and
+//! COMMAND runs `N + 2` times at once, with one word more: `definitions` for a dump without rows, routines, triggers and events, `filled` for the
+//! names of the tables that have rows, and `rows-0`, `rows-1` and so on for dumps of nothing but rows; and then once more with `programs`, for a dump of nothing but routines, triggers and
 //! events. What comes out is what one dump program writes that does all of it, but for the order of rows: the tables, the rows of all as they come,
-//! statement by statement, what runs, and the views. Of each stream only a part is kept, in memory: one whose turn has not come waits at its pipe.
+//! statement by statement, what runs, and the views. There have to be rows of each table that has some, and those of one table in several of these dumps
+//! only where it is the only one there. Of each stream only a part is kept, in memory: one whose turn has not come waits at its pipe.
 
 mod error;
 mod part;
 mod rows;
 mod sink;
+mod tables;
 mod text;
 
 use std::ffi::OsString;
 use std::io::{BufReader, Write};
-use std::thread;
+use std::panic::resume_unwind;
+use std::thread::{self, ScopedJoinHandle};
 
 pub(crate) use error::InterleaveError;
 use part::{Command, Part, Parts};
+use rows::Tables;
 use sink::Sink;
 
 use crate::cancellation::{Cancellation, Wish};
@@ -63,7 +67,9 @@ fn all<W: Write + Send>(
     sink: &Sink<W>,
 ) -> Result<(), InterleaveError> {
     let words = (0..rows).map(|number| format!("rows-{number}"));
-    let started: Vec<Part> = std::iter::once("definitions".to_owned())
+    let started: Vec<Part> = ["definitions", "filled"]
+        .map(str::to_owned)
+        .into_iter()
         .chain(words)
         .map_while(|word| {
             parts
@@ -72,29 +78,43 @@ fn all<W: Write + Send>(
                 .ok()
         })
         .collect();
-    let views = thread::scope(|scope| {
+    let (views, filled, dumped) = thread::scope(|scope| {
         let mut started = started.into_iter();
-        let definitions = started.next();
-        for part in started {
+        let (definitions, filled) = (started.next(), started.next());
+        let filled = filled.map(|part| {
             scope.spawn(move || {
-                let _ = part
-                    .read(|output| rows::pass(output, sink))
-                    .map_err(|error| fail(parts, sink, error));
-            });
-        }
-        definitions.and_then(|part| {
+                part.read(|output| text::filled(BufReader::new(output)))
+                    .map_err(|error| fail(parts, sink, error))
+                    .unwrap_or_default()
+            })
+        });
+        let dumped: Vec<_> = started
+            .map(|part| {
+                scope.spawn(move || {
+                    part.read(|output| rows::pass(output, sink))
+                        .map_err(|error| fail(parts, sink, error))
+                        .unwrap_or_default()
+                })
+            })
+            .collect();
+        let views = definitions.and_then(|part| {
             part.read(|output| text::definitions(BufReader::new(output), sink))
                 .map_err(|error| fail(parts, sink, error))
                 .ok()
-        })
+        });
+        let of =
+            |thread: ScopedJoinHandle<'_, Tables>| thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+        (
+            views,
+            filled.map(of).unwrap_or_default(),
+            dumped.into_iter().map(of).collect::<Vec<Tables>>(),
+        )
     });
     parts.outcome()?;
+    tables::hold(&filled, &dumped).map_err(InterleaveError::Rows)?;
     let programs = parts.start(command, "programs".to_owned())?;
     let _ = programs
-        .read(|output| {
-            sink.end_rows()?;
-            text::programs(BufReader::new(output), sink)
-        })
+        .read(|output| text::programs(BufReader::new(output), sink))
         .map_err(|error| fail(parts, sink, error));
     parts.outcome()?;
     sink.write(&views.unwrap_or_default())

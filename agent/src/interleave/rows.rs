@@ -1,6 +1,7 @@
 //! A dump of nothing but rows on its way into the one dump: whole statements go through; what the dump without rows has as well is left out, and
 //! anything else is no dump of rows.
 
+use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
@@ -22,21 +23,26 @@ const ROWS: [&[u8]; 2] = [b"INSERT ", b"REPLACE "];
 /// What ends the rows of a statement. Within a value dump programs write a line feed as `\n`.
 const END: &[u8] = b");\n";
 
+/// Names of tables, quoted as they stand in a dump.
+pub(super) type Tables = BTreeSet<Vec<u8>>;
+
 /// What is done with a statement or a line.
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
     Passes,
-    /// It begins the transaction in which rows are loaded.
-    Begins,
-    /// The dump without rows has it as well, or it says nothing to a server.
+    /// Rows, which pass.
+    HasRows,
+    /// The dump without rows has it as well, it says nothing to a server, or it is of a transaction. A session that rows of one table end, since the
+    /// server refuses them, must not take those of another back, which came between them: each statement is committed for itself.
     IsLeftOut,
     /// The last one.
     Completes,
     IsUnknown,
 }
 
-/// Hands the rows of a dump on, as soon as there are tables for them.
-pub(super) fn pass<W: Write>(mut stream: impl Read, sink: &Sink<W>) -> Result<(), Trouble> {
+/// Hands the rows of a dump on, as soon as there are tables for them, and returns whose they are.
+pub(super) fn pass<W: Write>(mut stream: impl Read, sink: &Sink<W>) -> Result<Tables, Trouble> {
+    let mut tables = Tables::new();
     let mut held = vec![0; LONG + READ];
     let mut filled = 0;
     let mut is_complete = false;
@@ -46,10 +52,11 @@ pub(super) fn pass<W: Write>(mut stream: impl Read, sink: &Sink<W>) -> Result<()
         filled += length;
         let is_due = length == 0 || filled >= TURN || since.elapsed() >= PATIENCE;
         if is_due && filled > 0 {
-            let used = hand_on(&held[..filled], &mut is_complete, sink)?;
+            let used = hand_on(&held[..filled], &mut is_complete, &mut tables, sink)?;
             held.copy_within(used..filled, 0);
             filled -= used;
             if filled > LONG {
+                note(&held[..filled], &mut tables);
                 filled = hand_on_long(&mut held, filled, &mut stream, sink)?;
                 is_complete = false;
             }
@@ -64,23 +71,31 @@ pub(super) fn pass<W: Write>(mut stream: impl Read, sink: &Sink<W>) -> Result<()
             "its last line is not `-- Dump completed`".to_owned(),
         ));
     }
-    Ok(())
+    Ok(tables)
 }
 
 /// Hands whole statements on, those that lie beside each other at once, and returns their length.
-fn hand_on<W: Write>(held: &[u8], is_complete: &mut bool, sink: &Sink<W>) -> Result<usize, Trouble> {
+fn hand_on<W: Write>(
+    held: &[u8],
+    is_complete: &mut bool,
+    tables: &mut Tables,
+    sink: &Sink<W>,
+) -> Result<usize, Trouble> {
     let mut turn = sink.of_rows()?;
     let (mut begun, mut at) = (0, 0);
     while let Some(length) = length_of_first(&held[at..]) {
         let statement = &held[at..at + length];
         let kind = kind_of(statement);
-        if kind != Line::Passes {
+        if !matches!(kind, Line::Passes | Line::HasRows) {
             turn.write(&held[begun..at])?;
             begun = at + length;
         }
         match kind {
             Line::Passes => *is_complete = false,
-            Line::Begins => turn.begin_transaction(statement)?,
+            Line::HasRows => {
+                *is_complete = false;
+                note(statement, tables);
+            }
             Line::IsLeftOut => {}
             Line::Completes => *is_complete = true,
             Line::IsUnknown => return Err(unknown()),
@@ -89,6 +104,29 @@ fn hand_on<W: Write>(held: &[u8], is_complete: &mut bool, sink: &Sink<W>) -> Res
     }
     turn.write(&held[begun..at])?;
     Ok(at)
+}
+
+/// Keeps whose rows a statement has, where it says so as dump programs do.
+fn note(statement: &[u8], tables: &mut Tables) {
+    if let Some(table) = table_of(statement)
+        && !tables.contains(table)
+    {
+        tables.insert(table.to_vec());
+    }
+}
+
+/// Returns the name of a table, with its quotes: that before which nothing else stands between quotes.
+fn table_of(statement: &[u8]) -> Option<&[u8]> {
+    let from = memchr::memchr2(b'`', b'(', statement).filter(|from| statement[*from] == b'`')?;
+    let mut to = from + 1;
+    loop {
+        to += memchr::memchr(b'`', statement.get(to..)?)? + 1;
+        if statement.get(to) != Some(&b'`') {
+            return Some(&statement[from..to]);
+        }
+        // Within a name it stands twice.
+        to += 1;
+    }
 }
 
 /// Returns the length of the first statement or line, when all of it is there.
@@ -149,12 +187,11 @@ fn unknown() -> Trouble {
 /// Tells what is done with a line by its beginning.
 fn kind_of(line: &[u8]) -> Line {
     let begins = |words: &[&str]| words.iter().any(|word| line.starts_with(word.as_bytes()));
-    let has_rows = ROWS.iter().any(|word| line.starts_with(word));
-    if has_rows || begins(&["/*!40000 ALTER TABLE "]) || line == b"COMMIT;\n" {
-        return Line::Passes;
+    if ROWS.iter().any(|word| line.starts_with(word)) {
+        return Line::HasRows;
     }
-    if begins(&["SET @OLD_AUTOCOMMIT="]) {
-        return Line::Begins;
+    if begins(&["/*!40000 ALTER TABLE "]) {
+        return Line::Passes;
     }
     if begins(&[COMPLETED]) {
         return Line::Completes;
@@ -166,7 +203,9 @@ fn kind_of(line: &[u8]) -> Line {
     if is_of_history {
         return Line::Passes;
     }
-    if line == b"\n" || begins(&["--", "SET AUTOCOMMIT=@OLD_AUTOCOMMIT;"]) || is_setting(line) {
+    let is_of_transaction =
+        line == b"COMMIT;\n" || begins(&["SET @OLD_AUTOCOMMIT=", "SET AUTOCOMMIT=@OLD_AUTOCOMMIT;"]);
+    if line == b"\n" || begins(&["--"]) || is_of_transaction || is_setting(line) {
         return Line::IsLeftOut;
     }
     Line::IsUnknown

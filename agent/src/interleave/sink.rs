@@ -5,9 +5,6 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::error::Trouble;
 
-/// What ends the transaction in which a client loads rows (MariaDB since 11.8): it stands there once, behind all of them.
-const ENDS_TRANSACTION: &[u8] = b"SET AUTOCOMMIT=@OLD_AUTOCOMMIT;\n";
-
 /// The stream that all become.
 #[derive(Debug)]
 pub(super) struct Sink<W> {
@@ -20,7 +17,6 @@ pub(super) struct Sink<W> {
 pub(super) struct Turn<W> {
     output: W,
     phase: Phase,
-    has_transaction: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -38,7 +34,6 @@ impl<W: Write> Sink<W> {
             turn: Mutex::new(Turn {
                 output,
                 phase: Phase::Tables,
-                has_transaction: false,
             }),
             changed: Condvar::new(),
         }
@@ -70,15 +65,6 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// All rows have come.
-    pub(super) fn end_rows(&self) -> Result<(), Trouble> {
-        let mut turn = self.state();
-        if std::mem::take(&mut turn.has_transaction) {
-            turn.write(ENDS_TRANSACTION)?;
-        }
-        Ok(())
-    }
-
     pub(super) fn flush(&self) -> Result<(), Trouble> {
         Ok(self.state().output.flush()?)
     }
@@ -100,13 +86,5 @@ impl<W: Write> Turn<W> {
             return Err(Trouble::Over);
         }
         Ok(self.output.write_all(bytes)?)
-    }
-
-    /// Writes the line that begins a transaction, unless one has begun.
-    pub(super) fn begin_transaction(&mut self, line: &[u8]) -> Result<(), Trouble> {
-        if std::mem::replace(&mut self.has_transaction, true) {
-            return Ok(());
-        }
-        self.write(line)
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, Read as _, Write};
 
 use super::error::Trouble;
+use super::rows::Tables;
 use super::sink::Sink;
 
 /// How the last line of a dump begins.
@@ -19,6 +20,8 @@ const VIEWS: &[u8] = b"-- Final view structure for view ";
 
 /// The longest line: servers take no statement that is longer.
 const LINE: u64 = 1 << 30;
+/// More than the name of a table in a line of its own: 64 signs of four bytes, each of which may stand twice.
+const LONGEST_NAME: usize = 1 << 10;
 /// More than anybody's views.
 const HELD: usize = 256 << 20;
 /// More than what a dump sets back at its end.
@@ -87,6 +90,24 @@ pub(super) fn programs<W: Write>(mut stream: impl BufRead, sink: &Sink<W>) -> Re
         return Err(Trouble::Incomplete("it has no end".to_owned()));
     }
     require_end(&held)
+}
+
+/// Reads of which tables there are rows: the name of each in a line, quoted as in a dump.
+pub(super) fn filled(mut stream: impl BufRead) -> Result<Tables, Trouble> {
+    let (mut line, mut tables) = (Vec::new(), Tables::new());
+    while read_line(&mut stream, &mut line)? {
+        if line.starts_with(COMPLETED.as_bytes()) {
+            return Ok(tables);
+        }
+        if !line.starts_with(b"`") || !line.ends_with(b"`\n") || line.len() > LONGEST_NAME {
+            return Err(Trouble::Content(
+                "it has a line that is no name of a table".to_owned(),
+            ));
+        }
+        line.pop();
+        tables.insert(std::mem::take(&mut line));
+    }
+    Err(Trouble::Incomplete(format!("its last line is not `{COMPLETED}`")))
 }
 
 /// What a dump sets and keeps at its beginning, and sets back at its end, and the line that forbids a client commands.

@@ -77,6 +77,24 @@ fn tables_that_cannot_be_read_are_foreseen_and_cost_nothing_but_themselves_and_w
     host.batt(&["mysql"]).code(0);
 }
 
+/// A dump program takes names that differ in case alone for one, so what is sound vanishes with what is not.
+#[test]
+fn a_sound_table_that_is_left_out_with_a_broken_one_is_missed() {
+    let server = MariaDb::start();
+    server.sql(
+        "CREATE DATABASE d; USE d; CREATE TABLE kept (id INT) ENGINE=MyISAM; INSERT INTO kept VALUES (1);
+         CREATE TABLE Kept (id INT) ENGINE=MyISAM; INSERT INTO Kept VALUES (1); FLUSH TABLES;
+         CREATE DATABASE e; CREATE VIEW e.shown AS SELECT 1; CREATE TABLE e.t (id INT); CREATE VIEW e.Shown AS SELECT id FROM e.t; DROP TABLE e.t",
+    );
+    let data = server.sql("SELECT @@datadir");
+    fs::write(Path::new(data.trim_end()).join("d/Kept.MYI"), "garbage").unwrap();
+    let host = Host::new();
+    configure(&host, &server, &[]);
+    let told = host.batt(&["mysql"]).code(2);
+    told.says("the server has what is not in it: table `kept`");
+    told.says("the server has what is not in it: view `shown`");
+}
+
 /// Has the client do something else when these words are among its arguments.
 pub(crate) fn replace_client(host: &Host, server: &MariaDb, jobs: &str, cases: &[(&str, &str)]) {
     let tools = host.scratch().join("tools");

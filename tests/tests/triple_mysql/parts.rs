@@ -277,6 +277,33 @@ fn a_part_that_fails_fails_its_database_and_names_the_table() {
     assert_nobody_is_left(&server);
 }
 
+/// Has the dump program do something else when its words are like this.
+fn replace_dump(host: &Host, server: &MariaDb, words: &str, instead: &str, settings: &[(&str, &str)]) {
+    let tools = host.scratch().join("tools");
+    fs::create_dir_all(&tools).unwrap();
+    let program = tools.join("mariadb-dump");
+    let script =
+        format!("#!/bin/bash\ncase $* in {words}) {instead} ;; esac\nexec /usr/bin/mariadb-dump \"$@\"\n");
+    fs::write(&program, script).unwrap();
+    chmod(&program, 0o755);
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", tools.display());
+    configure(host, server, &[&SPLIT[..], settings, &[("PATH", &path)]].concat());
+}
+
+/// Has the script wait for parts that begin as long as it takes.
+const PATIENT: (&str, &str) = ("hear_all begun 5", "hear_all begun 600");
+
+/// Changes the script.
+fn change_script(host: &Host, changes: &[(&str, &str)]) {
+    let script = host.home().join("scripts-available/backup-mysql");
+    let mut text = fs::read_to_string(&script).unwrap();
+    for (from, to) in changes {
+        assert_eq!(text.matches(from).count(), 1, "{from}");
+        text = text.replace(from, to);
+    }
+    fs::write(&script, text).unwrap();
+}
+
 /// As a dump program of another release may.
 #[test]
 fn where_a_part_holds_what_no_rows_have_one_program_dumps_all() {
@@ -367,5 +394,132 @@ fn a_limit_that_is_none_is_refused() {
     for limit in ["0", "1GiB", "-1", "a[$(touch pwned)]"] {
         configure(&host, &server, &[("MYSQL_SPLIT", limit)]);
         host.batt(&["mysql"]).code(2).says("MYSQL_SPLIT is `");
+    }
+}
+
+/// A dump program that is to leave one of them out leaves out both.
+#[test]
+fn a_database_with_names_that_differ_in_case_or_accents_alone_is_dumped_by_one_program() {
+    let server = MariaDb::start();
+    for [large, small] in [["Big", "big"], ["bär", "BAR"]] {
+        server.sql(&format!(
+            "CREATE OR REPLACE DATABASE a; USE a; CREATE TABLE {large} (id INT PRIMARY KEY, filler TEXT);
+             INSERT INTO {large} SELECT seq, REPEAT('x', 1000) FROM seq_1_to_19993;
+             CREATE TABLE {small} (id INT PRIMARY KEY); INSERT INTO {small} VALUES (1), (2); ANALYZE TABLE {large}"
+        ));
+        let host = Host::new();
+        configure(&host, &server, &SPLIT);
+        host.batt(&["--mysql-db", "a"]).code(0);
+        let why = "the names of tables in it differ in case or accents alone, and the dump program takes them for one";
+        let log = host.logs("mysql");
+        assert!(
+            log.contains(&format!("is dumped by one program all the same: {why}")),
+            "{log}"
+        );
+        assert_eq!(host.fact("mysql", "undivided.a"), why);
+        assert!(host.facts("mysql", "parts.").is_empty());
+        let content = host.manifest("mysql")["archives"][0]["content"].clone();
+        let rows = content
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(key, _)| key.starts_with("rows."));
+        let mut rows: Vec<&str> = rows.map(|(_, count)| count.as_str().unwrap()).collect();
+        rows.sort_unstable();
+        assert_eq!(rows, ["19993", "2"]);
+    }
+}
+
+#[test]
+fn where_no_rows_come_of_a_table_that_has_some_one_program_dumps_all() {
+    let server = MariaDb::start();
+    server.sql(LARGE);
+    server.sql("INSERT INTO a.other VALUES (1)");
+    let host = Host::new();
+    let without = "first=$1; shift; exec /usr/bin/mariadb-dump \"$first\" --ignore-table-data=a.other \"$@\"";
+    replace_dump(&host, &server, "*--ignore-table-data=a.t*", without, &[]);
+    change_script(&host, &[PATIENT]);
+    host.batt(&["--mysql-db", "a"]).code(0);
+    let why = "what the dumps are together is not what it has to be: it has no rows of `other`, and the server has some";
+    let undivided = host.fact("mysql", "undivided.a");
+    assert!(undivided.contains(why), "{undivided}");
+    assert!(host.facts("mysql", "parts.").is_empty());
+    let archive = host.manifest("mysql")["archives"][0].clone();
+    assert_eq!(archive["content"]["rows.other"], "1");
+    assert_eq!(archive["content"]["rows.t"], "24000");
+}
+
+#[test]
+fn the_rows_of_all_parts_are_held_to_a_count() {
+    let server = MariaDb::start();
+    server.sql(LARGE);
+    server.wait_until(
+        "SELECT 1 FROM information_schema.tables WHERE table_name = 't' AND update_time < NOW() - INTERVAL 3 SECOND",
+    );
+    let host = Host::new();
+    let empty = "first=$1; shift; exec /usr/bin/mariadb-dump \"$first\" --no-data \"$@\"";
+    replace_dump(
+        &host,
+        &server,
+        "*--where=*' AND '*",
+        empty,
+        &[("MYSQL_COUNT", "exact")],
+    );
+    change_script(&host, &[PATIENT]);
+    host.batt(&["--mysql-db", "a"])
+        .code(2)
+        .says("the server counts 24000 rows in `t`, and it holds ");
+    assert!(host.backups("mysql").is_empty());
+}
+
+/// Whatever it says meanwhile: each counts once, and only for what it says.
+#[test]
+fn parts_that_are_not_ready_or_begin_late_are_of_no_moment_and_that_is_said_and_recorded() {
+    let server = MariaDb::start();
+    server.sql(LARGE);
+    server.sql("CREATE DATABASE b; CREATE TABLE b.t (id INT)");
+    let undivided = |host: &Host, why: &str| {
+        let said =
+            format!("`a` has tables of more than 1 MiB, and is dumped by one program all the same: {why}");
+        let log = host.logs("mysql");
+        assert!(log.contains(&said), "{log}");
+        assert_eq!(host.fact("mysql", "undivided.a"), why);
+        assert!(host.facts("mysql", "parts.").is_empty());
+        let archives = host.manifest("mysql")["archives"].clone();
+        let found = archives.as_array().unwrap().iter().find(|one| one["name"] == "a");
+        assert_eq!(found.unwrap()["content"]["rows.t"], "24000");
+        assert_nobody_is_left(&server);
+    };
+    let host = Host::new();
+    configure(&host, &server, &SPLIT);
+    let never = "[ \"$1\" != rows-1 ] || while :; do sleep 0.05; done\n        tell_part ready \"$1\"";
+    change_script(
+        &host,
+        &[
+            ("hear_all ready 60", "hear_all ready 1"),
+            ("tell_part ready \"$1\"", never),
+        ],
+    );
+    host.batt(&["--mysql-db", "a"]).code(0);
+    undivided(&host, "not all of the programs for that were ready after 60 s");
+
+    for they in [&["--mysql-db", "a"][..], &["--mysql-db", "a", "--mysql-db", "b"]] {
+        let host = Host::new();
+        let wait = "while :; do sleep 0.05; done";
+        replace_dump(&host, &server, "*--where=*", wait, &[]);
+        let begin = "IFS= read -r -n 1 _ <&\"$gate\" || return\n";
+        let late = format!("{begin}tell_part ready \"$1\"\n");
+        change_script(&host, &[("hear_all begun 5", "hear_all begun 1"), (begin, &late)]);
+        host.batt(they).code(0);
+        let why = "not all of its dumps had begun while commits were held back";
+        undivided(&host, why);
+        if they.len() > 2 {
+            assert_eq!(host.fact("mysql", "snapshot.a"), "own");
+            let log = host.logs("mysql");
+            assert!(
+                log.contains("databases that were dumped at once are not of one moment"),
+                "{log}"
+            );
+        }
     }
 }
