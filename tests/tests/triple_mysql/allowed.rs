@@ -13,6 +13,7 @@ fn what_few_people_write_comes_back() {
     server.sql(
         "CREATE DATABASE d; USE d;
          CREATE SEQUENCE counted COMMENT = 'counts; things'; SELECT NEXTVAL(counted);
+         CREATE SEQUENCE packed ENGINE=InnoDB PAGE_COMPRESSED=1;
          SET SESSION innodb_strict_mode = OFF;
          CREATE TABLE odd (id INT PRIMARY KEY) ROW_FORMAT=DYNAMIC KEY_BLOCK_SIZE=4;
          INSERT INTO odd VALUES (1);

@@ -316,7 +316,10 @@ fn is_small(statement: &Statement<'_>) -> bool {
         return is_name(2) && switches && statement.is(4, "KEYS") && length == 5;
     }
     if statement.has(0, &["CREATE", "SEQUENCE"]) {
-        let is_setting = |token: &Token<'_>| token.kind == Kind::Text || is_setting_of_sequence(token);
+        // Of an engine's own setting the name stands between quotes.
+        let is_setting = |token: &Token<'_>| {
+            matches!(token.kind, Kind::Text | Kind::Name) || is_setting_of_sequence(token)
+        };
         return is_name(2) && statement.tokens[3..].iter().all(is_setting);
     }
     if statement.has(0, &["DO", "SETVAL"]) || statement.has(0, &["SELECT", "SETVAL"]) {

@@ -363,7 +363,7 @@ fn what_has_no_end_is_not_held_for_ever() {
 /// In three turns a server gets each statement once, but for settings.
 #[test]
 fn a_dump_comes_in_parts() {
-    let sequence = "DROP SEQUENCE IF EXISTS `s`;\nCREATE SEQUENCE `s` start with 1 cache 1000 nocycle ENGINE=InnoDB COMMENT='a; DROP DATABASE other';\nDO SETVAL(`s`, 1, 0);\n";
+    let sequence = "DROP SEQUENCE IF EXISTS `s`;\nCREATE SEQUENCE `s` start with 1 cache 1000 nocycle ENGINE=InnoDB `PAGE_COMPRESSED`='ON' COMMENT='a; DROP DATABASE other';\nDO SETVAL(`s`, 1, 0);\n";
     let rows = "INSERT INTO `t` VALUES (1,';'),(2,'x');\n";
     let stand_in =
         "/*!50001 DROP VIEW IF EXISTS `v`*/;\n/*!50001 CREATE VIEW `v` AS SELECT\n NULL AS `a` */;\n";
