@@ -68,7 +68,9 @@ fn what_is_granted_on_what_is_not_there_keeps_no_account_from_coming_back() {
          CREATE DATABASE d; CREATE TABLE d.t (a INT, b INT, c INT); CREATE TABLE d.`x``y` (a INT); CREATE USER app@localhost; CREATE USER `z``z`@localhost;
          GRANT SELECT ON gone.t TO app@localhost; GRANT DELETE, UPDATE (a) ON gone.t TO `z``z`@localhost; GRANT EXECUTE ON PROCEDURE gone.p TO app@localhost;
          GRANT INSERT, DELETE ON d.`x``y` TO `z``z`@localhost WITH GRANT OPTION; GRANT INSERT, UPDATE (c), SELECT (a, b) ON d.t TO app@localhost;
-         GRANT SELECT (c) ON d.t TO `z``z`@localhost; DROP DATABASE gone; DROP TABLE d.`x``y`; ALTER TABLE d.t DROP COLUMN a, DROP COLUMN c",
+         GRANT SELECT (c) ON d.t TO `z``z`@localhost; CREATE ROLE lost; GRANT lost TO app@localhost; SET DEFAULT ROLE lost FOR app@localhost; DROP ROLE lost;
+         CREATE ROLE kept; GRANT kept TO app@localhost; CREATE ROLE `it's`; GRANT `it's` TO `z``z`@localhost; SET DEFAULT ROLE `it's` FOR `z``z`@localhost; DROP ROLE `it's`;
+         DROP DATABASE gone; DROP TABLE d.`x``y`; ALTER TABLE d.t DROP COLUMN a, DROP COLUMN c",
     );
     let told = |server: &MariaDb| {
         let grants = server.sql("SHOW GRANTS FOR app@localhost; SHOW GRANTS FOR `z``z`@localhost");
@@ -83,6 +85,8 @@ fn what_is_granted_on_what_is_not_there_keeps_no_account_from_coming_back() {
     configure(&host, &server, &[]);
     let backed_up = host.batt(&["mysql"]).code(0);
     for gone in [
+        "ROLE `lost`",
+        "ROLE `it's`",
         "`gone`.`t`.`a`",
         "`d`.`t`.`a`",
         "`d`.`t`.`c`",
@@ -96,6 +100,7 @@ fn what_is_granted_on_what_is_not_there_keeps_no_account_from_coming_back() {
     host.batt_restore(&[], &["mysql"]).code(0);
     let kept = [
         "GRANT USAGE ON *.* TO `app`@`localhost`",
+        "GRANT `kept` TO `app`@`localhost`",
         "GRANT SELECT ON `gone`.`t` TO `app`@`localhost`",
         "GRANT INSERT, SELECT (`b`) ON `d`.`t` TO `app`@`localhost`",
         "GRANT USAGE ON *.* TO `z``z`@`localhost`",
