@@ -98,7 +98,9 @@ fn words_that_a_client_only_quotes_say_nothing_of_the_host() {
     ] {
         let (exit, outcome, reason) = told_of(&format!("cat >&2 <<'END'\n{said}\nEND\nexit 1"));
         assert_eq!((exit, outcome.as_str()), (2, "failed"), "{reason}");
-        assert!(reason.contains(said.lines().next().unwrap()), "{reason}");
+        // Values of rows are in no reason.
+        let told = said.replace("'Cannot allocate memory'", "'…'");
+        assert!(reason.contains(told.lines().next().unwrap()), "{reason}");
     }
 }
 
