@@ -106,6 +106,7 @@ fn of_many_tables_that_are_held_some_are_waited_for() {
         "sql_text",
         "sql_name",
         "broken_tables",
+        "is_of_table",
         "tell_errors",
     ];
     let ask = |flavour: &str, held: &str| {
