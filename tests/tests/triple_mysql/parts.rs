@@ -256,17 +256,8 @@ fn a_part_that_fails_fails_its_database_and_names_the_table() {
     server.sql(LARGE);
     server.sql("CREATE DATABASE b; CREATE TABLE b.t (id INT)");
     let host = Host::new();
-    let tools = host.scratch().join("tools");
-    fs::create_dir_all(&tools).unwrap();
-    let program = tools.join("mariadb-dump");
-    fs::write(
-        &program,
-        "#!/bin/bash\ncase $* in *--where=*) echo 'mariadb-dump: Error 1105: of its own' >&2; exit 3 ;; esac\nexec /usr/bin/mariadb-dump \"$@\"\n",
-    )
-    .unwrap();
-    chmod(&program, 0o755);
-    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", tools.display());
-    configure(&host, &server, &[&SPLIT[..], &[("PATH", &path)]].concat());
+    let fails = "echo 'mariadb-dump: Error 1105: of its own' >&2; exit 3";
+    replace_dump(&host, &server, "*--where=*", fails, &[]);
     let told = host.told("mysql", &["--mysql-db", "a", "--mysql-db", "b"]);
     assert_eq!(told.outcome, "partial", "{}", told.reason);
     let log = host.logs("mysql");
@@ -310,17 +301,7 @@ fn where_a_part_holds_what_no_rows_have_one_program_dumps_all() {
     let server = MariaDb::start();
     server.sql(LARGE);
     let host = Host::new();
-    let tools = host.scratch().join("tools");
-    fs::create_dir_all(&tools).unwrap();
-    let program = tools.join("mariadb-dump");
-    fs::write(
-        &program,
-        "#!/bin/bash\ncase $* in *--where=*) echo 'DO 0;' ;; esac\nexec /usr/bin/mariadb-dump \"$@\"\n",
-    )
-    .unwrap();
-    chmod(&program, 0o755);
-    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", tools.display());
-    configure(&host, &server, &[&SPLIT[..], &[("PATH", &path)]].concat());
+    replace_dump(&host, &server, "*--where=*", "echo 'DO 0;'", &[]);
     host.batt(&["--mysql-db", "a"]).code(0);
     let log = host.logs("mysql");
     assert!(
